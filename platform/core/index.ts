@@ -1,0 +1,17 @@
+export type { Clock } from "./clock.ts";
+export { systemClock, toTimestamp } from "./clock.ts";
+export { badConfig, choice, integer, resolveConfig, secret, text } from "./config.ts";
+export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
+export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
+export { newId } from "./ids.ts";
+export type { LogLevel } from "./log.ts";
+export { makeLogger } from "./log.ts";
+export type { Metrics } from "./metrics.ts";
+export { makeMetrics } from "./metrics.ts";
+export type { Observation, Observe } from "./observations.ts";
+export { ignoreObservations } from "./observations.ts";
+export type { Scope } from "./scope.ts";
+export { openScope, withScope } from "./scope.ts";
+export { Secret } from "./secret.ts";
+export type { Vault } from "./vault.ts";
+export { makeVault } from "./vault.ts";

@@ -1,0 +1,53 @@
+import pino from "pino";
+import type { Observation, Observe } from "./observations.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** JSON lines on standard error; `error` means that a human must act. */
+export function makeLogger(process: string, level: LogLevel = "info"): Observe {
+  const logger = pino(
+    {
+      level,
+      base: { process },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ dest: 2, sync: false }),
+  );
+  return (observation) => {
+    const { kind, ...fields } = observation;
+    logger[levelOf(observation)]({ kind, ...fields }, kind);
+  };
+}
+
+function levelOf(observation: Observation): LogLevel {
+  switch (observation.kind) {
+    case "fault":
+      return "error";
+    case "lease.lost":
+    case "lock.removed":
+      return "warn";
+    case "webhook.received":
+      return observation.verdict === "refused" ? "warn" : "debug";
+    case "webhook.delivery":
+      return observation.status >= 200 && observation.status < 300 ? "debug" : "warn";
+    case "operation.ended":
+      return observation.state === "FAILED" ? "error" : "info";
+    case "http.request":
+      return observation.status >= 500 ? "error" : "debug";
+    case "deploy.phase":
+    case "usage.sampled":
+    case "source.fetched":
+    case "evaluate.done":
+      return "debug";
+    case "process.started":
+    case "process.stopping":
+    case "review.done":
+    case "operation.queued":
+    case "operation.claimed":
+    case "instance.started":
+    case "instance.stopped":
+    case "usage.rolled":
+      return "info";
+  }
+}

@@ -1,0 +1,121 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Observation, Observe } from "./observations.ts";
+
+export type Metrics = {
+  readonly observe: Observe;
+  /** A gauge read at scrape time, for example a usage total kept in the ledger. */
+  gauge(
+    name: `nebuladb_${string}`,
+    help: string,
+    labels: readonly string[],
+    collect: (set: GaugeSetter) => Promise<void>,
+  ): void;
+  /** Prometheus text format. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+};
+
+type GaugeSetter = (labels: Readonly<Record<string, string>>, value: number) => void;
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export function makeMetrics(process: string): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ process });
+  collectDefaultMetrics({ register: registry });
+  const instruments = makeInstruments(registry);
+  return {
+    observe: (observation) => record(instruments, observation),
+    gauge(name, help, labels, collect) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        async collect() {
+          this.reset();
+          await collect((values, value) => this.set(values, value));
+        },
+      });
+    },
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+type Instruments = ReturnType<typeof makeInstruments>;
+
+function makeInstruments(registry: Registry) {
+  const registers = [registry];
+  const histogram = (name: string, help: string, labelNames: string[]) =>
+    new Histogram({ name: `nebuladb_${name}`, help, labelNames, buckets: seconds, registers });
+  const counter = (name: string, help: string, labelNames: string[]) =>
+    new Counter({ name: `nebuladb_${name}`, help, labelNames, registers });
+  return {
+    requests: histogram("http_request_duration_seconds", "HTTP requests by route.", [
+      "server",
+      "method",
+      "route",
+      "status",
+    ]),
+    faults: counter("faults_total", "Faults that a human should look at.", ["where", "code"]),
+    webhooks: counter("webhooks_received_total", "Webhook deliveries received.", ["event", "verdict"]),
+    deliveries: histogram("webhook_delivery_duration_seconds", "Webhook deliveries sent.", ["event", "status"]),
+    fetches: histogram("source_fetch_duration_seconds", "Fetches of a tenant repository.", []),
+    evaluations: histogram("evaluate_duration_seconds", "Evaluations of a project.", ["verdict"]),
+    reviews: histogram("review_duration_seconds", "Reviews of a pull request, push to verdict.", ["verdict"]),
+    queued: counter("operations_queued_total", "Operations queued.", ["type"]),
+    waits: histogram("operation_wait_seconds", "From queued to claimed.", ["type"]),
+    operations: histogram("operation_duration_seconds", "From claimed to ended.", ["type", "state"]),
+    leasesLost: counter("leases_lost_total", "Leases lost to a newer fence.", []),
+    phases: histogram("deploy_phase_duration_seconds", "Phases of a deployment.", ["phase"]),
+    locksRemoved: counter("state_locks_removed_total", "Pulumi locks removed from owners proved dead.", []),
+    starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
+    stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
+    samples: histogram("usage_sample_duration_seconds", "One sampling pass over all databases.", []),
+    usageRecords: counter("usage_records_written_total", "Usage records written.", []),
+  };
+}
+
+function record(to: Instruments, o: Observation): void {
+  switch (o.kind) {
+    case "http.request":
+      return to.requests.observe(
+        { server: o.server, method: o.method, route: o.route, status: String(o.status) },
+        o.durationMs / 1000,
+      );
+    case "fault":
+      return to.faults.inc({ where: o.where, code: o.code });
+    case "webhook.received":
+      return to.webhooks.inc({ event: o.event, verdict: o.verdict });
+    case "webhook.delivery":
+      return to.deliveries.observe({ event: o.event, status: String(o.status) }, o.durationMs / 1000);
+    case "source.fetched":
+      return to.fetches.observe(o.durationMs / 1000);
+    case "evaluate.done":
+      return to.evaluations.observe({ verdict: o.verdict }, o.durationMs / 1000);
+    case "review.done":
+      return to.reviews.observe({ verdict: o.verdict }, o.durationMs / 1000);
+    case "operation.queued":
+      return to.queued.inc({ type: o.type });
+    case "operation.claimed":
+      return to.waits.observe({ type: o.type }, o.waitMs / 1000);
+    case "operation.ended":
+      return to.operations.observe({ type: o.type, state: o.state }, o.durationMs / 1000);
+    case "lease.lost":
+      return to.leasesLost.inc();
+    case "deploy.phase":
+      return to.phases.observe({ phase: o.phase }, o.durationMs / 1000);
+    case "lock.removed":
+      return to.locksRemoved.inc();
+    case "instance.started":
+      return to.starts.observe(o.durationMs / 1000);
+    case "instance.stopped":
+      return to.stops.observe(o.durationMs / 1000);
+    case "usage.sampled":
+      return to.samples.observe(o.durationMs / 1000);
+    case "usage.rolled":
+      return to.usageRecords.inc(o.records);
+    case "process.started":
+    case "process.stopping":
+      return;
+  }
+}

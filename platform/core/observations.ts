@@ -1,0 +1,85 @@
+/**
+ * Everything that happens in production, as one union. The log line and the metric of an observation are two exhaustive
+ * folds over it (`log.ts`, `metrics.ts`): a new kind that is not folded does not compile.
+ *
+ * 1. No observation carries a secret, a statement's text or a connection string.
+ * 2. Labels of metrics have bounded values: never an id, an address or a message.
+ */
+export type Observation =
+  | { readonly kind: "process.started"; readonly process: string; readonly version: string }
+  | { readonly kind: "process.stopping"; readonly process: string; readonly reason: string }
+  | {
+      readonly kind: "fault";
+      readonly where: string;
+      readonly code: string;
+      readonly message: string;
+      readonly stack?: string;
+    }
+  | {
+      readonly kind: "http.request";
+      readonly server: "portal" | "forge" | "reconciler";
+      readonly method: string;
+      /** The route's pattern, never the path. */
+      readonly route: string;
+      readonly status: number;
+      readonly durationMs: number;
+      readonly requestId: string;
+      readonly principal?: string;
+    }
+  | {
+      readonly kind: "webhook.received";
+      readonly event: string;
+      readonly verdict: "accepted" | "duplicate" | "refused";
+    }
+  | { readonly kind: "webhook.delivery"; readonly event: string; readonly status: number; readonly durationMs: number }
+  | {
+      readonly kind: "source.fetched";
+      readonly repository: string;
+      readonly commit: string;
+      readonly changedProjects: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "evaluate.done";
+      readonly stack: string;
+      readonly verdict: "ok" | "invalid" | "cached";
+      readonly problems: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "review.done";
+      readonly repository: string;
+      readonly pull: number;
+      readonly commit: string;
+      readonly verdict: "success" | "failure" | "error";
+      readonly durationMs: number;
+    }
+  | { readonly kind: "operation.queued"; readonly operation: string; readonly stack: string; readonly type: string }
+  | {
+      readonly kind: "operation.claimed";
+      readonly operation: string;
+      readonly stack: string;
+      readonly type: string;
+      readonly fence: number;
+      readonly waitMs: number;
+    }
+  | {
+      readonly kind: "operation.ended";
+      readonly operation: string;
+      readonly stack: string;
+      readonly type: string;
+      readonly state: "COMPLETED" | "FAILED" | "CANCELLED" | "QUEUED";
+      readonly outcome: string;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "lease.lost"; readonly stack: string; readonly fence: number }
+  | { readonly kind: "deploy.phase"; readonly stack: string; readonly phase: string; readonly durationMs: number }
+  | { readonly kind: "lock.removed"; readonly stack: string; readonly owner: string; readonly proof: string }
+  | { readonly kind: "instance.started"; readonly instance: string; readonly durationMs: number }
+  | { readonly kind: "instance.stopped"; readonly instance: string; readonly durationMs: number }
+  | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
+  | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
+
+export type Observe = (observation: Observation) => void;
+
+export const ignoreObservations: Observe = () => {};

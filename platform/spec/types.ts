@@ -1,0 +1,134 @@
+/**
+ * What crosses the doors: plain, frozen JSON. Never `undefined` inside a spec, never NaN; every default is filled.
+ * Equal declarations are equal specs and hash equal (`hash.ts`); where a thing stands in the source is kept beside the spec,
+ * never in it, so that moving a line changes nothing.
+ */
+export const engines = ["postgres", "mysql", "mariadb", "mongodb", "redis", "elasticsearch"] as const;
+export type Engine = (typeof engines)[number];
+
+export type DatabaseSpec = {
+  readonly engine: Engine;
+  readonly name: string;
+  /** A version of the catalogue, for example "18". */
+  readonly version: string;
+  readonly compute: {
+    /** Compute units: 1 unit is 1 vCPU and 2 GiB. Multiples of 0.25. */
+    readonly minUnits: number;
+    readonly maxUnits: number;
+    /** 0 means never. */
+    readonly suspendAfterSeconds: number;
+  };
+  readonly storageBytes: number;
+  /** Streaming standbys beside the primary. */
+  readonly replicas: number;
+  /** Members of the cluster, where the placement has them. */
+  readonly instances: number;
+  readonly backups: { readonly retentionSeconds: number; readonly pitr: boolean };
+  /** Sorted by name. */
+  readonly extensions: readonly string[];
+  /** Sorted by name. The owner role is implied and not listed. */
+  readonly roles: readonly RoleSpec[];
+  /** CIDR blocks, sorted. Empty means loopback only on the local placement. */
+  readonly allowFrom: readonly string[];
+  /** Sorted by key when hashed. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Name of a secret that holds the owner's password; null means that NebulaDB makes one. */
+  readonly passwordSecret: string | null;
+  /** Options that only this engine has, validated by its schema. */
+  readonly engineOptions: Readonly<Record<string, string | number | boolean>>;
+  readonly retire: boolean;
+};
+
+export type RoleSpec = { readonly name: string; readonly login: boolean; readonly access: "read" | "write" };
+
+export const placements = ["local", "kubernetes", "aws"] as const;
+export type Placement = (typeof placements)[number];
+
+export type Quota = {
+  readonly cpuUnits: number;
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+  readonly databases: number;
+};
+
+export type ProjectSpec = {
+  readonly tenant: string;
+  readonly project: string;
+  readonly placement: Placement;
+  readonly region: string;
+  /** What the project asks for itself; it can only be less than what the fleet grants. null means all of it. */
+  readonly quota: Quota | null;
+  /** Sorted by name. */
+  readonly databases: readonly DatabaseSpec[];
+};
+
+export const memberRoles = ["domain-admin", "project-admin", "developer", "viewer", "billing-viewer"] as const;
+export type MemberRole = (typeof memberRoles)[number];
+
+export type TenantSpec = {
+  readonly tenant: string;
+  readonly displayName: string;
+  readonly plan: string;
+  /** Sorted by user. `projects` null means all. */
+  readonly members: readonly {
+    readonly user: string;
+    readonly role: MemberRole;
+    readonly projects: readonly string[] | null;
+  }[];
+};
+
+/** Prices in micro-units of `currency` (1 USD = 1,000,000). */
+export type PriceBook = {
+  readonly id: string;
+  readonly currency: string;
+  readonly prices: {
+    readonly computeUnitHourMicros: number;
+    readonly storageGibMonthMicros: number;
+    readonly backupGibMonthMicros: number;
+    readonly egressGibMicros: number;
+    readonly apiMillionRequestsMicros: number;
+  };
+};
+
+export type Policies = {
+  /** Tags that every database must carry. */
+  readonly requiredTags: readonly string[];
+  readonly allowedExtensions: readonly string[];
+  readonly maxUnitsPerDatabase: number;
+  readonly minBackupRetentionSeconds: number;
+  readonly allowPublicNetwork: boolean;
+};
+
+export type Provider = {
+  readonly name: string;
+  readonly placement: Placement;
+  readonly region: string;
+  readonly engines: readonly Engine[];
+};
+
+export type FleetSpec = {
+  /** By plan name. */
+  readonly quotas: Readonly<Record<string, Quota>>;
+  readonly priceBook: PriceBook;
+  readonly policies: Policies;
+  readonly providers: readonly Provider[];
+};
+
+/** A place in a declaration: repository-relative path, line and column from 1. */
+export type SourceLocation = { readonly file: string; readonly line: number; readonly column: number };
+
+/** One thing wrong with a declaration. Always with a place, a code of the NEB1xx range and a hint. */
+export type DeclarationProblem = SourceLocation & {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+};
+
+/** `<tenant>.<project>`: the Pulumi stack, the unit of deployment, lease and operation order. */
+export type StackName = `${string}.${string}`;
+export const stackName = (tenant: string, project: string): StackName => `${tenant}.${project}`;
+
+/** `<tenant>.<project>.<database>`: a database's identity for ever; also its gateway route. */
+export type DatabaseId = `${string}.${string}.${string}`;
+export const databaseId = (tenant: string, project: string, database: string): DatabaseId =>
+  `${tenant}.${project}.${database}`;

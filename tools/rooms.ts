@@ -1,0 +1,184 @@
+/**
+ * The import law. A room imports strictly lower ranks only; equal ranks do not know each other; other rooms come in through
+ * `index.ts`; each heavy dependency has one door. `node tools/rooms.ts` checks it, `--diagram` prints the picture that stands
+ * in docs/architecture.md.
+ */
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import ts from "typescript";
+
+type Room = { readonly rank: number; readonly says: string };
+
+/** Longest prefix wins. Rank -1 speaks HTTP only and imports no other room. */
+export const rooms: Readonly<Record<string, Room>> = {
+  tenants: { rank: 3, says: "declarations" },
+  "platform/core": { rank: 0, says: "errors, observations, clock, scope, secrets" },
+  "platform/spec": { rank: 1, says: "ProjectSpec: schema, hash, names" },
+  "platform/sql": { rank: 1, says: "door to pg" },
+  "platform/git": { rank: 1, says: "door to git" },
+  "platform/syntax": { rank: 1, says: "door to the TypeScript parser" },
+  "platform/declare": { rank: 2, says: "the vocabulary tenants import" },
+  "platform/pricing": { rank: 2, says: "price book and rating" },
+  "platform/policy": { rank: 2, says: "quota and policy" },
+  "platform/github": { rank: 2, says: "door to Octokit" },
+  "platform/store": { rank: 2, says: "the ledger in Postgres" },
+  "platform/evaluate": { rank: 3, says: "declarations to specs, sandboxed" },
+  "platform/identity": { rank: 3, says: "tokens, roles, scopes" },
+  "platform/compute": { rank: 3, says: "start, stop, observe a database" },
+  "platform/components": { rank: 4, says: "Pulumi components and resources" },
+  "platform/provider": { rank: 4, says: "the nebula Pulumi provider" },
+  "platform/program.ts": { rank: 5, says: "what `pulumi up` runs" },
+  "reconciler/plan": { rank: 4, says: "(specs, observed) to steps" },
+  "reconciler/source": { rank: 5, says: "the wanted revision" },
+  "reconciler/deploy": { rank: 5, says: "door to the Automation API" },
+  "reconciler/observe": { rank: 5, says: "status" },
+  "reconciler/usage": { rank: 5, says: "samples to invoice" },
+  "reconciler/review": { rank: 6, says: "checks on pull requests" },
+  "reconciler/reconcile.ts": { rank: 7, says: "the stages in order" },
+  "reconciler/main.ts": { rank: 8, says: "the reconciler's process" },
+  "portal/edit": { rank: 5, says: "AST in, AST out" },
+  "portal/forge": { rank: 5, says: "the embedded Git host" },
+  "portal/api": { rank: 6, says: "the portal API" },
+  "portal/main.ts": { rank: 8, says: "the portal's process" },
+  "portal/cli": { rank: -1, says: "product commands over HTTP" },
+  launcher: { rank: 9, says: "supervisor and local commands" },
+  tools: { rank: 9, says: "rooms, toolchain, docs" },
+  bench: { rank: 10, says: "published claims" },
+  tests: { rank: 10, says: "what crosses a door" },
+};
+
+/** A heavy dependency and the rooms that may import it. */
+export const doors: Readonly<Record<string, readonly string[]>> = {
+  pg: ["platform/sql"],
+  typescript: ["platform/syntax", "tools"],
+  "quickjs-emscripten": ["platform/evaluate"],
+  "@octokit/": ["platform/github", "tests"],
+  "@pulumi/pulumi": [
+    "platform/components",
+    "platform/provider",
+    "platform/program.ts",
+    "reconciler/deploy",
+    "tests",
+    "bench",
+  ],
+  "prom-client": ["platform/core"],
+  pino: ["platform/core"],
+  express: ["portal/api", "portal/forge", "portal/main.ts"],
+  "node:child_process": [
+    "platform/git",
+    "platform/compute",
+    "platform/evaluate",
+    "platform/provider",
+    "reconciler/deploy",
+    "reconciler/review",
+    "portal/forge",
+    "launcher",
+    "tools",
+    "bench",
+    "tests",
+  ],
+};
+
+const roots = [
+  "tenants",
+  "platform",
+  "charts",
+  "reconciler",
+  "portal",
+  "gateway",
+  "launcher",
+  "tools",
+  "bench",
+  "tests",
+];
+
+export function roomOf(file: string): string | undefined {
+  return Object.keys(rooms)
+    .filter((room) => file === room || file.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function importsOf(file: string): string[] {
+  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (
+      (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    )
+      found.push(node.moduleSpecifier.text);
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments;
+      if (argument && ts.isStringLiteral(argument)) found.push(argument.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+function problemsOf(file: string): string[] {
+  const room = roomOf(file);
+  if (room === undefined) return [`${file}: stands in no room; name its room in tools/rooms.ts`];
+  return importsOf(file).flatMap((specifier) =>
+    specifier.startsWith(".") ? local(file, room, specifier) : foreign(file, room, specifier),
+  );
+}
+
+function local(file: string, room: string, specifier: string): string[] {
+  const target = normalize(join(dirname(file), specifier));
+  const other = roomOf(target);
+  if (other === undefined || other === room) return [];
+  const from = rooms[room]?.rank ?? 0;
+  const to = rooms[other]?.rank ?? 0;
+  const problems: string[] = [];
+  const isTest = /\.test\.ts$/.test(file);
+  if (from === -1 || (to >= from && !isTest))
+    problems.push(`${file}: ${room} (rank ${from}) may not import ${other} (rank ${to})`);
+  if (target !== other && relative(other, target) !== "index.ts")
+    problems.push(`${file}: come into ${other} through its index.ts, not ${specifier}`);
+  return problems;
+}
+
+function foreign(file: string, room: string, specifier: string): string[] {
+  return Object.entries(doors)
+    .filter(([name]) => specifier === name || specifier.startsWith(name.endsWith("/") ? name : `${name}/`))
+    .filter(([, allowed]) => !allowed.includes(room))
+    .map(([name, allowed]) => `${file}: only ${allowed.join(", ")} may import ${name}`);
+}
+
+export function checkRooms(): string[] {
+  return globSync(
+    roots.map((root) => `${root}/**/*.ts`),
+    { exclude: (name) => name === "node_modules" || name === "dist" },
+  )
+    .filter((file) => !file.includes("node_modules"))
+    .flatMap(problemsOf);
+}
+
+export function drawRooms(): string {
+  const byRank = Map.groupBy(Object.entries(rooms), ([, room]) => room.rank);
+  const lines = [...byRank.entries()]
+    .sort(([a], [b]) => b - a)
+    .map(([rank, entries]) => {
+      const title = rank === -1 ? "HTTP only" : `rank ${rank}`;
+      const nodes = entries.map(
+        ([name, room]) => `    ${name.replaceAll(/[/.]/g, "_")}["<b>${name}</b><br/>${room.says}"]`,
+      );
+      return [`  subgraph r${rank === -1 ? "x" : rank}["${title}"]`, ...nodes, "  end"].join("\n");
+    });
+  const order = [...byRank.keys()].filter((rank) => rank >= 0).sort((a, b) => b - a);
+  const arrows = order.slice(1).map((rank, i) => `  r${order[i]} --> r${rank}`);
+  return ["```mermaid", "flowchart TB", ...lines, ...arrows, "```"].join("\n");
+}
+
+if (import.meta.main) {
+  if (process.argv.includes("--diagram")) console.log(drawRooms());
+  else {
+    const problems = checkRooms();
+    for (const problem of problems) console.error(problem);
+    if (problems.length > 0) process.exit(1);
+    console.log("the import law holds");
+  }
+}
