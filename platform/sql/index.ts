@@ -1,0 +1,26 @@
+/**
+ * The only door to `pg`. Owns connections, transactions, how values cross, and the translation of Postgres's errors. Does not
+ * know a table: those are platform/store's.
+ *
+ * 1. A statement's values travel as parameters; identifiers and the literals of DDL go through `quoteIdent`/`quoteLiteral`.
+ * 2. Every failure leaves as a `NebulaError`; `sqlState` reads the five-letter code where somebody must know it.
+ * 3. Inside `tx` everything runs on one connection, one statement after the other; a nested `tx` is a savepoint.
+ * 4. A `tx` whose body swallowed a failed statement does not commit silently: it throws.
+ * 5. Numbers are exact or refused: an int8 or numeric beyond 2^53 throws instead of being rounded.
+ */
+export { connectionUrl, connectOnce } from "./connect.ts";
+export {
+  authenticationRefused,
+  isUnavailable,
+  ledgerUnavailable,
+  serializationFailed,
+  sqlState,
+  statementTimedOut,
+  storageExhausted,
+  uniqueConflict,
+} from "./errors.ts";
+export type { Listen } from "./listen.ts";
+export type { Pool } from "./pool.ts";
+export { makePool, notify } from "./pool.ts";
+export { quoteIdent, quoteLiteral } from "./quote.ts";
+export type { Sql } from "./sql.ts";
