@@ -1,0 +1,41 @@
+import { defineError } from "../core/index.ts";
+
+export const tokenMissing = defineError({
+  code: "NEB660",
+  status: 401,
+  title: "No token",
+  retry: false,
+  hint: "Send `Authorization: Bearer ndb_...`; the first administrator's token is in <data>/secrets/admin-token.",
+});
+
+export const tokenRefused = defineError({
+  code: "NEB661",
+  status: 401,
+  title: "Token refused",
+  retry: false,
+  hint: "The token is mistyped, revoked or expired: ask an administrator for a new one (`nebula login` stores it).",
+});
+
+export const scopeMissing = defineError({
+  code: "NEB662",
+  status: 403,
+  title: "Not allowed",
+  retry: false,
+  hint: "Ask somebody with the named role, or for a token with that role.",
+});
+
+export const roleTooHigh = defineError({
+  code: "NEB663",
+  status: 403,
+  title: "A token may not grant more than its maker has",
+  retry: false,
+  hint: "Choose a role and a reach inside your own, or ask an administrator.",
+});
+
+export const badGrant = defineError({
+  code: "NEB664",
+  status: 422,
+  title: "This role needs another reach",
+  retry: false,
+  hint: "platform-admin has no tenant, domain-admin a tenant and no project; every other role has a tenant.",
+});

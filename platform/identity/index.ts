@@ -1,0 +1,14 @@
+/**
+ * Who asks and what they may do. Owns API tokens, roles and scopes. Does not own sign-in flows (passwords, OIDC), nor what a
+ * request is about: the route says that.
+ *
+ * 1. A token's secret is shown once and stored as a hash (`token.ts`).
+ * 2. Who may do what is data (`roles.ts`); no code asks for a role by name.
+ * 3. What a principal does not reach does not exist for it: 404, not 403 (`reaches` before `holds`).
+ * 4. Nobody hands out a right he does not have (`mayGrant`).
+ */
+export { badGrant, roleTooHigh, scopeMissing, tokenMissing, tokenRefused } from "./errors.ts";
+export { can, fits, holds, mayGrant, type Principal, reaches, type Target } from "./principal.ts";
+export { isRole, type Role, roleScopes, roles, type Scope, scopes } from "./roles.ts";
+export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
+export { type Grant, type IssuedToken, issueToken, principalFromRow, tokenToWire, verifyToken } from "./tokens.ts";

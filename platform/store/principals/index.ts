@@ -1,0 +1,6 @@
+export { findPrincipal } from "./find-principal.ts";
+export { insertPrincipal, type NewPrincipal } from "./insert-principal.ts";
+export { listPrincipals, type PrincipalFilter } from "./list-principals.ts";
+export { revokePrincipal } from "./revoke-principal.ts";
+export type { PrincipalRow } from "./row.ts";
+export { touchPrincipal } from "./touch-principal.ts";

@@ -1,0 +1,2 @@
+export { getSetting } from "./get-setting.ts";
+export { putSetting } from "./put-setting.ts";
