@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type GitConfig, gitEnvironment } from "./environment.ts";
+import { gitFailed, gitMissing, gitTimeout } from "./errors.ts";
+import { ceiling } from "./run.ts";
+
+export type Service = "git-upload-pack" | "git-receive-pack";
+export type ServeOptions = {
+  readonly service: Service;
+  /** First request of the smart protocol: what the repository has. */
+  readonly advertise: boolean;
+  /** The client's Git-Protocol header. */
+  readonly protocol?: string | undefined;
+  readonly input: Readable | null;
+  readonly output: Writable;
+  readonly config?: GitConfig;
+  /** Default 600,000. */
+  readonly timeoutMs?: number;
+};
+
+/**
+ * One request of git's smart HTTP protocol, streamed both ways. The output is ended when git ended well.
+ * Never called with a repository that the caller may not read or write: git itself checks nothing here.
+ */
+export async function serveGit(dir: string, options: ServeOptions): Promise<void> {
+  const { service, advertise, protocol, input, output, timeoutMs = 600_000 } = options;
+  const flags = ["--stateless-rpc", ...(advertise ? ["--http-backend-info-refs"] : [])];
+  const version = protocol !== undefined && /^version=[0-2]$/.test(protocol) ? { GIT_PROTOCOL: protocol } : {};
+  const child = spawn("git", [service.slice("git-".length), ...flags, dir], {
+    env: gitEnvironment(options.config, { ...ceiling(dir), ...version }),
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    if (errors.length < 4096) errors += chunk.toString("utf8");
+  });
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", (cause) => reject(gitMissing("git could not be started", { cause })));
+    child.on("close", resolve);
+  });
+  child.stdin.on("error", () => {}); // a client that goes away, or git that answers early
+  const feeding = input === null ? child.stdin.end() : pipeline(input, child.stdin).catch(() => child.kill());
+  try {
+    await Promise.all([pipeline(child.stdout, output, { end: true }), feeding]);
+    const code = await ended;
+    if (late) throw gitTimeout(`git ${service} did not end within ${timeoutMs} ms`);
+    if (code !== 0) throw gitFailed(`git ${service} ended with ${code}: ${errors.trim().slice(0, 400)}`);
+  } finally {
+    clearTimeout(timer);
+    child.kill("SIGKILL");
+  }
+}
