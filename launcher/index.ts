@@ -1,0 +1,22 @@
+/**
+ * The launcher: the supervisor behind `up` and `down`, set-up of the tools that NebulaDB needs, and the local commands. Owns
+ * the data folder's layout, pid files, the ledger's Postgres process and the exit codes. Does not own what the processes do:
+ * it starts mains and imports none.
+ *
+ * 1. Whatever was killed, `up` comes back: nothing is believed from a file that a process does not confirm.
+ * 2. Data on standard output, talk on standard error.
+ * 3. Secrets are files of mode 0600 under <data>/secrets; they reach children by environment, never by argument.
+ */
+export { asUser, canEnter, type OsUser, unprivilegedUser } from "./os-user.ts";
+export {
+  initialise,
+  makeFolderFor,
+  type PostgresServer,
+  postmasterOf,
+  start as startPostgres,
+  stop as stopPostgres,
+  superuser,
+  urlOf,
+} from "./postgres-server.ts";
+export { findPostgres, type Postgres, resolvePostgres } from "./toolchain/postgres.ts";
+export { makeSay, quiet, type Say } from "./toolchain/say.ts";
