@@ -1,0 +1,17 @@
+import { defineError } from "../core/index.ts";
+
+export const badQuantity = defineError({
+  code: "NEB500",
+  status: 500,
+  title: "Usage quantity cannot be rated",
+  retry: false,
+  hint: "A usage record holds a quantity that is no decimal number >= 0. Its key is in the message; correct the record.",
+});
+
+export const badPrice = defineError({
+  code: "NEB501",
+  status: 500,
+  title: "Price book cannot be used",
+  retry: false,
+  hint: "Prices are whole micro-units >= 0 (1 USD = 1,000,000). Correct tenants/fleet/ and merge.",
+});

@@ -1,0 +1,102 @@
+import type { DatabaseSpec, PriceBook, ProjectSpec } from "../spec/index.ts";
+import { hoursPerMonth, type Meter, meterNames } from "./meters.ts";
+import { quantityOf } from "./quantity.ts";
+import { type RatedLine, rate, totalMicros, type UsageRecordInput } from "./rate.ts";
+
+export type MonthlyEstimate = {
+  /** Micro-units of the price book's currency for 730 hours: an upper bound, see docs/decisions/0004. */
+  readonly micros: number;
+  readonly lines: readonly EstimateLine[];
+};
+
+export type EstimateLine = Pick<
+  RatedLine,
+  "meter" | "quantity" | "unit" | "pricedQuantity" | "pricedUnit" | "unitMicros" | "micros"
+>;
+
+/**
+ * What a database costs in a month of 730 hours if it is never asleep and its storage is full.
+ * @param billed the meters that its placement reads (`metersOf[placement]`); all when absent.
+ */
+export function monthlyEstimate(
+  database: DatabaseSpec,
+  book: PriceBook,
+  billed: readonly Meter[] = meterNames,
+): MonthlyEstimate {
+  const usage = fullMonth(database).filter(({ meter }) => billed.includes(meter));
+  const lines = rate(usage, book).map(
+    ({ meter, quantity, unit, pricedQuantity, pricedUnit, unitMicros, micros }): EstimateLine => ({
+      meter,
+      quantity,
+      unit,
+      pricedQuantity,
+      pricedUnit,
+      unitMicros,
+      micros,
+    }),
+  );
+  return { micros: totalMicros(lines), lines };
+}
+
+export type DatabaseDifference = {
+  readonly database: string;
+  /** null: the database is not there. */
+  readonly before: MonthlyEstimate | null;
+  readonly after: MonthlyEstimate | null;
+  readonly differenceMicros: number;
+};
+
+export type PriceDifference = {
+  readonly currency: string;
+  readonly priceBook: string;
+  readonly beforeMicros: number;
+  readonly afterMicros: number;
+  readonly differenceMicros: number;
+  /** Every database of either side, sorted by name. */
+  readonly databases: readonly DatabaseDifference[];
+};
+
+/** What a change of a project does to its price a month. Either side may be missing. */
+export function priceDifference(
+  before: ProjectSpec | null,
+  after: ProjectSpec | null,
+  book: PriceBook,
+  billed: readonly Meter[] = meterNames,
+): PriceDifference {
+  const estimates = (project: ProjectSpec | null) =>
+    new Map((project?.databases ?? []).map((database) => [database.name, monthlyEstimate(database, book, billed)]));
+  const [old, wanted] = [estimates(before), estimates(after)];
+  const databases = [...new Set([...old.keys(), ...wanted.keys()])].sort().map((database): DatabaseDifference => {
+    const [from, to] = [old.get(database) ?? null, wanted.get(database) ?? null];
+    return { database, before: from, after: to, differenceMicros: (to?.micros ?? 0) - (from?.micros ?? 0) };
+  });
+  const beforeMicros = totalMicros([...old.values()]);
+  const afterMicros = totalMicros([...wanted.values()]);
+  return {
+    currency: book.currency,
+    priceBook: book.id,
+    beforeMicros,
+    afterMicros,
+    differenceMicros: afterMicros - beforeMicros,
+    databases,
+  };
+}
+
+/** A full month as usage records, so that an estimate goes through the same `rate` as an invoice. */
+function fullMonth(database: DatabaseSpec): UsageRecordInput[] {
+  const members = database.instances + database.replicas;
+  const units = database.retire ? 0 : database.compute.maxUnits;
+  const copies = database.backups.retentionSeconds > 0 ? 1 : 0;
+  const record = (meter: Meter, quantity: number): UsageRecordInput => ({
+    tenant: "",
+    project: "",
+    database: database.name,
+    meter,
+    quantity: quantityOf(quantity, `${database.name}/${meter}`),
+  });
+  return [
+    record("compute_unit_seconds", units * members * hoursPerMonth * 3600),
+    record("storage_byte_hours", database.storageBytes * members * hoursPerMonth),
+    record("backup_byte_hours", database.storageBytes * copies * hoursPerMonth),
+  ];
+}
