@@ -1,0 +1,44 @@
+import type { FleetSpec, Policies, Provider, Quota, TenantSpec } from "../spec/index.ts";
+
+declare const atBase: unique symbol;
+
+/** Something read from the base commit. Only `authorityAtBase` makes it, so what the head claims does not compile here. */
+export type AtBase<T> = T & { readonly [atBase]: true };
+export type Granted = AtBase<Quota>;
+export type Authority = AtBase<{
+  /** The commit that it was read from. */
+  readonly commit: string;
+  readonly plan: string;
+  readonly granted: Granted;
+  readonly policies: Policies;
+  readonly providers: readonly Provider[];
+}>;
+
+/** What a project gets whose plan the fleet does not name: seed 002's defaults. */
+export const defaultQuota: Quota = Object.freeze({
+  cpuUnits: 10,
+  memoryBytes: 20 * 1024 ** 3,
+  storageBytes: 100 * 1024 ** 3,
+  databases: 10,
+});
+
+/**
+ * What a change may use: plans, quotas, policies and providers as of the commit that the change is to be merged INTO.
+ * Pass the evaluation of the base; a pull request that raises its own limits is held to the old ones until it is merged.
+ */
+export function authorityAtBase(base: {
+  readonly baseCommit: string;
+  readonly baseFleet: FleetSpec;
+  /** null: a tenant that is new in this change; it gets the default plan. */
+  readonly baseTenant: TenantSpec | null;
+}): Authority {
+  const plan = base.baseTenant?.plan ?? "default";
+  const granted = Object.hasOwn(base.baseFleet.quotas, plan) ? base.baseFleet.quotas[plan] : undefined;
+  return {
+    commit: base.baseCommit,
+    plan,
+    granted: granted ?? base.baseFleet.quotas.default ?? defaultQuota,
+    policies: base.baseFleet.policies,
+    providers: base.baseFleet.providers,
+  } as unknown as Authority;
+}

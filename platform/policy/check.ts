@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from "node:util";
+import type { DatabaseSpec, Placement, Policies, ProjectSpec } from "../spec/index.ts";
+import type { Authority } from "./authority.ts";
+import {
+  engineNotOffered,
+  extensionNotAllowed,
+  placementNotOffered,
+  publicNetwork,
+  retentionTooShort,
+  tagMissing,
+  tooManyUnits,
+  topologyNotOffered,
+} from "./errors.ts";
+import { finding, type PolicyFinding } from "./findings.ts";
+import { isPublicNetwork } from "./network.ts";
+import { type Appeared, checkRemovals } from "./removal.ts";
+
+/** Placements that run more than one server for a database. */
+const clustered: Readonly<Record<Placement, boolean>> = { local: false, kubernetes: true, aws: true };
+
+/**
+ * Everything about a project that the fleet forbids, all at once. Breaches that the base has too, in databases that the
+ * change leaves alone, are warnings: a stricter policy does not stop unrelated work.
+ * @param base the project at the commit that `authority` was read from; null when it is new there.
+ * @param appeared databases that are new anywhere in the change (`databasesAppearing`), to tell a move from a deletion.
+ */
+export function checkPolicy(
+  head: ProjectSpec,
+  authority: Authority,
+  base: ProjectSpec | null,
+  appeared: readonly Appeared[] = [],
+): PolicyFinding[] {
+  const before = new Map((base?.databases ?? []).map((database) => [database.name, database]));
+  const placed = base !== null && base.placement === head.placement && base.region === head.region;
+  const found = head.databases.flatMap((database) => {
+    const untouched = placed && isDeepStrictEqual(before.get(database.name), database);
+    const all = [...checkOffer(database, head, authority), ...checkDatabase(database, authority.policies)];
+    return untouched ? all.map((one) => ({ ...one, severity: "warn" as const })) : all;
+  });
+  return [...checkPlacement(head, authority), ...found, ...checkRemovals(base, head, appeared)];
+}
+
+/** What a database may be, whatever the placement. A retired one is stopped: nothing is asked of it. */
+function checkDatabase(database: DatabaseSpec, policies: Policies): PolicyFinding[] {
+  if (database.retire) return [];
+  const { name, tags, extensions, compute, backups, allowFrom } = database;
+  const found: PolicyFinding[] = [];
+  for (const tag of policies.requiredTags)
+    if (!Object.hasOwn(tags, tag) || tags[tag] === "")
+      found.push(
+        finding(tagMissing, name, `${name} has no tag "${tag}"`, {
+          hint: `Add tags: { ${JSON.stringify(tag)}: "..." }.`,
+        }),
+      );
+  for (const extension of extensions)
+    if (!policies.allowedExtensions.includes(extension))
+      found.push(
+        finding(
+          extensionNotAllowed,
+          name,
+          `${name} wants extension ${extension}; allowed: ${policies.allowedExtensions.join(", ") || "none"}`,
+        ),
+      );
+  if (compute.maxUnits > policies.maxUnitsPerDatabase)
+    found.push(
+      finding(
+        tooManyUnits,
+        name,
+        `${name} asks for ${compute.maxUnits} units; a database may have ${policies.maxUnitsPerDatabase}`,
+      ),
+    );
+  if (backups.retentionSeconds < policies.minBackupRetentionSeconds)
+    found.push(
+      finding(
+        retentionTooShort,
+        name,
+        `${name} keeps backups ${days(backups.retentionSeconds)}; the least is ${days(policies.minBackupRetentionSeconds)}`,
+      ),
+    );
+  for (const block of policies.allowPublicNetwork ? [] : allowFrom.filter(isPublicNetwork))
+    found.push(finding(publicNetwork, name, `${name} lets ${block} connect`));
+  return found;
+}
+
+function checkPlacement(project: ProjectSpec, { providers }: Authority): PolicyFinding[] {
+  if (providersOf(project, providers).length > 0) return [];
+  const offers = providers.map(({ placement, region }) => `${placement} in ${region}`);
+  return [
+    finding(
+      placementNotOffered,
+      null,
+      `no provider offers the ${project.placement} placement in ${project.region}; offered: ${[...new Set(offers)].join(", ") || "nothing"}`,
+    ),
+  ];
+}
+
+function checkOffer(database: DatabaseSpec, project: ProjectSpec, { providers }: Authority): PolicyFinding[] {
+  const found: PolicyFinding[] = [];
+  const offered = providersOf(project, providers);
+  const engines = [...new Set(offered.flatMap(({ engines }) => engines))];
+  if (offered.length > 0 && !engines.includes(database.engine))
+    found.push(
+      finding(
+        engineNotOffered,
+        database.name,
+        `${database.name}: this placement does not offer ${database.engine} yet`,
+        {
+          hint: `The ${project.placement} placement in ${project.region} offers ${engines.join(", ") || "no engine"}.`,
+        },
+      ),
+    );
+  if (!clustered[project.placement] && (database.replicas > 0 || database.instances > 1))
+    found.push(
+      finding(
+        topologyNotOffered,
+        database.name,
+        `${database.name}: the ${project.placement} placement does not offer ${database.replicas > 0 ? "replicas" : "instances"} yet`,
+      ),
+    );
+  return found;
+}
+
+const providersOf = (project: ProjectSpec, providers: Authority["providers"]) =>
+  providers.filter(({ placement, region }) => placement === project.placement && region === project.region);
+
+const days = (seconds: number): string => `${Math.round((seconds / 86_400) * 100) / 100} days`;
