@@ -13,7 +13,9 @@ create table repositories (
   hook_secret_sealed text not null,
   bot_token_sealed text not null,                        -- the portal's token
   seen_commit text,                                      -- newest commit of the default branch whose changes are queued
-  stalled_reason text,                                   -- set by force-push, empty render: nothing is queued until cleared
+  seen_at timestamptz,                                   -- when it was last fetched and understood
+  stalled_code text,                                     -- NEB38x: a force-push, an empty repository...
+  stalled_reason text,                                   -- ... in a sentence: nothing is queued until cleared
   unique (owner, name)
 );
 
@@ -40,8 +42,10 @@ create table projects (
 create table fleets (                                    -- fleet/ and tenant.ts as of the newest evaluated commit
   repository text primary key references repositories (id),
   commit text not null,
+  inputs text not null,                                  -- hash of the files it was read from
   fleet jsonb not null,
-  tenants jsonb not null                                 -- TenantSpec[]
+  tenants jsonb not null,                                -- TenantSpec[]
+  problems jsonb not null default '[]'                   -- why a newer text is not in force
 );
 
 create table stacks (                                    -- the lease of a stack: one row, for ever
@@ -68,18 +72,21 @@ create table operations (
   max_attempts int not null default 4,                   -- the first try and 3 retries
   run_after timestamptz not null default now(),
   deadline_seconds int not null default 600,
-  fence bigint,
+  fence bigint,                                          -- of the lease it runs under; null: it needs none
+  cancel_requested_at timestamptz,                       -- the holder sees it at its next heartbeat
   progress jsonb not null default '{}',
   outcome text,                                          -- applied | unchanged | retry | blocked | stalled
   error jsonb,                                           -- problem document
   result jsonb,
   created_at timestamptz not null default now(),
   started_at timestamptz,
-  finished_at timestamptz
+  finished_at timestamptz,
+  reported_at timestamptz                                -- its ending was told to the Git host
 );
 create index operations_queue on operations (priority desc, created_at) where state = 'QUEUED';
-create index operations_running on operations (stack) where state = 'IN_PROGRESS';
+create unique index operations_running on operations (stack) where state = 'IN_PROGRESS' and fence is not null;
 create index operations_by_stack on operations (stack, created_at desc);
+create index operations_unreported on operations (finished_at) where reported_at is null and commit is not null;
 create index operations_newest on operations (created_at desc, id desc);
 
 create table operation_events (
@@ -140,8 +147,9 @@ create table effects (                                   -- provider calls of `p
   input jsonb not null,
   state text not null default 'QUEUED' check (state in ('QUEUED', 'DONE', 'FAILED')),
   output jsonb,
-  error jsonb,
-  created_at timestamptz not null default now()
+  error jsonb,                                           -- problem document
+  created_at timestamptz not null default now(),
+  ended_at timestamptz
 );
 create index effects_queue on effects (id) where state = 'QUEUED';
 
@@ -157,7 +165,15 @@ create table pulls (                                     -- which user a bot's p
   plan_hash text,
   verdict text check (verdict in ('pending', 'success', 'failure', 'error')),
   reviewed_at timestamptz,
+  posted_at timestamptz,                                 -- the newest review is on the pull request
   comment_id bigint,
+  state text not null default 'open' check (state in ('open', 'merged', 'closed')),
+  auto_merge_head text,                                  -- the commit that auto_merge speaks of: no other head is merged
+  merge_commit text,
+  merged_at timestamptz,
+  deployed_commit text,                                  -- the default branch's commit that first contained the merge
+  deployed_at timestamptz,                               -- when what it changed was queued
+  reported_at timestamptz,                               -- its ending was told on the pull request
   primary key (repository, number)
 );
 
