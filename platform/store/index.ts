@@ -1,0 +1,18 @@
+/**
+ * The ledger: what NebulaDB knows beside Git, in Postgres. Owns the schema and every statement over it, one file an operation.
+ * Does not own connections (platform/sql), nor what the rows mean to their room.
+ *
+ * 1. Times come from the database's clock, so that hosts need not agree on theirs.
+ * 2. A stack has one lease (`stacks`); its fence only grows. Whoever writes under a lease shows the fence, and the database
+ *    refuses every fence but the newest - also in Pulumi's state, by trigger.
+ * 3. A notification is a hint, the table is the truth.
+ * 4. Secrets stand here sealed (platform/core's vault); nobody stores one in clear.
+ */
+
+export * from "./audit/index.ts";
+export { leaseLost } from "./errors.ts";
+export * from "./idempotency/index.ts";
+export { migrate } from "./migrate.ts";
+export * from "./operations/index.ts";
+export * from "./principals/index.ts";
+export * from "./settings/index.ts";

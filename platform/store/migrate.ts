@@ -1,0 +1,39 @@
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Sql } from "../sql/index.ts";
+
+/**
+ * Brings the ledger to the newest schema. Forward only, one transaction a file, safe when several processes start at once:
+ * a migration's row is inserted first, so the loser of a race waits for the winner and then finds nothing to do.
+ * Returns the names applied by this call.
+ */
+export async function migrate(
+  sql: Sql,
+  folder: string = join(import.meta.dirname, "migrations"),
+): Promise<readonly string[]> {
+  await makeTable(sql);
+  const applied: string[] = [];
+  for (const file of globSync(join(folder, "*.sql")).sort()) {
+    if (await apply(sql, basename(file, ".sql"), readFileSync(file, "utf8"))) applied.push(basename(file, ".sql"));
+  }
+  return applied;
+}
+
+/** `create table if not exists` is not safe against itself; the advisory lock is. */
+const makeTable = (sql: Sql) =>
+  sql.tx(async (tx) => {
+    await tx.query("select pg_advisory_xact_lock(hashtext('nebuladb migrations'))");
+    await tx.query(
+      "create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())",
+    );
+  });
+
+const apply = (sql: Sql, name: string, text: string) =>
+  sql.tx(async (tx) => {
+    const won = await tx.maybe("insert into migrations (name) values ($1) on conflict do nothing returning name", [
+      name,
+    ]);
+    if (won === undefined) return false;
+    await tx.query(text);
+    return true;
+  });

@@ -1,0 +1,64 @@
+import { newId } from "../../core/index.ts";
+import { notify, type Sql } from "../../sql/index.ts";
+import { appendEvent } from "./events.ts";
+import { type Operation, type OperationType, operationColumns } from "./operation.ts";
+
+export type NewOperation = {
+  readonly stack: string;
+  readonly type: OperationType;
+  readonly database?: string | null;
+  readonly commit?: string | null;
+  readonly pullNumber?: number | null;
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly requestedBy: string;
+  /** Higher runs first. */
+  readonly priority?: number;
+  readonly deadlineSeconds?: number;
+  readonly maxAttempts?: number;
+  /** Cancel queued operations of the same stack and type: the newer one says everything. Default: for DEPLOY. */
+  readonly supersede?: boolean;
+};
+
+/** Queues an operation and wakes the reconciler (channel `nebula_operations`, payload is the id). */
+export const enqueueOperation = (sql: Sql, wanted: NewOperation): Promise<Operation> =>
+  sql.tx(async (tx) => {
+    await tx.query("insert into stacks (stack) values ($1) on conflict do nothing", [wanted.stack]);
+    const operation = await insert(tx, newId("op"), wanted);
+    if (wanted.supersede ?? wanted.type === "DEPLOY") await supersede(tx, operation);
+    await appendEvent(tx, operation.id, { phase: "queued", message: `${operation.type} queued` });
+    await notify(tx, "nebula_operations", operation.id);
+    return operation;
+  });
+
+const insert = (tx: Sql, id: string, o: NewOperation) =>
+  tx.one<Operation>(
+    `insert into operations as o (id, stack, database, type, priority, params, commit, pull_number, requested_by,
+       deadline_seconds, max_attempts)
+     values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11) returning ${operationColumns}`,
+    [
+      id,
+      o.stack,
+      o.database ?? null,
+      o.type,
+      o.priority ?? 0,
+      JSON.stringify(o.params ?? {}),
+      o.commit ?? null,
+      o.pullNumber ?? null,
+      o.requestedBy,
+      o.deadlineSeconds ?? 600,
+      o.maxAttempts ?? 4,
+    ],
+  );
+
+/** A row that is being claimed at this moment is locked: the claim wins, and the newer operation follows it. */
+async function supersede(tx: Sql, by: Operation): Promise<void> {
+  const older = await tx.query<{ id: string }>(
+    `update operations set state = 'CANCELLED', outcome = 'superseded', finished_at = clock_timestamp(),
+       result = jsonb_build_object('supersededBy', $1::text)
+     where id in (select id from operations where stack = $2 and type = $3 and state = 'QUEUED' and id <> $1
+                  for update skip locked)
+     returning id`,
+    [by.id, by.stack, by.type],
+  );
+  for (const { id } of older) await appendEvent(tx, id, { phase: "ended", message: `superseded by ${by.id}` });
+}
