@@ -1,0 +1,54 @@
+import { defineError, type Fault } from "../core/index.ts";
+
+const define = (code: `NEB${number}`, title: string, hint: string): Fault =>
+  defineError({ code, status: 422, title, retry: false, hint });
+
+export const unknownField = define("NEB110", "Unknown field", "Remove it, or check how the option is spelt.");
+export const wrongType = define("NEB111", "Wrong type", "Give a value of the type the option is declared with.");
+export const wrongUnit = define(
+  "NEB112",
+  "Wrong unit",
+  'Durations are a number and s, m, h or d ("5m"); sizes are a number and Mi, Gi or Ti ("10Gi").',
+);
+export const outOfRange = define("NEB113", "Out of range", "Give a value inside the range that the message names.");
+export const unknownVersion = define("NEB114", "Unknown version", "Choose one of the versions the message lists.");
+export const unknownSize = define("NEB115", "Unknown size", "Choose one of the sizes the message lists.");
+export const badName = define(
+  "NEB116",
+  "Name not allowed",
+  "Use 1 to 40 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen.",
+);
+export const duplicateName = define("NEB117", "Duplicate name", "Give each of them a name of its own.");
+export const nameCollision = define(
+  "NEB118",
+  "Names collide",
+  "Postgres keeps the first 63 bytes of a name: make the names differ inside those.",
+);
+export const reservedName = define("NEB119", "Reserved name", "Choose another name: this one belongs to the system.");
+export const badCidr = define(
+  "NEB126",
+  "Not a CIDR block",
+  'Write an address block such as "10.0.0.0/8", "203.0.113.7/32" or "2001:db8::/32", with the host bits zero.',
+);
+export const conflictingOptions = define("NEB127", "Options contradict each other", "Change one of them.");
+export const unknownChoice = define("NEB129", "Unknown choice", "Choose one of the values the message lists.");
+
+/** One thing wrong with declared values: where in the options (not yet where in the file), what, and what to do. */
+export type SpecProblem = {
+  readonly code: string;
+  /** The path inside the declaration's options; empty for the declaration itself, `["name"]` for its name. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly hint: string;
+};
+
+export const problem = (
+  fault: Fault,
+  path: readonly (string | number)[],
+  message: string,
+  hint: string = fault.definition.hint,
+): SpecProblem => ({ code: fault.definition.code, path, message, hint });
+
+export type Resolved<T> =
+  | { readonly kind: "ok"; readonly spec: T }
+  | { readonly kind: "invalid"; readonly problems: readonly SpecProblem[] };

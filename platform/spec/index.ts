@@ -1,0 +1,40 @@
+/**
+ * ProjectSpec: what a declaration means, as plain data. Owns the types that cross doors, the option schemas, defaults,
+ * catalogue, names, canonical hash and difference. Does not own how a file becomes options (evaluate), nor whether a valid
+ * spec is allowed or affordable (policy, pricing). Pure.
+ *
+ * 1. A spec is frozen, plain JSON with every default filled: no undefined, no NaN.
+ * 2. Equal declarations are equal specs and hash equal, whatever the order of options, roles, tags or files.
+ * 3. Validation reports every problem, each with the path of its option, a code and a hint.
+ * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
+ */
+export { canonicalJson, deepFreeze, specHash } from "./canonical.ts";
+export { defaultQuota, defaults, findSize, limits, type NamedSize, namedSizes, versions } from "./catalogue.ts";
+export { cidrAllows, isCidr, isPublicCidr } from "./cidr.ts";
+export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
+export { duplicateName, nameCollision, type Resolved, type SpecProblem } from "./errors.ts";
+export { dotted } from "./issues.ts";
+export {
+  isName,
+  type Named,
+  namePattern,
+  nameProblem,
+  nearest,
+  type ObjectNames,
+  objectNames,
+  shown,
+} from "./names.ts";
+export { type DeclaredDatabase, knownOptions, resolveDatabase } from "./resolve-database.ts";
+export { type DeclaredFleet, fleetKinds, resolveFleet, resolveFleetPart } from "./resolve-fleet.ts";
+export { projectOptions, quotaOptions, resolveProject, resolveTenant, tenantOptions } from "./resolve-project.ts";
+export { engineDefaults, evictionPolicies, optionSchemas } from "./schema.ts";
+export * from "./types.ts";
+export {
+  amountMicros,
+  durationSeconds,
+  formatDurationSeconds,
+  formatSizeBytes,
+  parseDurationSeconds,
+  parseSizeBytes,
+  sizeBytes,
+} from "./units.ts";

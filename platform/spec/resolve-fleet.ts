@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { deepFreeze } from "./canonical.ts";
+import { limits } from "./catalogue.ts";
+import { duplicateName, problem, type Resolved, type SpecProblem } from "./errors.ts";
+import { toProblems } from "./issues.ts";
+import { isName, nameProblem, shown } from "./names.ts";
+import { present, quotaOptions, toQuota } from "./resolve-project.ts";
+import { duration } from "./schema.ts";
+import {
+  engines,
+  type FleetSpec,
+  type Policies,
+  type PriceBook,
+  type Provider,
+  placements,
+  type Quota,
+} from "./types.ts";
+import { amountMicros } from "./units.ts";
+
+/** What `fleet/` declares, one value of each kind. */
+export type DeclaredFleet = {
+  readonly quotas: unknown;
+  readonly prices: unknown;
+  readonly policies: unknown;
+  readonly providers: unknown;
+};
+export const fleetKinds = ["quotas", "prices", "policies", "providers"] as const satisfies (keyof DeclaredFleet)[];
+
+/** One kind of it, so that each problem can be placed in the file that declares the kind. */
+export function resolveFleetPart(kind: keyof DeclaredFleet, options: unknown): Resolved<unknown> {
+  const parsed = parts[kind].schema.safeParse(options);
+  if (!parsed.success) return { kind: "invalid", problems: toProblems(parsed.error.issues, options, knownIn(kind)) };
+  const problems = parts[kind].check(parsed.data as never);
+  if (problems.length > 0) return { kind: "invalid", problems };
+  return { kind: "ok", spec: deepFreeze(parts[kind].fill(parsed.data as never)) };
+}
+
+export function resolveFleet(declared: DeclaredFleet): Resolved<FleetSpec> {
+  const resolved = fleetKinds.map((kind) => resolveFleetPart(kind, declared[kind]));
+  const problems = resolved.flatMap((part) => (part.kind === "invalid" ? part.problems : []));
+  if (problems.length > 0) return { kind: "invalid", problems };
+  const [quotas, priceBook, policies, providers] = resolved.map((part) => (part.kind === "ok" ? part.spec : undefined));
+  return { kind: "ok", spec: deepFreeze({ quotas, priceBook, policies, providers } as FleetSpec) };
+}
+
+const amount = z
+  .union([z.string(), z.number()])
+  .refine((value) => amountMicros(value) !== undefined, 'is not an amount such as "0.12" with at most six decimals');
+
+const quotas = z.record(z.string(), quotaOptions);
+const prices = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,39}$/),
+  currency: z.string().regex(/^[A-Z]{3}$/),
+  computeUnitHour: amount,
+  storageGibMonth: amount,
+  backupGibMonth: amount,
+  egressGib: amount,
+  apiMillionRequests: amount,
+});
+const policies = z.strictObject({
+  requiredTags: z.array(z.string()).optional(),
+  allowedExtensions: z.array(z.string()).optional(),
+  maxUnitsPerDatabase: z.number().min(limits.unitStep).max(limits.maxUnits).multipleOf(limits.unitStep).optional(),
+  minBackupRetention: duration(86_400, limits.maxRetentionSeconds, false).optional(),
+  allowPublicNetwork: z.boolean().optional(),
+});
+const provider = z.strictObject({
+  name: z.string().refine(isName, "is no name of a provider"),
+  placement: z.enum(placements),
+  region: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  engines: z.array(z.enum(engines)).min(1),
+});
+const providers = z.array(provider).min(1);
+
+type Part<S extends z.ZodType, T> = {
+  readonly schema: S;
+  readonly check: (value: z.output<S>) => SpecProblem[];
+  readonly fill: (value: z.output<S>) => T;
+};
+const part = <S extends z.ZodType, T>(it: Part<S, T>): Part<S, T> => it;
+
+const parts = {
+  quotas: part<typeof quotas, Readonly<Record<string, Quota>>>({
+    schema: quotas,
+    check: (plans) => Object.keys(plans).flatMap((name) => present(nameProblem("plan", name, [name]))),
+    fill: (plans) => Object.fromEntries(Object.entries(plans).map(([name, quota]) => [name, toQuota(quota)])),
+  }),
+  prices: part<typeof prices, PriceBook>({
+    schema: prices,
+    check: () => [],
+    fill: (book) => ({
+      id: book.id,
+      currency: book.currency,
+      prices: {
+        computeUnitHourMicros: micros(book.computeUnitHour),
+        storageGibMonthMicros: micros(book.storageGibMonth),
+        backupGibMonthMicros: micros(book.backupGibMonth),
+        egressGibMicros: micros(book.egressGib),
+        apiMillionRequestsMicros: micros(book.apiMillionRequests),
+      },
+    }),
+  }),
+  policies: part<typeof policies, Policies>({
+    schema: policies,
+    check: () => [],
+    fill: (policy) => ({
+      requiredTags: [...(policy.requiredTags ?? [])].sort(),
+      allowedExtensions: [...(policy.allowedExtensions ?? [])].sort(),
+      maxUnitsPerDatabase: policy.maxUnitsPerDatabase ?? limits.maxUnits,
+      minBackupRetentionSeconds: policy.minBackupRetention ?? 0,
+      allowPublicNetwork: policy.allowPublicNetwork ?? false,
+    }),
+  }),
+  providers: part<typeof providers, readonly Provider[]>({
+    schema: providers,
+    check: (list) =>
+      list.flatMap((one, index) =>
+        list.findIndex((other) => other.name === one.name) < index
+          ? [problem(duplicateName, [index, "name"], `the provider ${shown(one.name)} is declared twice`)]
+          : [],
+      ),
+    fill: (list) =>
+      list.map((one) => ({ ...one, engines: [...one.engines].sort() })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+  }),
+};
+
+const micros = (value: string | number): number => amountMicros(value) ?? 0;
+
+const knownIn =
+  (kind: keyof DeclaredFleet) =>
+  (_path: readonly (string | number)[]): readonly string[] =>
+    Object.keys({ quotas: quotaOptions, prices, policies, providers: provider }[kind].shape);

@@ -1,0 +1,200 @@
+import { z } from "zod";
+import { limits, namedSizes, versions } from "./catalogue.ts";
+import { isCidr } from "./cidr.ts";
+import { badCidr, outOfRange, unknownSize, unknownVersion, wrongUnit } from "./errors.ts";
+import { isName, shown } from "./names.ts";
+import type { Engine } from "./types.ts";
+import { durationSeconds, sizeBytes } from "./units.ts";
+
+/*
+ * The declared form of each engine's options: what stands in a file and what the portal accepts. A custom issue carries its
+ * code and hint in `params`; the others are translated in `issues.ts`. Checks across options are in `resolve-database.ts`.
+ */
+type Context = z.core.$RefinementCtx<unknown>;
+
+const refuse = (
+  ctx: Context,
+  fault: { readonly definition: { readonly code: string; readonly hint: string } },
+  message: string,
+  hint = fault.definition.hint,
+): typeof z.NEVER => {
+  ctx.addIssue({ code: "custom", message, params: { code: fault.definition.code, hint } });
+  return z.NEVER;
+};
+
+export const duration = (least: number, most: number, allowNever: boolean) =>
+  z.string().transform((text, ctx) => {
+    const seconds = text === "never" && !allowNever ? undefined : durationSeconds(text);
+    if (seconds === undefined)
+      return refuse(
+        ctx,
+        wrongUnit,
+        `${shown(text)} is not a duration`,
+        'Write a number and s, m, h or d: "5m", "30d".',
+      );
+    if (seconds !== 0 && (seconds < least || seconds > most))
+      return refuse(ctx, outOfRange, `${shown(text)} is not between ${least}s and ${most / 86_400}d`);
+    return seconds;
+  });
+
+export const size = (least: number, most: number) =>
+  z.string().transform((text, ctx) => {
+    const bytes = sizeBytes(text);
+    if (bytes === undefined)
+      return refuse(
+        ctx,
+        wrongUnit,
+        `${shown(text)} is not a size`,
+        'Write a number and Mi, Gi or Ti: "512Mi", "10Gi".',
+      );
+    if (bytes < least || bytes > most)
+      return refuse(ctx, outOfRange, `${shown(text)} is not between ${least / 2 ** 30}Gi and ${most / 2 ** 30}Gi`);
+    return bytes;
+  });
+
+const units = z.number().min(limits.minUnits).max(limits.maxUnits).multipleOf(limits.unitStep);
+
+const version = (engine: Engine) =>
+  z
+    .string()
+    .transform((text, ctx) =>
+      versions[engine].includes(text)
+        ? text
+        : refuse(
+            ctx,
+            unknownVersion,
+            `there is no ${engine} ${shown(text)}`,
+            `Choose one of ${versions[engine].join(", ")}.`,
+          ),
+    );
+
+const namedSize = z
+  .string()
+  .transform((text, ctx) =>
+    namedSizes.some((known) => known.name === text)
+      ? text
+      : refuse(
+          ctx,
+          unknownSize,
+          `there is no size ${shown(text)}`,
+          `Choose one of ${namedSizes.map((known) => known.name).join(", ")}, or give compute units.`,
+        ),
+  );
+
+const cidr = z
+  .string()
+  .transform((text, ctx) => (isCidr(text) ? text : refuse(ctx, badCidr, `${shown(text)} is no block`)));
+
+/** `secret("name")`: what a declaration says instead of a password. */
+export const secretReference = z.strictObject({
+  kind: z.literal("secret"),
+  name: z.string().refine(isName, "is no name of a secret"),
+});
+
+const role = z.strictObject({
+  name: z.string(),
+  login: z.boolean().optional(),
+  access: z.enum(["read", "write"]).optional(),
+});
+
+const retention = duration(86_400, limits.maxRetentionSeconds, false).optional();
+
+const common = {
+  size: namedSize.optional(),
+  compute: z
+    .strictObject({
+      min: units.optional(),
+      max: units.optional(),
+      suspendAfter: duration(1, limits.maxSuspendAfterSeconds, true).optional(),
+    })
+    .optional(),
+  storage: size(limits.minStorageBytes, limits.maxStorageBytes).optional(),
+  instances: z.number().int().min(1).max(limits.maxInstances).optional(),
+  allowFrom: z.array(cidr).max(limits.maxAllowFrom).optional(),
+  tags: z.record(z.string().regex(/^[a-z][a-z0-9._/-]{0,62}$/), z.string().max(255)).optional(),
+  password: secretReference.optional(),
+  retire: z.boolean().optional(),
+};
+
+const replicas = z.number().int().min(0).max(limits.maxReplicas).optional();
+const roles = z.array(role).max(limits.maxRoles).optional();
+const pitrBackups = z.strictObject({ retention, pitr: z.boolean().optional() }).optional();
+const plainBackups = z.strictObject({ retention }).optional();
+const extension = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/);
+const charset = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/);
+
+const postgres = z.strictObject({
+  version: version("postgres"),
+  ...common,
+  replicas,
+  backups: pitrBackups,
+  roles,
+  extensions: z.array(extension).max(limits.maxExtensions).optional(),
+});
+
+const mysqlLike = (engine: "mysql" | "mariadb") =>
+  z.strictObject({
+    version: version(engine),
+    ...common,
+    replicas,
+    backups: pitrBackups,
+    roles,
+    characterSet: charset.optional(),
+    collation: charset.optional(),
+  });
+
+const mongodb = z.strictObject({
+  version: version("mongodb"),
+  ...common,
+  replicas,
+  backups: pitrBackups,
+  roles,
+  topology: z.enum(["standalone", "replica-set"]).optional(),
+});
+
+export const evictionPolicies = [
+  "noeviction",
+  "allkeys-lru",
+  "allkeys-lfu",
+  "allkeys-random",
+  "volatile-lru",
+  "volatile-lfu",
+  "volatile-random",
+  "volatile-ttl",
+] as const;
+
+const redis = z.strictObject({
+  version: version("redis"),
+  ...common,
+  replicas,
+  backups: plainBackups,
+  persistence: z.enum(["aof", "rdb", "none"]).optional(),
+  eviction: z.enum(evictionPolicies).optional(),
+});
+
+const elasticsearch = z.strictObject({
+  version: version("elasticsearch"),
+  ...common,
+  backups: plainBackups,
+  heapPercent: z.number().int().min(10).max(75).optional(),
+});
+
+/** The declared options of each engine. `z.input` is what a file says, `z.output` has units as numbers. */
+export const optionSchemas = {
+  postgres,
+  mysql: mysqlLike("mysql"),
+  mariadb: mysqlLike("mariadb"),
+  mongodb,
+  redis,
+  elasticsearch,
+} as const;
+
+/** What only some engines have, with what it is when the declaration does not say. */
+export const engineDefaults = {
+  postgres: {},
+  mysql: { characterSet: "utf8mb4", collation: "utf8mb4_0900_ai_ci" },
+  mariadb: { characterSet: "utf8mb4", collation: "utf8mb4_unicode_ci" },
+  mongodb: { topology: "replica-set" },
+  redis: { persistence: "aof", eviction: "noeviction" },
+  elasticsearch: { heapPercent: 50 },
+} as const satisfies Record<Engine, Readonly<Record<string, string | number | boolean>>>;
