@@ -1,0 +1,177 @@
+import { defineError, type NebulaError } from "../../platform/core/index.ts";
+
+export const badJson = defineError({
+  code: "NEB600",
+  status: 400,
+  title: "The body is not JSON",
+  retry: false,
+  hint: "Send one JSON object with content-type application/json.",
+});
+
+export const badRequest = defineError({
+  code: "NEB601",
+  status: 422,
+  title: "The request does not fit",
+  retry: false,
+  hint: "Correct the fields named in `errors`; /docs lists every field with its type and limits.",
+});
+
+export const notFound = defineError({
+  code: "NEB602",
+  status: 404,
+  title: "Not found",
+  retry: false,
+  hint: "Check the spelling, and that your token reaches this tenant and project.",
+});
+
+export const bodyTooLarge = defineError({
+  code: "NEB603",
+  status: 413,
+  title: "The body is too large",
+  retry: false,
+  hint: "The limit is 256 KiB; a declaration that large belongs in the repository by git.",
+});
+
+export const wrongMedia = defineError({
+  code: "NEB604",
+  status: 415,
+  title: "The body has another media type",
+  retry: false,
+  hint: "Send content-type application/json.",
+});
+
+export const tooManyRequests = defineError({
+  code: "NEB605",
+  status: 429,
+  title: "Too many requests",
+  retry: true,
+  hint: "Wait for the seconds in Retry-After; the RateLimit header shows what is left.",
+});
+
+export const matchRequired = defineError({
+  code: "NEB606",
+  status: 428,
+  title: "If-Match is required",
+  retry: false,
+  hint: "Send the ETag of the version you read in If-Match, or `If-Match: *` to change whatever is there.",
+});
+
+export const matchFailed = defineError({
+  code: "NEB607",
+  status: 412,
+  title: "Changed since you read it",
+  retry: false,
+  hint: "Read it again, decide on what it says now, and send its new ETag in If-Match.",
+});
+
+export const keyReused = defineError({
+  code: "NEB608",
+  status: 422,
+  title: "Idempotency-Key was used for another request",
+  retry: false,
+  hint: "Use a new key for a new request; the same key is for repeating the same one.",
+});
+
+export const keyRunning = defineError({
+  code: "NEB609",
+  status: 409,
+  title: "The same request is being worked on",
+  retry: true,
+  hint: "Wait for Retry-After and repeat the request with the same key: you get the first one's answer.",
+});
+
+export const badCursor = defineError({
+  code: "NEB610",
+  status: 422,
+  title: "The cursor does not belong here",
+  retry: false,
+  hint: "Use `nextCursor` of the page before, with the same filters, or none to begin again.",
+});
+
+export const keyNotTaken = defineError({
+  code: "NEB611",
+  status: 422,
+  title: "This route takes no Idempotency-Key",
+  retry: false,
+  hint: "Its answer holds a secret that is shown once and never stored; send the request without the key.",
+});
+
+export const wrongState = defineError({
+  code: "NEB612",
+  status: 409,
+  title: "Not possible in this state",
+  retry: false,
+  hint: "Look at its state first; the message says which one is needed.",
+});
+
+export const alreadyDeclared = defineError({
+  code: "NEB613",
+  status: 409,
+  title: "Already declared",
+  retry: false,
+  hint: "Choose another name, or change the one that is there.",
+});
+
+export const noCredentials = defineError({
+  code: "NEB614",
+  status: 409,
+  title: "No credentials yet",
+  retry: true,
+  hint: "They exist once the database is ready: follow its operation, then ask again.",
+});
+
+export const noRepository = defineError({
+  code: "NEB615",
+  status: 503,
+  title: "No tenant repository",
+  retry: true,
+  hint: "The platform has not finished its first start, or no repository is connected; see the portal's log.",
+});
+
+export const repositoryRefused = defineError({
+  code: "NEB616",
+  status: 502,
+  title: "The forge refused the change",
+  retry: true,
+  hint: "Try again; if it persists, check the portal's bot token and the branch protection of the repository.",
+});
+
+export const mergeRefused = defineError({
+  code: "NEB617",
+  status: 409,
+  title: "The pull request cannot be merged",
+  retry: false,
+  hint: "See its checks (`nebula pr show`): all required ones must have passed for the commit you name.",
+});
+
+export const noUsage = defineError({
+  code: "NEB618",
+  status: 409,
+  title: "No price book yet",
+  retry: true,
+  hint: "The price book is read from fleet/ in the repository when the reconciler has seen its first commit.",
+});
+
+export const noSuchRoute = defineError({
+  code: "NEB619",
+  status: 404,
+  title: "No such route",
+  retry: false,
+  hint: "See /docs for the routes of this API.",
+});
+
+/** One thing wrong with a request: `path` is where, in the notation of the body (`compute.max`, `query.limit`). */
+export type FieldProblem = {
+  readonly path: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly hint?: string;
+};
+
+/** Every problem of a request in one answer. */
+export function requestProblems(problems: readonly FieldProblem[]): NebulaError {
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  const where = first === undefined || first.path === "" ? "the request" : first.path;
+  return badRequest(`${where}: ${first?.message ?? "does not fit"}${more}`, { fields: { errors: problems } });
+}

@@ -1,0 +1,119 @@
+import type { Request, Response } from "express";
+import type { z } from "zod";
+import type { Principal, Scope, Target } from "../../platform/identity/index.ts";
+import type { Portal } from "./portal.ts";
+
+/**
+ * A route is data: one entry gives the validators, the OpenAPI operation, the authorisation, the audit line and the rate
+ * headers. What it names it cannot forget: `scope` and `target` have no default, so a route without them does not compile.
+ */
+export type Route<
+  P extends z.ZodType = z.ZodType,
+  Q extends z.ZodType = z.ZodType,
+  B extends z.ZodType = z.ZodType,
+  R extends Replies = Replies,
+> = {
+  readonly method: "get" | "post" | "patch" | "delete";
+  /** With `{name}` for parameters, as in OpenAPI. */
+  readonly path: string;
+  /** `<resource>.<verb>`: the OpenAPI operationId and the action of the audit. */
+  readonly operationId: `${string}.${string}`;
+  readonly scope: Scope | "public";
+  /**
+   * What a request is about, by its parameters. "own": the route shows only what the principal reaches and filters itself.
+   * Not reached: 404.
+   */
+  readonly target: "own" | ((params: z.output<P>) => Target);
+  readonly summary: string;
+  readonly description?: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** If-Match: the change names the version that it changes. */
+  readonly match?: true;
+  /** The answer holds a secret: it is not kept for a repeated Idempotency-Key. */
+  readonly secret?: true;
+  /** Reads are not audited unless they say so; changes always are. */
+  readonly audited?: true;
+  readonly replies: R;
+  handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>, portal: Portal): Promise<Answer<R>>;
+};
+
+export type Reply = {
+  readonly description: string;
+  /** Media type to schema; null is a body without a schema (text) and no media at all is no body. */
+  readonly content: Readonly<Record<string, z.ZodType | null>>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+export type Replies = Readonly<Record<number, Reply>>;
+
+export type Call<P, Q, B> = {
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  /** Who asks; on a public route nobody. */
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly idempotencyKey: string | undefined;
+  /** The value of If-Match on routes that demand it, else "*". */
+  readonly match: string;
+  readonly request: Request;
+};
+
+type JsonOf<R> = R extends { readonly content: { readonly "application/json": infer S extends z.ZodType } }
+  ? z.input<S>
+  : undefined;
+
+export type Answer<R extends Replies = Replies> =
+  | {
+      [S in keyof R & number]: {
+        readonly status: S;
+        readonly body: JsonOf<R[S]>;
+        readonly headers?: Readonly<Record<string, string>>;
+        /** Added to the audit line: the operation and the commit that this request caused, and what is worth knowing. */
+        readonly trail?: Trail;
+      };
+    }[keyof R & number]
+  /** The handler writes the response itself: streams, pages, text. */
+  | {
+      readonly status: keyof R & number;
+      readonly write: (response: Response) => Promise<void>;
+      readonly trail?: Trail;
+    };
+
+export type Trail = {
+  readonly operation?: string;
+  readonly commit?: string;
+  readonly resource?: string;
+  readonly tenant?: string | null;
+  readonly project?: string | null;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
+
+export type AnyRoute = Route<z.ZodType, z.ZodType, z.ZodType, Replies>;
+
+/**
+ * Two steps, so that the handler is checked against schemas that are already known: `route({ ... }).handle(async ...)`.
+ * The result has forgotten its schemas' types: a table can hold routes of every shape.
+ */
+export const route = <
+  P extends z.ZodType = z.ZodUndefined,
+  Q extends z.ZodType = z.ZodUndefined,
+  B extends z.ZodType = z.ZodUndefined,
+  const R extends Replies = Replies,
+>(
+  entry: Omit<Route<P, Q, B, R>, "handle">,
+) => ({
+  handle: (handle: Route<P, Q, B, R>["handle"]): AnyRoute => ({ ...entry, handle }) as unknown as AnyRoute,
+});
+
+export const json = <S extends z.ZodType>(description: string, schema: S, headers: Record<string, string> = {}) => ({
+  description,
+  content: { "application/json": schema },
+  headers,
+});
+export const text = (description: string, media: string): Reply => ({ description, content: { [media]: null } });
+export const nothing = (description: string): Reply => ({ description, content: {} });
+
+/** A change is audited and takes an Idempotency-Key. */
+export const isChange = (entry: AnyRoute): boolean => entry.method !== "get";

@@ -1,0 +1,51 @@
+import type { Request } from "express";
+import type { NebulaError } from "../../platform/core/index.ts";
+import type { Principal, Target } from "../../platform/identity/index.ts";
+import { appendAudit, type NewAuditLog } from "../../platform/store/index.ts";
+import type { Portal } from "./portal.ts";
+import { type Answer, type AnyRoute, isChange } from "./route.ts";
+
+/**
+ * The audit line of a request: every change and every read of a secret, also when it was refused. It is written before the
+ * answer leaves; when it cannot be written the request fails, for what nobody can see did not happen properly.
+ */
+export type RequestTrail = {
+  accepted(answer: Answer): Promise<void>;
+  refused(error: NebulaError): Promise<void>;
+};
+
+export function makeTrail(
+  entry: AnyRoute,
+  principal: Principal,
+  target: Target | null,
+  request: Request,
+  portal: Portal,
+): RequestTrail {
+  if (entry.scope === "public" || !(isChange(entry) || entry.audited)) return { accepted, refused: accepted };
+  const write = (part: Partial<NewAuditLog> & Pick<NewAuditLog, "result">) =>
+    appendAudit(portal.sql, {
+      actor: principal.user,
+      action: entry.operationId,
+      resource: Object.values(request.params).join("/"),
+      // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
+      tenant: target?.tenant ?? principal.tenant,
+      project: target?.project ?? principal.project,
+      address: request.socket.remoteAddress ?? null,
+      userAgent: request.get("user-agent")?.slice(0, 200) ?? null,
+      details: {},
+      operation: null,
+      commit: null,
+      ...part,
+    });
+  return {
+    accepted: ({ trail = {} }) => write({ result: "accepted", ...trail }),
+    refused: async (error) => {
+      const result = error.status >= 500 ? "failed" : "refused";
+      const reach = error.status === 404 ? { tenant: principal.tenant, project: principal.project } : {};
+      // The error that caused this must reach the caller, also when the ledger is what is broken.
+      await write({ result, details: { token: principal.id, code: error.code }, ...reach }).catch(() => undefined);
+    },
+  };
+}
+
+const accepted = async (): Promise<void> => undefined;
