@@ -1,4 +1,11 @@
-import type { FleetSpec, Policies, Provider, Quota, TenantSpec } from "../spec/index.ts";
+import {
+  defaultQuota,
+  type FleetSpec,
+  type Policies,
+  type Provider,
+  type Quota,
+  type TenantSpec,
+} from "../spec/index.ts";
 
 declare const atBase: unique symbol;
 
@@ -14,14 +21,6 @@ export type Authority = AtBase<{
   readonly providers: readonly Provider[];
 }>;
 
-/** What a project gets whose plan the fleet does not name: seed 002's defaults. */
-export const defaultQuota: Quota = Object.freeze({
-  cpuUnits: 10,
-  memoryBytes: 20 * 1024 ** 3,
-  storageBytes: 100 * 1024 ** 3,
-  databases: 10,
-});
-
 /**
  * What a change may use: plans, quotas, policies and providers as of the commit that the change is to be merged INTO.
  * Pass the evaluation of the base; a pull request that raises its own limits is held to the old ones until it is merged.
@@ -29,7 +28,7 @@ export const defaultQuota: Quota = Object.freeze({
 export function authorityAtBase(base: {
   readonly baseCommit: string;
   readonly baseFleet: FleetSpec;
-  /** null: a tenant that is new in this change; it gets the default plan. */
+  /** null: a tenant that is new in this change. Without a plan that the fleet names, the default one or seed 002's holds. */
   readonly baseTenant: TenantSpec | null;
 }): Authority {
   const plan = base.baseTenant?.plan ?? "default";

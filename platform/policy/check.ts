@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import type { DatabaseSpec, Placement, Policies, ProjectSpec } from "../spec/index.ts";
+import {
+  type DatabaseSpec,
+  formatDurationSeconds,
+  type Placement,
+  type Policies,
+  type ProjectSpec,
+} from "../spec/index.ts";
 import type { Authority } from "./authority.ts";
 import {
   engineNotOffered,
@@ -74,7 +80,7 @@ function checkDatabase(database: DatabaseSpec, policies: Policies): PolicyFindin
       finding(
         retentionTooShort,
         name,
-        `${name} keeps backups ${days(backups.retentionSeconds)}; the least is ${days(policies.minBackupRetentionSeconds)}`,
+        `${name} keeps backups ${formatDurationSeconds(backups.retentionSeconds)}; the least is ${formatDurationSeconds(policies.minBackupRetentionSeconds)}`,
       ),
     );
   for (const block of policies.allowPublicNetwork ? [] : allowFrom.filter(isPublicNetwork))
@@ -122,5 +128,3 @@ function checkOffer(database: DatabaseSpec, project: ProjectSpec, { providers }:
 
 const providersOf = (project: ProjectSpec, providers: Authority["providers"]) =>
   providers.filter(({ placement, region }) => placement === project.placement && region === project.region);
-
-const days = (seconds: number): string => `${Math.round((seconds / 86_400) * 100) / 100} days`;

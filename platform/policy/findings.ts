@@ -1,4 +1,5 @@
 import type { Fault } from "../core/index.ts";
+import { formatSizeBytes } from "../spec/index.ts";
 import { quotaExceeded } from "./errors.ts";
 import type { QuotaReport } from "./quota.ts";
 
@@ -26,7 +27,7 @@ export function quotaFindings(report: QuotaReport): PolicyFinding[] {
   return report.rows
     .filter(({ ok }) => !ok)
     .map(({ resource, unit, before, after, limit }) => {
-      const amount = (value: number) => (unit === "bytes" ? `${value / 1024 ** 3} GiB` : String(value));
+      const amount = (value: number) => (unit === "bytes" ? formatSizeBytes(value) : String(value));
       const was = before === null ? "" : ` (now ${amount(before)})`;
       return finding(quotaExceeded, null, `${resource}: ${amount(after)}${was} is above the limit of ${amount(limit)}`);
     });

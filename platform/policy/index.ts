@@ -10,7 +10,7 @@
  * 5. Every finding is reported, each with a code, a sentence and a hint; what was wrong before and is untouched is a warning.
  */
 export type { AtBase, Authority, Granted } from "./authority.ts";
-export { authorityAtBase, defaultQuota } from "./authority.ts";
+export { authorityAtBase } from "./authority.ts";
 export { checkPolicy } from "./check.ts";
 export * from "./errors.ts";
 export type { PolicyFinding } from "./findings.ts";

@@ -1,13 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { DatabaseSpec, FleetSpec, ProjectSpec, Quota } from "../spec/index.ts";
+import { type DatabaseSpec, defaultQuota, type FleetSpec, type ProjectSpec, type Quota } from "../spec/index.ts";
 import {
   authorityAtBase,
   checkPolicy,
   checkProjectDeleted,
   checkQuota,
   databasesAppearing,
-  defaultQuota,
   isPublicNetwork,
   narrowQuota,
   quotaFindings,
@@ -109,7 +108,7 @@ describe("quota", () => {
       ["databases", 1, 1, 10, true],
     ]);
     expect(quotaFindings(report)).toMatchObject([
-      { code: "NEB200", message: "storage: 200 GiB (now 10 GiB) is above the limit of 100 GiB", severity: "error" },
+      { code: "NEB200", message: "storage: 200Gi (now 10Gi) is above the limit of 100Gi", severity: "error" },
     ]);
   });
 

@@ -1,0 +1,25 @@
+import { defineError, type Fault } from "../../platform/core/index.ts";
+
+const blocked = (code: `NEB${number}`, title: string, hint: string): Fault =>
+  defineError({ code, status: 422, title, retry: false, hint });
+
+export const storageShrinks = blocked(
+  "NEB212",
+  "Storage cannot shrink",
+  "Keep the size, or make a new database of the smaller size, copy the data and retire this one.",
+);
+export const versionGoesDown = blocked(
+  "NEB213",
+  "Version cannot go down",
+  "A data folder cannot be read by an older server. Make a new database of that version and copy the data.",
+);
+export const engineChanges = blocked(
+  "NEB214",
+  "Engine cannot change",
+  "That would replace the database by an empty one. Declare a new database under another name, copy the data, then retire this one.",
+);
+export const placementChanges = blocked(
+  "NEB215",
+  "Placement or region cannot change while databases live",
+  "Declare a new project there, copy the data, then retire the databases here.",
+);

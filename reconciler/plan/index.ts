@@ -1,0 +1,17 @@
+/**
+ * Plan: what applying a project's next spec does, step by step, before anything is done. Owns the effect of every option and
+ * what is blocked. Does not own whether it is allowed (platform/policy), its price, or doing it (reconciler/deploy). Pure.
+ *
+ * 1. A plan is a function of two specs (and of the bytes used, where they are known): the same wherever it is computed, so
+ *    the hash that was reviewed can be held against the one that is about to be applied.
+ * 2. Every difference between the specs is in exactly one change; an option that this room does not know is a restart, never
+ *    nothing. Planning a spec against itself is empty.
+ * 3. The order of databases and of lists in a declaration changes nothing.
+ * 4. What loses data is blocked or says "data-loss"; a deletion passes only when the previous spec says `retire: true`.
+ * 5. The hash covers what is done, not the words.
+ */
+export * from "./errors.ts";
+export { planProject } from "./plan.ts";
+export { describeChange, describeStep, summarisePlan } from "./text.ts";
+export type { Block, Change, Effect, Facts, JsonValue, Plan, Risk, Step, StepKind } from "./types.ts";
+export { effects } from "./types.ts";

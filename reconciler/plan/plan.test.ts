@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { DatabaseSpec, ProjectSpec } from "../../platform/spec/index.ts";
+import { type Change, describeChange, describeStep, planProject, type Step, summarisePlan } from "./index.ts";
+
+const GiB = 1024 ** 3;
+const database = (change: Partial<DatabaseSpec> = {}): DatabaseSpec => ({
+  engine: "postgres",
+  name: "orders",
+  version: "18",
+  compute: { minUnits: 0.25, maxUnits: 0.5, suspendAfterSeconds: 0 },
+  storageBytes: 10 * GiB,
+  replicas: 0,
+  instances: 1,
+  backups: { retentionSeconds: 7 * 86_400, pitr: true },
+  extensions: [],
+  roles: [],
+  allowFrom: [],
+  tags: {},
+  passwordSecret: null,
+  engineOptions: {},
+  retire: false,
+  ...change,
+});
+const project = (...databases: DatabaseSpec[]): ProjectSpec => ({
+  tenant: "acme",
+  project: "shop",
+  placement: "local",
+  region: "here",
+  quota: null,
+  databases,
+});
+const step = (from: Partial<DatabaseSpec>, to: Partial<DatabaseSpec>, usedBytes?: number): Step => {
+  const facts = usedBytes === undefined ? {} : { usedBytes: { orders: usedBytes } };
+  const [only, ...more] = planProject(project(database(from)), project(database(to)), facts).steps;
+  if (only === undefined || more.length > 0) throw new Error("one step was expected");
+  return only;
+};
+const compute = (maxUnits: number) => ({ compute: { minUnits: 0.25, maxUnits, suspendAfterSeconds: 0 } });
+
+describe("the effect of an option", () => {
+  test.each([
+    ["compute.max up restarts", {}, compute(1), "compute.maxUnits", "restart"],
+    [
+      "compute.min stays online",
+      {},
+      { compute: { ...compute(0.5).compute, minUnits: 0.5 } },
+      "compute.minUnits",
+      "online",
+    ],
+    ["storage up stays online", {}, { storageBytes: 20 * GiB }, "storageBytes", "online"],
+    ["a new major version is downtime", { version: "17" }, {}, "version", "downtime"],
+    ["a new minor version restarts", { version: "8.0" }, { version: "8.4" }, "version", "restart"],
+    ["an extension is added online", {}, { extensions: ["pgcrypto"] }, "extensions[pgcrypto]", "online"],
+    ["a preloaded extension restarts", {}, { extensions: ["pg_cron"] }, "extensions[pg_cron]", "restart"],
+    ["an extension dropped loses data", { extensions: ["vector"] }, {}, "extensions[vector]", "data-loss"],
+    ["a role is added online", {}, { roles: [{ name: "r", login: true, access: "read" }] }, "roles.r", "online"],
+    ["an address is allowed online", {}, { allowFrom: ["10.0.0.0/8"] }, "allowFrom[10.0.0.0/8]", "online"],
+    ["a tag is online", {}, { tags: { owner: "shop" } }, "tags.owner", "online"],
+    ["retention is online", {}, { backups: { retentionSeconds: 0, pitr: true } }, "backups.retentionSeconds", "online"],
+    ["an unknown setting restarts", {}, { engineOptions: { work_mem: "8MB" } }, "engineOptions.work_mem", "restart"],
+    ["retiring is downtime", {}, { retire: true }, "retire", "downtime"],
+    ["coming back is online", { retire: true }, {}, "retire", "online"],
+  ] as [string, Partial<DatabaseSpec>, Partial<DatabaseSpec>, string, string][])("%s", (_, from, to, path, effect) => {
+    const { changes, risk, blocked } = step(from, to);
+    expect(changes.map((change) => [change.path, change.effect])).toEqual([[path, effect]]);
+    expect(risk).toBe(effect === "online" ? "none" : effect);
+    expect(blocked).toBeUndefined();
+    expect(changes[0]?.why).not.toBe("");
+  });
+
+  test.each([
+    ["storage down", {}, { storageBytes: 5 * GiB }, "NEB212", "change"],
+    ["version down", {}, { version: "17" }, "NEB213", "change"],
+    ["another engine", {}, { engine: "mysql", version: "8.4" }, "NEB214", "replace"],
+  ] as [string, Partial<DatabaseSpec>, Partial<DatabaseSpec>, string, string][])(
+    "%s is blocked",
+    (_, from, to, code, kind) => {
+      const blocked = step(from, to);
+      expect(blocked).toMatchObject({ kind, risk: "data-loss", blocked: { code } });
+      expect(planProject(project(database(from)), project(database(to))).blocked).toMatchObject([
+        { database: "orders", code, hint: expect.stringMatching(/\S/) },
+      ]);
+    },
+  );
+
+  test("storage shrinks only where it is known to use less", () => {
+    const smaller = { storageBytes: 5 * GiB };
+    expect(step({}, smaller, 4 * GiB).blocked).toBeUndefined();
+    expect(step({}, smaller, 5 * GiB).blocked?.code).toBe("NEB212");
+  });
+
+  test("of a stopped database is never a restart", () => {
+    expect(step({ retire: true }, { retire: true, ...compute(2) })).toMatchObject({ kind: "change", risk: "none" });
+  });
+});
+
+describe("a database that goes", () => {
+  test("is deleted when it was retired before, keeping a final copy", () => {
+    const plan = planProject(project(database({ retire: true })), project());
+    expect(plan).toMatchObject({ steps: [{ kind: "delete", risk: "data-loss" }], blocked: [], risk: "data-loss" });
+    expect(plan.steps.map(describeStep)).toEqual([
+      "delete orders: it is removed; a final copy is kept for 7d (data-loss)",
+    ]);
+  });
+
+  test("is blocked when it was not", () => {
+    expect(planProject(project(database()), project()).blocked).toMatchObject([{ database: "orders", code: "NEB208" }]);
+  });
+});
+
+test("placement and region are blocked while databases live, and free before", () => {
+  const moved = { ...project(database()), placement: "aws", region: "eu" } as const;
+  const blocked = planProject(project(database()), moved).blocked;
+  expect(blocked.map(({ code, database: of }) => [code, of])).toEqual([
+    ["NEB215", null],
+    ["NEB215", null],
+  ]);
+  expect(planProject(project(), { ...moved, databases: [] })).toMatchObject({ blocked: [], steps: [], risk: "none" });
+});
+
+test("plans read as sentences", () => {
+  const from = project(database(), database({ name: "old" }));
+  const to = project(
+    database({ ...compute(1), storageBytes: 20 * GiB, extensions: ["pgcrypto"], tags: { owner: "shop" } }),
+    database({ name: "old", retire: true }),
+    database({ name: "carts" }),
+  );
+  const plan = planProject(from, to);
+  expect(plan.steps.map(describeStep)).toEqual([
+    "create carts: postgres 18, 0.25-0.5 units, 10Gi",
+    "retire old: retire false → true (downtime)",
+    "change orders: compute.max 0.5 → 1, extensions pgcrypto added, storage 10Gi → 20Gi, tags.owner none → shop (restart)",
+  ]);
+  expect(summarisePlan(plan)).toBe("1 to create, 1 to change, 1 to retire");
+  expect(summarisePlan(planProject(to, to))).toBe("no changes");
+  const role: Change = { path: "roles.r", from: null, to: { login: false, access: "read" }, effect: "online", why: "" };
+  expect(describeChange(role)).toBe("roles.r none → read, no login");
+});
+
+const names = fc.constantFrom("a", "b", "c");
+const word = fc.constantFrom("x", "y", "z");
+const set = fc.uniqueArray(word).map((all) => all.sort());
+const databases = fc.record({
+  engine: fc.constantFrom("postgres", "mysql"),
+  name: names,
+  version: fc.constantFrom("17", "18"),
+  compute: fc.record({
+    minUnits: fc.constantFrom(0.25, 0.5),
+    maxUnits: fc.constantFrom(1, 2),
+    suspendAfterSeconds: fc.constantFrom(0, 300),
+  }),
+  storageBytes: fc.constantFrom(GiB, 2 * GiB),
+  replicas: fc.nat(1),
+  instances: fc.integer({ min: 1, max: 2 }),
+  backups: fc.record({ retentionSeconds: fc.constantFrom(0, 60), pitr: fc.boolean() }),
+  extensions: set,
+  roles: fc
+    .uniqueArray(fc.record({ name: word, login: fc.boolean(), access: fc.constantFrom("read", "write") }), {
+      selector: ({ name }) => name,
+    })
+    .map((all) => all.sort((p, q) => (p.name < q.name ? -1 : 1))),
+  allowFrom: set,
+  tags: fc.dictionary(word, word),
+  passwordSecret: fc.option(word),
+  engineOptions: fc.dictionary(word, fc.oneof(word, fc.nat(3), fc.boolean())),
+  retire: fc.boolean(),
+}) as unknown as fc.Arbitrary<DatabaseSpec>;
+const projects = fc
+  .uniqueArray(databases, { selector: ({ name }) => name })
+  .map((all) => project(...all.sort((p, q) => (p.name < q.name ? -1 : 1))));
+
+describe("for any two specs", () => {
+  test("the plan holds every difference: its changes turn the one into the other, and then nothing is left", () => {
+    fc.assert(
+      fc.property(projects, projects, (from, to) => {
+        const plan = planProject(from, to);
+        const applied = applyPlan(from, plan.steps);
+        expect(applied).toEqual(to);
+        expect(planProject(applied, to)).toMatchObject({ steps: [], project: [], blocked: [], risk: "none" });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("order changes nothing, and equal plans alone have equal hashes", () => {
+    const turned = (all: ProjectSpec): ProjectSpec => ({
+      ...all,
+      databases: [...all.databases].reverse().map((one) => ({
+        ...one,
+        extensions: [...one.extensions].reverse(),
+        roles: [...one.roles].reverse(),
+        allowFrom: [...one.allowFrom].reverse(),
+        tags: Object.fromEntries(Object.entries(one.tags).reverse()),
+      })),
+    });
+    fc.assert(
+      fc.property(projects, projects, projects, (from, to, other) => {
+        const plan = planProject(from, to);
+        const again = planProject(turned(from), turned(to));
+        expect(again.steps.map(withoutWhole)).toEqual(plan.steps.map(withoutWhole));
+        expect(planProject(from, turned(from)).steps).toEqual([]);
+        const different = planProject(from, other);
+        const same = JSON.stringify(different.steps) === JSON.stringify(plan.steps);
+        expect(different.hash === plan.hash).toBe(same);
+      }),
+    );
+  });
+
+  test("data is lost only by a step that says so, and a live database is never deleted or replaced unblocked", () => {
+    fc.assert(
+      fc.property(projects, projects, (from, to) => {
+        for (const one of planProject(from, to).steps) {
+          const live = from.databases.some(({ name, retire }) => name === one.database && !retire);
+          if (one.kind === "delete") expect([one.risk, one.blocked === undefined]).toEqual(["data-loss", !live]);
+          if (one.kind === "replace") expect(one.blocked).toBeDefined();
+          if (one.blocked !== undefined) expect(one.risk).toBe("data-loss");
+        }
+      }),
+    );
+  });
+});
+
+const withoutWhole = (one: Step) => ({ ...one, changes: one.changes.filter(({ path }) => path !== "") });
+
+/** An independent reading of the changes: writes each `to` where its path says. */
+function applyPlan(from: ProjectSpec, steps: readonly Step[]): ProjectSpec {
+  const all = new Map(from.databases.map((one) => [one.name, structuredClone(one) as DatabaseSpec]));
+  for (const { database: name, changes } of steps)
+    for (const { path, to } of changes) {
+      const target = all.get(name) as unknown as Record<string, unknown> | undefined;
+      if (path === "" && to === null) all.delete(name);
+      else if (path === "") all.set(name, structuredClone(to) as unknown as DatabaseSpec);
+      else if (target) write(target, path, to);
+    }
+  const sorted = [...all.values()].sort((p, q) => (p.name < q.name ? -1 : 1));
+  return { ...from, databases: sorted };
+}
+
+function write(target: Record<string, unknown>, path: string, to: unknown): void {
+  const [, list, element] = /^(\w+)\[(.*)\]$/.exec(path) ?? [];
+  if (list !== undefined && element !== undefined) {
+    const others = (target[list] as string[]).filter((one) => one !== element);
+    target[list] = (to === true ? [...others, element] : others).sort();
+    return;
+  }
+  const [first = "", second, third] = path.split(".");
+  if (first === "roles" && second !== undefined) {
+    const roles = target.roles as { name: string }[];
+    const role = roles.find(({ name }) => name === second);
+    if (third !== undefined && role) (role as Record<string, unknown>)[third] = to;
+    else if (to === null) target.roles = roles.filter((one) => one !== role);
+    else target.roles = [...roles, { name: second, ...(to as object) }].sort((p, q) => (p.name < q.name ? -1 : 1));
+  } else if (second === undefined) target[first] = to;
+  else if (to === null && first !== "compute") delete (target[first] as Record<string, unknown>)[second];
+  else (target[first] as Record<string, unknown>)[second] = to;
+}

@@ -1,0 +1,127 @@
+import { internalError } from "../../platform/core/index.ts";
+import { deletedWithoutRetire } from "../../platform/policy/index.ts";
+import {
+  type DatabaseDiff,
+  type DatabaseSpec,
+  type ProjectSpec,
+  specHash,
+  stackName,
+} from "../../platform/spec/index.ts";
+import { type Difference, differencesOf, elementwise } from "./differences.ts";
+import { placementChanges } from "./errors.ts";
+import { deletionWhy, judge } from "./rules.ts";
+import {
+  type Block,
+  type Change,
+  type Effect,
+  effects,
+  type Facts,
+  type JsonValue,
+  type Plan,
+  type Risk,
+  type Step,
+} from "./types.ts";
+
+/**
+ * The steps from the last applied spec to the next one. Pure; see the invariants in index.ts.
+ * @param previous null: nothing was ever applied.
+ */
+export function planProject(previous: ProjectSpec | null, next: ProjectSpec, facts: Facts = {}): Plan {
+  const stack = stackName(next.tenant, next.project);
+  if (previous !== null && stackName(previous.tenant, previous.project) !== stack)
+    throw internalError(`a plan of ${stack} was asked from another project's spec`);
+  const differences = differencesOf(previous, next);
+  const steps = differences.databases.flatMap((diff) => stepOf(diff, facts.usedBytes?.[diff.database]) ?? []);
+  const project = differences.project.map(projectChange);
+  const lives = (previous?.databases ?? []).length > 0;
+  const blocked = [...(lives ? project.flatMap(projectBlock) : []), ...steps.flatMap(blockOf)];
+  const risk = riskOf(steps.flatMap(({ changes }) => changes));
+  return { stack, steps, project, blocked, risk, hash: hashOf(stack, steps, project) };
+}
+
+function stepOf(diff: DatabaseDiff, usedBytes: number | undefined): Step | undefined {
+  switch (diff.kind) {
+    case "added":
+      return createStep(diff.next);
+    case "removed":
+      return deleteStep(diff.previous);
+    case "changed":
+      return changeStep(diff.previous, diff.next, elementwise(diff.changes), usedBytes);
+  }
+}
+
+function createStep(next: DatabaseSpec): Step {
+  const why = next.retire ? "a new database, kept stopped" : "a new, empty database";
+  const change: Change = { path: "", from: null, to: next as unknown as JsonValue, effect: "online", why };
+  return { kind: "create", database: next.name, changes: [change], risk: "none" };
+}
+
+function deleteStep(previous: DatabaseSpec): Step {
+  const { name, retire } = previous;
+  const from = previous as unknown as JsonValue;
+  const { code, hint } = deletedWithoutRetire.definition;
+  return {
+    kind: "delete",
+    database: name,
+    changes: [{ path: "", from, to: null, effect: "data-loss", why: deletionWhy(previous) }],
+    risk: "data-loss",
+    ...(retire ? {} : { blocked: { code, message: `${name} is deleted without being retired first`, hint } }),
+  };
+}
+
+function changeStep(
+  previous: DatabaseSpec,
+  next: DatabaseSpec,
+  differences: readonly Difference[],
+  usedBytes: number | undefined,
+): Step | undefined {
+  if (differences.length === 0) return undefined;
+  const blocks: Block[] = [];
+  const changes = differences.map((difference): Change => {
+    const { effect, why, blocked } = judge({ ...difference, database: next.name, usedBytes });
+    if (blocked !== undefined) blocks.push(blocked);
+    if (previous.retire && effect === "restart")
+      return { ...difference, effect: "online", why: "used at its next start" };
+    return { ...difference, effect, why };
+  });
+  const kind = previous.engine !== next.engine ? "replace" : next.retire && !previous.retire ? "retire" : "change";
+  const blocked = joined(blocks);
+  return { kind, database: next.name, changes, risk: riskOf(changes), ...(blocked === undefined ? {} : { blocked }) };
+}
+
+function projectChange(difference: Difference): Change {
+  if (difference.path.startsWith("quota"))
+    return { ...difference, effect: "online", why: "what the project may ask for" };
+  return { ...difference, effect: "data-loss", why: "its databases would begin again elsewhere, empty" };
+}
+
+function projectBlock({ path, from, to, effect }: Change) {
+  if (effect === "online") return [];
+  const { code, hint } = placementChanges.definition;
+  const message = `${path} changes from ${from} to ${to} while the project has databases`;
+  return [{ database: null, code, message, hint }];
+}
+
+const blockOf = ({ database, blocked }: Step) => (blocked === undefined ? [] : [{ database, ...blocked }]);
+
+/** One block a step: the first one's code and hint, every one's sentence. */
+function joined([first, ...rest]: readonly Block[]): Block | undefined {
+  return first && { ...first, message: [first, ...rest].map(({ message }) => message).join("; ") };
+}
+
+function riskOf(changes: readonly { readonly effect: Effect }[]): Risk {
+  const worst = effects[Math.max(0, ...changes.map(({ effect }) => effects.indexOf(effect)))];
+  return worst === undefined || worst === "online" ? "none" : worst;
+}
+
+function hashOf(stack: string, steps: readonly Step[], project: readonly Change[]): string {
+  const deeds = (changes: readonly Change[]) =>
+    changes.map(({ path, from, to, effect }) => ({ path, from, to, effect }));
+  const done = steps.map(({ kind, database, changes, blocked }) => ({
+    kind,
+    database,
+    changes: deeds(changes),
+    blocked: blocked?.code ?? null,
+  }));
+  return specHash({ stack, steps: done, project: deeds(project) });
+}

@@ -1,0 +1,111 @@
+import type { Fault } from "../../platform/core/index.ts";
+import { type DatabaseSpec, formatDurationSeconds, formatSizeBytes } from "../../platform/spec/index.ts";
+import type { Difference } from "./differences.ts";
+import { engineChanges, storageShrinks, versionGoesDown } from "./errors.ts";
+import type { Block, Effect, JsonValue } from "./types.ts";
+
+export type Verdict = { readonly effect: Effect; readonly why: string; readonly blocked?: Block };
+type Case = Difference & { readonly database: string; readonly usedBytes: number | undefined };
+
+const online = (why: string): Verdict => ({ effect: "online", why });
+const restart = (why: string): Verdict => ({ effect: "restart", why });
+const refuse = ({ definition }: Fault, effect: Effect, message: string): Verdict => ({
+  effect,
+  why: message,
+  blocked: { code: definition.code, message, hint: definition.hint },
+});
+
+/** Extensions whose library the server loads at start. */
+const preloaded = new Set([
+  "pg_stat_statements",
+  "pg_cron",
+  "pgaudit",
+  "timescaledb",
+  "auto_explain",
+  "pg_partman_bgw",
+]);
+
+/** What changing one option of a running database does. To add an option, add its line here. */
+export function judge(one: Case): Verdict {
+  const { path, from, to } = one;
+  const [grows, removed] = [Number(to) > Number(from), to === null];
+  switch (optionOf(path)) {
+    case "engine":
+      return refuse(engineChanges, "data-loss", `${one.database} is ${from}; it cannot become ${to}`);
+    case "version":
+      return judgeVersion(one);
+    case "compute.maxUnits":
+      return restart("memory and connection limits are set when the server starts");
+    case "compute.minUnits":
+    case "compute.suspendAfterSeconds":
+      return online("the running server keeps its size");
+    case "storageBytes":
+      return judgeStorage(one);
+    case "replicas":
+      return online(grows ? "standbys are added beside the primary" : "standbys are removed");
+    case "instances":
+      return online("members join or leave one at a time");
+    case "backups.retentionSeconds":
+      return online(grows ? "backups are kept longer" : "backups that are older than that go");
+    case "backups.pitr":
+      return online(to === true ? "any second from now on can be restored" : "only whole backups can be restored");
+    case "extensions":
+      return judgeExtension(one, removed);
+    case "roles":
+      return online(removed ? "the role and its grants go; its tables belong to the owner" : "sessions stay open");
+    case "allowFrom":
+      return online(removed ? "new connections from there are refused" : "the server reloads its address rules");
+    case "tags":
+      return online("labels only");
+    case "passwordSecret":
+      return online("the owner's password changes; open sessions stay");
+    case "retire":
+      if (to === true) return { effect: "downtime", why: "the server stops and refuses connections; its data is kept" };
+      return online("the server starts again with the data that it had");
+    default:
+      return restart("the server reads it when it starts");
+  }
+}
+
+/** `tags.owner` and `extensions[pgcrypto]` are options of `tags` and `extensions`; `compute.maxUnits` is one itself. */
+function optionOf(path: string): string {
+  const whole = /^(extensions|roles|allowFrom|tags|engineOptions)(?=[.[])/.exec(path);
+  return whole?.[1] ?? path;
+}
+
+function judgeVersion({ from, to, database }: Case): Verdict {
+  const [old, wanted] = [versionParts(from), versionParts(to)];
+  if (compareVersions(wanted, old) < 0)
+    return refuse(versionGoesDown, "data-loss", `${database} runs ${from}; it cannot go down to ${to}`);
+  if (wanted[0] === old[0]) return restart(`minor version ${from} to ${to}`);
+  return { effect: "downtime", why: `major version ${from} to ${to}: the data folder is converted` };
+}
+
+function judgeStorage({ from, to, database, usedBytes }: Case): Verdict {
+  if (Number(to) > Number(from)) return online("room is added; nothing moves");
+  if (usedBytes !== undefined && usedBytes < Number(to)) return online(`it uses ${formatSizeBytes(usedBytes)} of it`);
+  const sizes = `${formatSizeBytes(Number(from))}; it cannot shrink to ${formatSizeBytes(Number(to))}`;
+  return refuse(storageShrinks, "data-loss", `${database} has ${sizes}`);
+}
+
+function judgeExtension({ path }: Case, removed: boolean): Verdict {
+  const name = path.slice("extensions[".length, -1);
+  if (removed) return { effect: "data-loss", why: `${name}'s own tables and whatever uses its types go with it` };
+  return preloaded.has(name) ? restart(`the server loads ${name} when it starts`) : online("created beside the data");
+}
+
+const versionParts = (version: JsonValue): number[] => String(version).split(".").map(Number);
+
+function compareVersions(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** What becomes of a deleted database's data. */
+export const deletionWhy = ({ backups }: DatabaseSpec): string =>
+  backups.retentionSeconds === 0
+    ? "it is removed for good: its backups are kept for no time"
+    : `it is removed; a final copy is kept for ${formatDurationSeconds(backups.retentionSeconds)}`;

@@ -1,0 +1,47 @@
+/** What applying a change does to the clients of a database, from least to most. */
+export const effects = ["online", "restart", "downtime", "data-loss"] as const;
+export type Effect = (typeof effects)[number];
+export type Risk = "none" | Exclude<Effect, "online">;
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+export type Change = {
+  /** Path in the spec: `compute.maxUnits`, `tags.owner`, `roles.reader`, `extensions[pgcrypto]`; "" is the whole database. */
+  readonly path: string;
+  /** null: not there. */
+  readonly from: JsonValue;
+  readonly to: JsonValue;
+  readonly effect: Effect;
+  readonly why: string;
+};
+
+export type Block = { readonly code: string; readonly message: string; readonly hint: string };
+
+export type StepKind = "create" | "change" | "replace" | "retire" | "delete";
+
+export type Step = {
+  readonly kind: StepKind;
+  readonly database: string;
+  /** Sorted by path. A creation or deletion is one change of the whole. */
+  readonly changes: readonly Change[];
+  readonly risk: Risk;
+  /** Present when the step must not be applied. */
+  readonly blocked?: Block;
+};
+
+export type Plan = {
+  readonly stack: string;
+  /** Sorted by database. Empty when nothing changes. */
+  readonly steps: readonly Step[];
+  /** What changes about the project itself: placement, region, quota. */
+  readonly project: readonly Change[];
+  /** Every block, of steps and of the project. Not empty: nothing of this plan may be applied. */
+  readonly blocked: readonly (Block & { readonly database: string | null })[];
+  /** The highest risk of its steps. */
+  readonly risk: Risk;
+  /** SHA-256 of what the plan does, without its words: equal for equal changes, whoever computes it. */
+  readonly hash: string;
+};
+
+/** What the plan may know about the machine; leaving it out only ever blocks more. */
+export type Facts = { readonly usedBytes?: Readonly<Record<string, number>> };
