@@ -2,31 +2,39 @@
 export type Say = {
   /** A new step; ends the one before. */
   step(text: string): void;
+  /** What the running step is at; shown with its elapsed time. */
+  detail(text: string): void;
   /** A plain line. */
   line(text: string): void;
   /** Ends the running step. */
   done(): void;
 };
 
-export const quiet: Say = { step() {}, line() {}, done() {} };
+export const quiet: Say = { step() {}, detail() {}, line() {}, done() {} };
 
 type Stream = { write(text: string): unknown; readonly isTTY?: boolean };
+type Step = { readonly text: string; readonly since: number; readonly timer: NodeJS.Timeout; detail: string };
 
 /** With a terminal, one line that counts the seconds; without one, a line a step and one more each half minute. */
 export function makeSay(stream: Stream = process.stderr): Say {
-  let running: { text: string; since: number; timer: NodeJS.Timeout } | undefined;
-  const elapsed = (since: number) => `${Math.round((performance.now() - since) / 1000)} s`;
+  let running: Step | undefined;
+  const describe = (step: Step) => {
+    const seconds = Math.round((performance.now() - step.since) / 1000);
+    return `${step.text}: ${seconds} s${step.detail === "" ? "" : `, ${step.detail}`}`;
+  };
+  const redraw = () => {
+    if (running) stream.write(stream.isTTY ? `\r\x1b[2K${describe(running)}` : `${describe(running)}\n`);
+  };
   const say: Say = {
     step(text) {
       say.done();
-      const since = performance.now();
-      if (stream.isTTY) stream.write(`${text} ...`);
-      else stream.write(`${text}\n`);
-      const redraw = () =>
-        stream.write(stream.isTTY ? `\r${text} ... ${elapsed(since)}` : `${text}: ${elapsed(since)}\n`);
-      const timer = setInterval(redraw, stream.isTTY ? 1_000 : 30_000);
+      stream.write(stream.isTTY ? text : `${text}\n`);
+      const timer = setInterval(redraw, stream.isTTY ? 500 : 30_000);
       timer.unref();
-      running = { text, since, timer };
+      running = { text, since: performance.now(), timer, detail: "" };
+    },
+    detail(text) {
+      if (running) running.detail = text.slice(0, 80);
     },
     line(text) {
       say.done();
@@ -35,7 +43,9 @@ export function makeSay(stream: Stream = process.stderr): Say {
     done() {
       if (running === undefined) return;
       clearInterval(running.timer);
-      if (stream.isTTY) stream.write(`\r${running.text}: ${elapsed(running.since)}    \n`);
+      running.detail = "";
+      redraw();
+      if (stream.isTTY) stream.write("\n");
       running = undefined;
     },
   };
