@@ -1,0 +1,171 @@
+/*
+ * The options of every engine, as types with the explanations that an editor shows. What each allows at run time, and its
+ * default, is decided when a declaration is evaluated; the two are held together by tests.
+ */
+
+/** A number and s, m, h or d: `"30s"`, `"5m"`, `"12h"`, `"30d"`. */
+export type Duration = `${number}${"s" | "m" | "h" | "d"}`;
+
+/** A number and Mi, Gi or Ti (powers of 1024): `"512Mi"`, `"10Gi"`, `"1Ti"`. */
+export type Size = `${number}${"Mi" | "Gi" | "Ti"}`;
+
+/** An address block whose host bits are zero: `"10.0.0.0/8"`, `"203.0.113.7/32"`, `"2001:db8::/32"`. */
+export type Cidr = `${string}/${number}`;
+
+/** A fixed size by the name it has elsewhere. db.t3.small is 1 compute unit (1 vCPU, 2 GiB), db.t3.medium 2 and so on. */
+export type SizeName =
+  | "db.t3.nano"
+  | "db.t3.micro"
+  | "db.t3.small"
+  | "db.t3.medium"
+  | "db.t3.large"
+  | "db.t3.xlarge"
+  | "db.t3.2xlarge"
+  | "db.m5.large"
+  | "db.m5.xlarge"
+  | "db.m5.2xlarge"
+  | "db.m5.4xlarge";
+
+/** Compute in units of 1 vCPU and 2 GiB, in steps of 0.25 from 0.25 to 64. */
+export type Compute = {
+  /** What an awake database has at least. Default 0.25. */
+  readonly min?: number | undefined;
+  /** What it can grow to; the quota counts this. Default 0.5, or `min` where that is more. */
+  readonly max?: number | undefined;
+  /** Idle time after which it sleeps; it wakes on the next connection. Default `"5m"`; `"never"` keeps it awake. */
+  readonly suspendAfter?: Duration | "never" | undefined;
+};
+
+/** Either a named size or compute units, never both. */
+type Sizing =
+  | {
+      /** A fixed size by name. Also sets the default of `storage`. */
+      readonly size: SizeName;
+      readonly compute?: {
+        readonly min?: undefined;
+        readonly max?: undefined;
+        readonly suspendAfter?: Compute["suspendAfter"];
+      };
+    }
+  | {
+      readonly size?: undefined;
+      /** Compute units and when to sleep. */
+      readonly compute?: Compute | undefined;
+    };
+
+/** A reference to a secret of the tenant, made by `secret("name")`. The secret itself never stands in Git. */
+export type SecretReference = { readonly kind: "secret"; readonly name: string };
+
+/** A login or group role beside the owner, which every database has. */
+export type Role = {
+  /** Lower-case letters, digits and `_`, at most 63; not starting with `pg_`. */
+  readonly name: string;
+  /** Whether it can connect; it then gets a password of its own. Default true. */
+  readonly login?: boolean | undefined;
+  /** What it may do with the tables: `"read"` (default) or `"write"`. */
+  readonly access?: "read" | "write" | undefined;
+};
+
+/** Backups without point-in-time restore. */
+export type PlainBackups = {
+  /** How long a backup is kept. Default `"7d"`. `"0d"` keeps none. */
+  readonly retention?: Duration | undefined;
+};
+
+export type Backups = PlainBackups & {
+  /** Keep the log as well, so that any second inside `retention` can be restored. Default true. */
+  readonly pitr?: boolean | undefined;
+};
+
+type Common = Sizing & {
+  /** Storage, 1Gi to 16Ti. Default 10Gi, or what the named size brings. It can grow later, never shrink. */
+  readonly storage?: Size | undefined;
+  /** Members of the cluster, where the placement has them. Default 1. */
+  readonly instances?: number | undefined;
+  /** Who may connect over the network. Default: nobody but the gateway and this machine. */
+  readonly allowFrom?: readonly Cidr[] | undefined;
+  /** Free labels for cost centres, owners and policies. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** The owner's password, by reference: `secret("orders-password")`. Default: NebulaDB makes one. */
+  readonly password?: SecretReference | undefined;
+  /** First step of deleting: the database stops and is kept. Deleting the declaration afterwards removes it. */
+  readonly retire?: boolean | undefined;
+};
+
+type Replicated = {
+  /** Read-only standbys beside the primary, 0 to 15. Default 0. */
+  readonly replicas?: number | undefined;
+};
+
+type Restorable = { readonly backups?: Backups | undefined };
+type BackedUp = { readonly backups?: PlainBackups | undefined };
+
+type WithRoles = {
+  /** Roles beside the owner. */
+  readonly roles?: readonly Role[] | undefined;
+};
+
+export type PostgresVersion = "18" | "17" | "16" | "15";
+export type PostgresOptions = Common &
+  Replicated &
+  Restorable &
+  WithRoles & {
+    /** Major version. Always written down: a default that moves would upgrade the database. */
+    readonly version: PostgresVersion;
+    /** Extensions to create, for example `["vector", "pg_trgm"]`. The fleet's policy lists those allowed. */
+    readonly extensions?: readonly string[] | undefined;
+  };
+
+type Charset = {
+  /** Default `"utf8mb4"`. */
+  readonly characterSet?: string | undefined;
+  readonly collation?: string | undefined;
+};
+
+export type MySQLVersion = "9.1" | "8.4" | "8.0";
+export type MySQLOptions = Common & Replicated & Restorable & WithRoles & Charset & { readonly version: MySQLVersion };
+
+export type MariaDBVersion = "11.8" | "11.4" | "10.11";
+export type MariaDBOptions = Common &
+  Replicated &
+  Restorable &
+  WithRoles &
+  Charset & { readonly version: MariaDBVersion };
+
+export type MongoDBVersion = "8.0" | "7.0" | "6.0";
+export type MongoDBOptions = Common &
+  Replicated &
+  Restorable &
+  WithRoles & {
+    readonly version: MongoDBVersion;
+    /** Default `"replica-set"`. */
+    readonly topology?: "standalone" | "replica-set" | undefined;
+  };
+
+export type RedisVersion = "8.0" | "7.4" | "7.2";
+export type RedisOptions = Common &
+  Replicated &
+  BackedUp & {
+    readonly version: RedisVersion;
+    /** `"aof"` (default) loses at most a second, `"rdb"` the time since the last snapshot, `"none"` everything. */
+    readonly persistence?: "aof" | "rdb" | "none" | undefined;
+    /** What to do when memory is full. Default `"noeviction"`: refuse writes. */
+    readonly eviction?:
+      | "noeviction"
+      | "allkeys-lru"
+      | "allkeys-lfu"
+      | "allkeys-random"
+      | "volatile-lru"
+      | "volatile-lfu"
+      | "volatile-random"
+      | "volatile-ttl"
+      | undefined;
+  };
+
+export type ElasticsearchVersion = "9.1" | "8.19" | "8.17";
+export type ElasticsearchOptions = Common &
+  BackedUp & {
+    readonly version: ElasticsearchVersion;
+    /** Share of the memory given to the JVM's heap, 10 to 75. Default 50. */
+    readonly heapPercent?: number | undefined;
+  };
