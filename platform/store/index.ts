@@ -10,9 +10,14 @@
  */
 
 export * from "./audit/index.ts";
+export * from "./deliveries/index.ts";
 export { leaseLost } from "./errors.ts";
+export * from "./fleets/index.ts";
 export * from "./idempotency/index.ts";
 export { migrate } from "./migrate.ts";
 export * from "./operations/index.ts";
 export * from "./principals/index.ts";
+export * from "./projects/index.ts";
+export * from "./pulls/index.ts";
+export * from "./repositories/index.ts";
 export * from "./settings/index.ts";

@@ -1,0 +1,1 @@
+export { pruneDeliveries, recordDelivery } from "./deliveries.ts";

@@ -1,0 +1,1 @@
+export { type FleetRow, getFleet, listFleets, putFleet } from "./fleets.ts";

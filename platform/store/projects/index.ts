@@ -1,0 +1,3 @@
+export type { ProjectRow, ProjectStatus } from "./project.ts";
+export { getProject, getProjects, listProjects, listWanted, type ProjectFilter } from "./read-projects.ts";
+export { deleteProject, recordApplied, recordStatus, recordWanted, type Wanted } from "./write-projects.ts";

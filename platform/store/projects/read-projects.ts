@@ -1,0 +1,37 @@
+import type { Sql } from "../../sql/index.ts";
+import { type ProjectRow, type ProjectStatus, projectColumns } from "./project.ts";
+
+export const getProject = (sql: Sql, stack: string): Promise<ProjectRow | undefined> =>
+  sql.maybe<ProjectRow>(`select ${projectColumns} from projects where stack = $1`, [stack]);
+
+export type ProjectFilter = {
+  readonly tenant?: string | null;
+  readonly status?: ProjectStatus | null;
+  readonly afterStack?: string | null;
+  readonly limit?: number;
+};
+
+/** By stack name. */
+export const listProjects = (sql: Sql, filter: ProjectFilter = {}): Promise<readonly ProjectRow[]> =>
+  sql.query<ProjectRow>(
+    `select ${projectColumns} from projects
+     where ($1::text is null or tenant = $1) and ($2::text is null or status = $2)
+       and ($3::text is null or stack > $3)
+     order by stack limit $4`,
+    [filter.tenant ?? null, filter.status ?? null, filter.afterStack ?? null, filter.limit ?? 1000],
+  );
+
+/** What the last pass understood of a repository: one small row a project, so that comparing 1,000 of them is cheap. */
+export const listWanted = (
+  sql: Sql,
+  repository: string,
+): Promise<readonly Pick<ProjectRow, "stack" | "wantedTree" | "wantedHash" | "status" | "reason">[]> =>
+  sql.query(
+    `select stack, wanted_tree as "wantedTree", wanted_hash as "wantedHash", status, reason
+     from projects where repository = $1`,
+    [repository],
+  );
+
+/** The rows of many stacks. */
+export const getProjects = (sql: Sql, stacks: readonly string[]): Promise<readonly ProjectRow[]> =>
+  sql.query<ProjectRow>(`select ${projectColumns} from projects where stack = any($1) order by stack`, [stacks]);

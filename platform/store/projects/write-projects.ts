@@ -1,0 +1,91 @@
+import { type DeclarationProblem, type ProjectSpec, stackName } from "../../spec/index.ts";
+import { notify, type Sql } from "../../sql/index.ts";
+import type { ProjectStatus } from "./project.ts";
+
+/** What Git wants of a project as of a commit. */
+export type Wanted = {
+  readonly tenant: string;
+  readonly project: string;
+  readonly repository: string;
+  readonly commit: string;
+  readonly tree: string;
+} & (
+  | { readonly kind: "spec"; readonly spec: ProjectSpec; readonly hash: string }
+  /** Refused: the spec that was wanted before stays, nothing is queued from this text. */
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      readonly message: string;
+      readonly problems: readonly DeclarationProblem[];
+    }
+);
+
+/**
+ * Records what Git wants. A spec equal to what is applied keeps a project Ready, another one makes it Reconciling; a
+ * refused text makes it Stalled and leaves the last good spec in place. Answers whether there is something to deploy.
+ */
+export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly deploy: boolean }> {
+  const spec = wanted.kind === "spec" ? wanted : undefined;
+  const refused = wanted.kind === "refused" ? wanted : undefined;
+  const row = await sql.one<{ deploy: boolean; stack: string }>(
+    `insert into projects as p (stack, tenant, project, repository, wanted_commit, wanted_tree, wanted_spec,
+       wanted_hash, status, reason, message, problems)
+     values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12::jsonb)
+     on conflict (stack) do update set repository = excluded.repository, wanted_commit = excluded.wanted_commit,
+       wanted_tree = excluded.wanted_tree,
+       wanted_spec = coalesce(excluded.wanted_spec, p.wanted_spec),
+       wanted_hash = coalesce(excluded.wanted_hash, p.wanted_hash),
+       status = case when excluded.wanted_hash = p.applied_hash then 'Ready' else excluded.status end,
+       reason = case when excluded.wanted_hash = p.applied_hash then 'Applied' else excluded.reason end,
+       message = excluded.message, problems = excluded.problems, updated_at = now()
+     returning stack, ($8::text is not null and applied_hash is distinct from $8) as deploy`,
+    [
+      stackName(wanted.tenant, wanted.project),
+      wanted.tenant,
+      wanted.project,
+      wanted.repository,
+      wanted.commit,
+      wanted.tree,
+      spec === undefined ? null : JSON.stringify(spec.spec),
+      spec?.hash ?? null,
+      spec === undefined ? "Stalled" : "Reconciling",
+      refused?.reason ?? "Queued",
+      refused?.message ?? "",
+      JSON.stringify(refused?.problems ?? []),
+    ],
+  );
+  await notify(sql, "nebula_projects", row.stack);
+  return { deploy: row.deploy };
+}
+
+/** The status of a project, from its outcome. Written in one place only: reconciler/reconcile.ts. */
+export async function recordStatus(
+  sql: Sql,
+  stack: string,
+  status: { readonly status: ProjectStatus; readonly reason: string; readonly message?: string },
+): Promise<void> {
+  await sql.query(
+    `update projects set status = $2, reason = $3, message = $4, updated_at = now()
+     where stack = $1 and (status, reason, message) is distinct from ($2, $3, $4)`,
+    [stack, status.status, status.reason, status.message ?? ""],
+  );
+  await notify(sql, "nebula_projects", stack);
+}
+
+/** What runs now. Together with the operation's ending, in one transaction. */
+export async function recordApplied(
+  sql: Sql,
+  stack: string,
+  applied: { readonly commit: string; readonly spec: ProjectSpec; readonly hash: string },
+): Promise<void> {
+  await sql.query(
+    `update projects set applied_commit = $2, applied_spec = $3::jsonb, applied_hash = $4, updated_at = now()
+     where stack = $1`,
+    [stack, applied.commit, JSON.stringify(applied.spec), applied.hash],
+  );
+}
+
+/** Forgets a project that has nothing left: its folder is gone and all its databases were retired and removed. */
+export async function deleteProject(sql: Sql, stack: string): Promise<void> {
+  await sql.query("delete from projects where stack = $1", [stack]);
+}
