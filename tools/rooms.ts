@@ -1,9 +1,9 @@
 /**
  * The import law. A room imports strictly lower ranks only; equal ranks do not know each other; other rooms come in through
- * `index.ts`; each heavy dependency has one door. `node tools/rooms.ts` checks it, `--diagram` prints the picture that stands
- * in docs/architecture.md.
+ * `index.ts`; each heavy dependency has one door. `node tools/rooms.ts` checks it and that the picture in docs/architecture.md
+ * is today's; `--write` draws it anew.
  */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import ts from "typescript";
 
@@ -173,10 +173,26 @@ export function drawRooms(): string {
   return ["```mermaid", "flowchart TB", ...lines, ...arrows, "```"].join("\n");
 }
 
+const picture = join(import.meta.dirname, "..", "docs", "architecture.md");
+const markers = { from: "<!-- rooms: made by tools/rooms.ts --write -->", to: "<!-- /rooms -->" };
+
+/** docs/architecture.md with today's diagram between its markers. */
+function withDiagram(document: string): string {
+  const [before, rest] = document.split(markers.from);
+  const after = rest?.split(markers.to)[1];
+  if (before === undefined || after === undefined) throw new Error(`${picture} has lost the markers of its diagram`);
+  return `${before}${markers.from}\n${drawRooms()}\n${markers.to}${after}`;
+}
+
 if (import.meta.main) {
-  if (process.argv.includes("--diagram")) console.log(drawRooms());
+  const document = readFileSync(picture, "utf8");
+  if (process.argv.includes("--write")) writeFileSync(picture, withDiagram(document));
   else {
-    const problems = checkRooms();
+    const stale =
+      withDiagram(document) === document
+        ? []
+        : ["docs/architecture.md: stale diagram; run `node tools/rooms.ts --write`"];
+    const problems = [...checkRooms(), ...stale];
     for (const problem of problems) console.error(problem);
     if (problems.length > 0) process.exit(1);
     console.log("the import law holds");
