@@ -1,7 +1,17 @@
 import { auditRoutes } from "./audit-logs.ts";
 import { authRoutes } from "./auth.ts";
+import { catalogueRoutes } from "./catalogue.ts";
 import { healthRoutes } from "./health.ts";
+import { operationRoutes } from "./operations.ts";
 import type { AnyRoute } from "./route.ts";
+import { tenantRoutes } from "./tenants.ts";
 
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
-export const routes: readonly AnyRoute[] = [...auditRoutes, ...authRoutes, ...healthRoutes(() => routes)];
+export const routes: readonly AnyRoute[] = [
+  ...tenantRoutes,
+  ...operationRoutes,
+  ...catalogueRoutes,
+  ...auditRoutes,
+  ...authRoutes,
+  ...healthRoutes(() => routes),
+];

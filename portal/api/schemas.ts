@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { namePattern } from "../../platform/spec/index.ts";
+import { operationStates, operationTypes } from "../../platform/store/index.ts";
 
 /**
  * What the API says, as schemas. Those with a name in `components` appear under it in the OpenAPI document; a schema that
@@ -13,13 +15,9 @@ export const named = <S extends z.ZodType>(id: string, description: string, sche
 
 export const name = z
   .string()
-  .regex(
-    /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
-    "must be a name: 1 to 40 of a-z, 0-9 and -, beginning with a letter, not ending with -",
-  );
+  .regex(namePattern, "must be a name: 1 to 40 of a-z, 0-9 and -, beginning with a letter, not ending with -");
 export const timestamp = z.iso.datetime().describe("RFC 3339 UTC.");
 export const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, "must be a commit's full hash");
-export const token = z.string().min(1).max(200);
 
 export const money = named(
   "Money",
@@ -58,23 +56,6 @@ export const problem = named(
 
 /** Anything JSON: plans, operation results; their own rooms define them. */
 export const anyJson = z.record(z.string(), z.unknown());
-
-export const operationTypes = [
-  "DEPLOY",
-  "DESTROY",
-  "SCALE_HORIZONTAL",
-  "SCALE_VERTICAL",
-  "EXPAND_STORAGE",
-  "UPGRADE_VERSION",
-  "BACKUP",
-  "RESTORE",
-  "PAUSE",
-  "RESUME",
-  "MIGRATE",
-  "ROTATE_CREDENTIALS",
-  "PULL_REQUEST",
-] as const;
-export const operationStates = ["QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED"] as const;
 
 export const operation = named(
   "Operation",
