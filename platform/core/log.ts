@@ -24,6 +24,7 @@ function levelOf(observation: Observation): LogLevel {
   switch (observation.kind) {
     case "fault":
       return "error";
+    case "process.ended":
     case "lease.lost":
     case "lock.removed":
       return "warn";

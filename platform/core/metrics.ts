@@ -114,6 +114,7 @@ function record(to: Instruments, o: Observation): void {
       return to.samples.observe(o.durationMs / 1000);
     case "usage.rolled":
       return to.usageRecords.inc(o.records);
+    case "process.ended":
     case "process.started":
     case "process.stopping":
       return;

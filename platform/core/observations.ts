@@ -8,6 +8,13 @@
 export type Observation =
   | { readonly kind: "process.started"; readonly process: string; readonly version: string }
   | { readonly kind: "process.stopping"; readonly process: string; readonly reason: string }
+  /** A process of ours ended without being asked to; its supervisor starts it again. */
+  | {
+      readonly kind: "process.ended";
+      readonly process: string;
+      readonly how: string;
+      readonly restartInMs: number;
+    }
   | {
       readonly kind: "fault";
       readonly where: string;
