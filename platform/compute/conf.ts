@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { isLoopback, type Settings, type Shape, settingsOf } from "./settings.ts";
+
+export const adminRole = "nebula_admin";
+
+/** The custom setting by which a running server says which text it has loaded. */
+export const loadedSetting = "nebula.loaded";
+
+export type ConfInput = Shape & {
+  readonly id: string;
+  readonly databaseName: string;
+  readonly socketDir: string;
+  readonly hbaPath: string;
+};
+
+/** The texts of postgresql.conf and pg_hba.conf and their common fingerprint. Pure: equal wishes are equal bytes. */
+export function renderConf(input: ConfInput): { conf: string; hba: string; fingerprint: string } {
+  const hba = renderHba(input.databaseName, input.allowFrom);
+  const settings: Settings = {
+    ...settingsOf(input),
+    cluster_name: input.id.slice(0, 63),
+    unix_socket_directories: input.socketDir,
+    hba_file: input.hbaPath,
+    ident_file: "/dev/null",
+  };
+  const lines = settingLines(settings);
+  const fingerprint = createHash("sha256").update(lines).update(hba).digest("hex").slice(0, 16);
+  return { conf: `${header}${lines}${settingLines({ [loadedSetting]: fingerprint })}`, hba, fingerprint };
+}
+
+const header = "# Written by NebulaDB from the declaration; a change here is overwritten.\n";
+
+export function settingLines(settings: Settings): string {
+  return Object.entries(settings)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} = '${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'\n`)
+    .join("");
+}
+
+/**
+ * Who may connect from where: passwords by SCRAM everywhere; the administrator only through the Unix socket; everybody else only
+ * to the instance's one database, from loopback and from the allow-list.
+ */
+function renderHba(databaseName: string, allowFrom: readonly string[]): string {
+  const database = `"${databaseName.replaceAll('"', '""')}"`;
+  const networks = ["127.0.0.1/32", "::1/128", ...allowFrom.filter((cidr) => !isLoopback(cidr))];
+  const rows = [
+    ["local", "all", adminRole, "scram-sha-256"],
+    ["host", "all", adminRole, "all", "reject"],
+    ["local", database, "all", "scram-sha-256"],
+    ...networks.map((cidr) => ["host", database, "all", withMask(cidr), "scram-sha-256"]),
+  ];
+  return `${header}${rows.map((row) => `${row.join(" ")}\n`).join("")}`;
+}
+
+const withMask = (cidr: string) => (cidr.includes("/") ? cidr : `${cidr}/${cidr.includes(":") ? 128 : 32}`);

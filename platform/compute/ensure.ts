@@ -1,0 +1,115 @@
+import { lstat, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
+import { type Manifest, manifestOf, readManifest, settle, syncFolder, writeManifest } from "./manifest.ts";
+import { closedFolder, openFolder, type Place, placeOf } from "./paths.ts";
+import { translateFs } from "./programs.ts";
+import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
+import { claimDatabase, syncDatabase } from "./sync.ts";
+import { measure, type Template } from "./template.ts";
+import type { InstanceWanted } from "./types.ts";
+import { mustOffer } from "./validate.ts";
+
+export type Changes = {
+  readonly created: boolean;
+  readonly changed: readonly string[];
+  readonly restarted: readonly string[];
+};
+
+/**
+ * Makes an instance what is wanted. The caller holds its lock.
+ *
+ * 1. The folder appears by rename, whole, or not at all.
+ * 2. A failure before the first success takes the folder away again; after it, nothing is ever taken away.
+ */
+export async function ensureInstance(context: Context, template: Template, wanted: InstanceWanted): Promise<Changes> {
+  const place = placeOf(context.layout, wanted.id);
+  const before = await readManifest(place);
+  await mustBeAllowed(template, place, before, wanted);
+  const manifest = manifestOf(wanted, before, new Date(context.now()));
+  try {
+    if (before === undefined) await createFolder(context, template, place, manifest);
+    else if (!same(before, manifest)) await writeManifest(place, manifest);
+    const { postmaster, started, restarted } = await runAsWanted(context, place, manifest);
+    const door = doorOf(context, place, manifest, postmaster);
+    const claimed = await claimDatabase(door, wanted);
+    const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed);
+    const settled = settle(manifest, wanted);
+    if (!same(manifest, settled)) await writeManifest(place, settled);
+    if (settled.intent === "paused") await stopServer(context, place, wanted.id, "fast");
+    const changed = [
+      ...(before === undefined ? [] : describe(before, settled)),
+      ...claimed,
+      ...synced,
+      ...(started && restarted.length === 0 && settled.intent === "run" && before !== undefined ? ["start"] : []),
+    ];
+    return { created: before === undefined, changed, restarted };
+  } catch (thrown) {
+    if (!manifest.settled) await undo(context, place).catch(() => undefined);
+    throw translateFs(thrown, `making ${wanted.id}`);
+  }
+}
+
+async function mustBeAllowed(template: Template, place: Place, before: Manifest | undefined, wanted: InstanceWanted) {
+  const news = wanted.extensions.filter((name) => !before?.managed.extensions.includes(name));
+  if (news.length > 0) mustOffer({ ...wanted, extensions: news }, (await template.prepare()).extensions);
+  if (before === undefined) {
+    if ((await lstat(place.folder).catch(() => undefined)) !== undefined)
+      throw instanceDamaged(`${wanted.id}: ${place.folder} is there but has no instance.json`);
+    return;
+  }
+  if (before.version !== wanted.version)
+    throw versionUnavailable(
+      `${wanted.id} is PostgreSQL ${before.version} and cannot become ${wanted.version} in place`,
+      {
+        hint: "Upgrade it by an UPGRADE_VERSION operation, or make a new database and move the data.",
+      },
+    );
+  if (before.databaseName !== wanted.databaseName)
+    throw versionUnavailable(`${wanted.id}: its database is called ${before.databaseName} and is never renamed`);
+  if (wanted.storageBytes < before.storageBytes) await mustHoldWhatIsUsed(place, wanted);
+}
+
+async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWanted): Promise<void> {
+  const { bytes } = await measure(place.pgdata);
+  if (bytes > storageBytes)
+    throw shrinkRefused(`${id} uses ${bytes} bytes; its storage cannot become ${storageBytes}`, {
+      fields: { usedBytes: bytes, wantedBytes: storageBytes },
+    });
+}
+
+async function createFolder({ layout }: Context, template: Template, place: Place, manifest: Manifest): Promise<void> {
+  await openFolder(layout.instances);
+  const site = join(layout.instances, `.new-${manifest.id}`);
+  await rm(site, { recursive: true, force: true }); // of a creation that was killed
+  try {
+    await openFolder(site);
+    await template.take(join(site, "pgdata"));
+    await writeManifest({ ...place, manifest: join(site, "instance.json") }, manifest);
+    await rename(site, place.folder);
+    await syncFolder(layout.instances);
+  } catch (thrown) {
+    await rm(site, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+/** Takes a never finished instance away: first out of reach, then for good. */
+async function undo(context: Context, place: Place): Promise<void> {
+  await stopServer(context, place, place.folder, "immediate");
+  await closedFolder(context.layout.retired);
+  const grave = join(context.layout.retired, `.undone-${process.pid}-${context.now()}`);
+  await rename(place.folder, grave);
+  await rm(grave, { recursive: true, force: true });
+  await removeSocket(place);
+}
+
+const same = (a: Manifest, b: Manifest) => JSON.stringify(a) === JSON.stringify(b);
+
+const described = ["units", "port", "allowFrom", "storageBytes", "tags", "intent"] as const;
+
+function describe(before: Manifest, after: Manifest): string[] {
+  return described
+    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+    .map((name) => `${name}: ${JSON.stringify(before[name])} to ${JSON.stringify(after[name])}`);
+}

@@ -1,0 +1,145 @@
+import { defineError } from "../core/index.ts";
+
+export const osUserMissing = defineError({
+  code: "NEB340",
+  status: 500,
+  title: "No user to run Postgres as",
+  retry: false,
+  hint: "Postgres refuses to run as root. Create a user once (`useradd --system nebula`), or start NebulaDB as an ordinary user.",
+});
+
+export const programsMissing = defineError({
+  code: "NEB341",
+  status: 500,
+  title: "Postgres programs not usable",
+  retry: false,
+  hint: "`nebula doctor` says where a complete Postgres 18 can come from; NEBULA_PG_BIN names the folder that holds `postgres`.",
+});
+
+export const folderUnreachable = defineError({
+  code: "NEB342",
+  status: 500,
+  title: "Folder out of reach",
+  retry: false,
+  hint: "Choose a data folder and a cache folder that the user running Postgres may enter (--data, NEBULA_CACHE).",
+});
+
+export const portTaken = defineError({
+  code: "NEB343",
+  status: 409,
+  title: "Port already in use",
+  retry: true,
+  hint: "Stop the program that listens there, or start NebulaDB on another base port.",
+});
+
+export const diskFull = defineError({
+  code: "NEB344",
+  status: 507,
+  title: "Disk full",
+  retry: true,
+  hint: "Free space on the disk that holds the data folder. Nothing was changed half-way; the operation runs again by itself.",
+});
+
+export const startFailed = defineError({
+  code: "NEB345",
+  status: 500,
+  title: "Database server did not start",
+  retry: true,
+  hint: "The last lines of its log are in the message; the whole log is under log/ in the data folder.",
+});
+
+export const templateDamaged = defineError({
+  code: "NEB346",
+  status: 500,
+  title: "Prepared template damaged",
+  retry: true,
+  hint: "Remove the template/ folder in the data folder; it is built again at the next start.",
+});
+
+export const instanceMissing = defineError({
+  code: "NEB347",
+  status: 404,
+  title: "No such instance",
+  retry: false,
+  hint: "It was removed or never made; `nebula db list` shows what there is.",
+});
+
+export const stopFailed = defineError({
+  code: "NEB348",
+  status: 500,
+  title: "Database server did not stop",
+  retry: true,
+  hint: "Look at its log under log/ in the data folder; a client may hold it in a long transaction.",
+});
+
+export const versionUnavailable = defineError({
+  code: "NEB349",
+  status: 422,
+  title: "Postgres version not available here",
+  retry: false,
+  hint: "Declare a version that this placement offers, or install that version's programs and name them in NEBULA_PG_BIN.",
+});
+
+export const shrinkRefused = defineError({
+  code: "NEB350",
+  status: 409,
+  title: "Storage smaller than what is used",
+  retry: false,
+  hint: "Declare at least what the database uses now, or delete data first.",
+});
+
+export const extensionUnavailable = defineError({
+  code: "NEB351",
+  status: 422,
+  title: "Extension not available here",
+  retry: false,
+  hint: "Remove it from the declaration, or use one of those that the message lists.",
+});
+
+export const extensionInUse = defineError({
+  code: "NEB352",
+  status: 409,
+  title: "Extension still in use",
+  retry: false,
+  hint: "Drop what depends on it first; NebulaDB never drops your tables with an extension.",
+});
+
+export const badInstance = defineError({
+  code: "NEB353",
+  status: 422,
+  title: "Instance cannot be made as asked",
+  retry: false,
+  hint: "Correct the named fields of the declaration.",
+});
+
+export const instanceBusy = defineError({
+  code: "NEB354",
+  status: 503,
+  title: "Instance is being changed by somebody else",
+  retry: true,
+  hint: "Try again in a moment.",
+});
+
+export const adminLoginRefused = defineError({
+  code: "NEB355",
+  status: 500,
+  title: "Instance does not know this installation",
+  retry: false,
+  hint: "The data folder was made under another master key. Start with the key it was made with (secrets/ in the data folder).",
+});
+
+export const instanceDamaged = defineError({
+  code: "NEB356",
+  status: 500,
+  title: "Instance folder damaged",
+  retry: false,
+  hint: "Parts of its folder are missing. Nothing is written over it: restore it from a backup, or remove it by a pull request.",
+});
+
+export const instanceNotRunnable = defineError({
+  code: "NEB357",
+  status: 409,
+  title: "Instance is meant to be stopped",
+  retry: false,
+  hint: "A paused instance is resumed, a retired one is brought back by removing `retire: true` from its declaration.",
+});

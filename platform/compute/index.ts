@@ -1,0 +1,35 @@
+/**
+ * Start, stop, change and observe one database: the port `ComputeDriver` and its local placement, real PostgreSQL servers in
+ * folders of this machine. Owns instance folders, their settings, roles and processes, the prepared template, and final copies.
+ * Does not own: which port an instance gets and what the ledger says about it (platform/store), when an instance should exist
+ * (the plan), usage, sleep and backups.
+ *
+ * 1. The machine is the truth (`postmaster.pid`, `instance.json`, pg_catalog); nothing is remembered between two calls.
+ * 2. Everything appears by rename; a kill -9 at any point leaves the old state, the new one, or litter that the next call clears.
+ * 3. A postmaster needs nobody: it outlives who started it, and anybody adopts or stops it.
+ * 4. A tenant is never superuser, and gets no files, no programs and no other database; plain passwords never reach a server.
+ * 5. Data goes away only by `purge`. `remove` puts aside; a failed `ensure` takes back only what nobody was ever given.
+ */
+export * from "./errors.ts";
+export type { LocalDriver, LocalDriverOptions } from "./local-driver.ts";
+export { makeLocalDriver } from "./local-driver.ts";
+export type { OsUser } from "./os-user.ts";
+export { mustReach, resolveOsUser } from "./os-user.ts";
+export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts";
+export { makePostgresServer } from "./postgres-server.ts";
+export { isPortFree } from "./postmaster.ts";
+export { makeVerifier, verifies } from "./scram.ts";
+export type { Settings, Shape } from "./settings.ts";
+export { computeSettings, restartSettings, restartsBetween } from "./settings.ts";
+export type {
+  ComputeDriver,
+  Ensured,
+  FinalCopy,
+  InstanceMeasured,
+  InstanceObserved,
+  InstancePhase,
+  InstanceRole,
+  InstanceWanted,
+  StopMode,
+} from "./types.ts";
+export { allowedExtensions } from "./validate.ts";

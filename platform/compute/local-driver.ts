@@ -1,0 +1,205 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
+import type { DatabaseId } from "../spec/index.ts";
+import { ensureInstance } from "./ensure.ts";
+import { instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
+import { withLock } from "./lock.ts";
+import { looksWhole, type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import { layoutOf, placeOf } from "./paths.ts";
+import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
+import { findPrograms, translateFs } from "./programs.ts";
+import { type Context, doorOf, startServer, stopServer, templatePassword } from "./running.ts";
+import { asAdmin } from "./sync.ts";
+import { makeTemplate, measure } from "./template.ts";
+import type { ComputeDriver, InstanceMeasured, InstanceObserved, InstancePhase } from "./types.ts";
+import { mustBeSensible } from "./validate.ts";
+
+export type LocalDriverOptions = {
+  readonly dataDir: string;
+  /** The folder that holds `postgres` and `initdb`. */
+  readonly pgBin: string;
+  /** Derives the administrators' passwords; the installation's own vault. */
+  readonly vault: Pick<Vault, "derive">;
+  /** Whom Postgres runs as when we are root; else found or made. */
+  readonly osUser?: string;
+  /** Prepared copies kept ready. */
+  readonly spares?: number;
+  /** Bytes that must be left on the disk before another instance is made. */
+  readonly reserveBytes?: number;
+  readonly observe?: Observe;
+  readonly now?: () => number;
+};
+
+export type LocalDriver = ComputeDriver & {
+  /** Builds the template and the spares ahead of the first `ensure`. */
+  prepare(): Promise<void>;
+  /** Keeps the servers' logs under their limit. */
+  rotateLogs(): Promise<void>;
+  /** Waits for what still runs in the background. Stops no database. */
+  close(): Promise<void>;
+};
+
+/** Real PostgreSQL servers on this machine, one folder and one port each. */
+export async function makeLocalDriver(options: LocalDriverOptions): Promise<LocalDriver> {
+  const { vault, observe = ignoreObservations, now = Date.now, spares = 2, reserveBytes = 64 * 1024 * 1024 } = options;
+  const layout = layoutOf(options.dataDir);
+  const programs = await findPrograms(options.pgBin, options.osUser);
+  const context: Context = { layout, programs, vault, observe, now };
+  const template = makeTemplate({ layout, programs, password: templatePassword(vault), spares, reserveBytes });
+
+  let refilling: Promise<void> = Promise.resolve();
+  const refillLater = () => {
+    refilling = refilling
+      .then(() => template.refill())
+      .catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        observe({ kind: "fault", where: "compute.refill", code, message });
+      });
+  };
+
+  const locked = <T>(id: DatabaseId, body: () => Promise<T>): Promise<T> =>
+    withLock(`instance:${placeOf(layout, id).folder}`, body);
+
+  const change = (id: DatabaseId, body: (manifest: Manifest) => Promise<void>): Promise<InstanceObserved> =>
+    locked(id, async () => {
+      const manifest = await readManifest(placeOf(layout, id));
+      if (manifest === undefined) throw instanceMissing(`there is no instance ${id} in ${layout.instances}`);
+      await body(manifest).catch((thrown) => {
+        throw translateFs(thrown, `changing ${id}`);
+      });
+      return mustObserve(id);
+    });
+
+  const stopWith = (intent: Manifest["intent"] | "as it is", mode: StopMode) => (id: DatabaseId) =>
+    change(id, async (manifest) => {
+      const place = placeOf(layout, id);
+      if (intent !== "as it is" && manifest.intent !== intent) await writeManifest(place, { ...manifest, intent });
+      await stopServer(context, place, id, mode);
+    });
+
+  const observeInstance = async (id: DatabaseId): Promise<InstanceObserved | undefined> => {
+    const place = placeOf(layout, id);
+    const manifest = await readManifest(place);
+    if (manifest === undefined) return undefined;
+    const [running, whole] = await Promise.all([findPostmaster(place.pgdata), looksWhole(place.pgdata)]);
+    const { version, databaseName, ownerRole, units, storageBytes } = manifest;
+    return {
+      ...{ id, version, databaseName, ownerRole, units, storageBytes },
+      phase: phaseOf(manifest, running, whole),
+      running: running !== undefined,
+      pid: running?.pid ?? null,
+      host: "127.0.0.1",
+      port: manifest.port,
+      socketDir: place.socketDir,
+      dataDir: place.folder,
+      startedAt: running?.startedAt ?? null,
+      createdAt: new Date(manifest.createdAt),
+    };
+  };
+
+  const mustObserve = async (id: DatabaseId): Promise<InstanceObserved> => {
+    const found = await observeInstance(id);
+    if (found === undefined) throw instanceMissing(`there is no instance ${id} in ${layout.instances}`);
+    return found;
+  };
+
+  const measureInstance = async (id: DatabaseId): Promise<InstanceMeasured | undefined> => {
+    const [place, found] = [placeOf(layout, id), await observeInstance(id)];
+    const manifest = await readManifest(place);
+    if (found === undefined || manifest === undefined) return undefined;
+    const { bytes } = await measure(place.pgdata);
+    const asked = found.phase === "Ready" ? await askServer(context, manifest).catch(() => undefined) : undefined;
+    const { connections = 0, databaseSizeBytes = null } = asked ?? {};
+    return { ...found, connections, sizeBytes: bytes, databaseSizeBytes };
+  };
+
+  const ids = async (): Promise<readonly DatabaseId[]> => {
+    const names = await readdir(layout.instances).catch(() => []);
+    return names.filter((name) => !name.startsWith(".")) as DatabaseId[];
+  };
+
+  return {
+    ensure: async (wanted) => {
+      mustBeSensible(wanted, programs.major);
+      return locked(wanted.id, async () => {
+        const changes = await ensureInstance(context, template, wanted);
+        if (changes.created) refillLater();
+        return { ...(await mustObserve(wanted.id)), ...changes };
+      });
+    },
+    start: (id) =>
+      change(id, async (manifest) => {
+        if (manifest.intent !== "run") throw instanceNotRunnable(`${id} is ${manifest.intent}`);
+        await startServer(context, placeOf(layout, id), manifest);
+      }),
+    stop: (id, mode = "fast") => stopWith("as it is", mode)(id),
+    pause: (id) =>
+      change(id, async (manifest) => {
+        if (manifest.intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+        const place = placeOf(layout, id);
+        if (manifest.intent !== "paused") await writeManifest(place, { ...manifest, intent: "paused" });
+        await stopServer(context, place, id, "fast");
+      }),
+    resume: (id) =>
+      change(id, async (manifest) => {
+        if (manifest.intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+        const place = placeOf(layout, id);
+        const running: Manifest = { ...manifest, intent: "run" };
+        if (manifest.intent !== "run") await writeManifest(place, running);
+        await startServer(context, place, running);
+      }),
+    retire: stopWith("retired", "fast"),
+    remove: (id) =>
+      locked(id, async () => {
+        const place = placeOf(layout, id);
+        await stopServer(context, place, id, "fast");
+        await rm(join(layout.instances, `.new-${id}`), { recursive: true, force: true });
+        await putAside(layout, id, new Date(now())).catch((thrown: NodeJS.ErrnoException) => {
+          if (thrown.code !== "ENOENT") throw thrown; // it was put aside before
+        });
+        return (await finalCopiesIn(layout, id))[0];
+      }),
+    purge: (id, removedBefore) => locked(id, () => purgeCopies(layout, id, removedBefore)),
+    finalCopies: (id) => finalCopiesIn(layout, id),
+    observe: observeInstance,
+    measure: measureInstance,
+    list: async () => {
+      const found = await Promise.all((await ids()).map(observeInstance));
+      return found.filter((instance) => instance !== undefined);
+    },
+    prepare: async () => {
+      await template.prepare();
+      await template.refill();
+    },
+    rotateLogs: async () => {
+      for (const id of await ids()) await rotateLog(placeOf(layout, id).log, true);
+    },
+    close: () => refilling,
+  };
+}
+
+type Running = { readonly ready: boolean } | undefined;
+
+function phaseOf({ intent }: Manifest, running: Running, whole: boolean): InstancePhase {
+  if (!whole) return "Damaged";
+  if (intent === "paused") return "Paused";
+  if (intent === "retired") return "Retired";
+  if (running === undefined) return "Stopped";
+  return running.ready ? "Ready" : "Starting";
+}
+
+type Asked = { readonly connections: number; readonly databaseSizeBytes: number };
+
+async function askServer(context: Context, manifest: Manifest): Promise<Asked | undefined> {
+  const place = placeOf(context.layout, manifest.id);
+  const running = await findPostmaster(place.pgdata);
+  if (running === undefined) return undefined;
+  return asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, (sql) =>
+    sql.one<Asked>(
+      `select (select count(*) from pg_stat_activity where backend_type = 'client backend' and usename <> current_user)
+          as connections, pg_database_size(current_database()) as "databaseSizeBytes"`,
+    ),
+  );
+}

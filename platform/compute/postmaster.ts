@@ -1,0 +1,259 @@
+/**
+ * One postmaster: started detached, found again by anybody, stopped.
+ *
+ * 1. `postmaster.pid` and the process it names are the truth; nothing of ours remembers that a server runs.
+ * 2. A pid counts only when that process works in this data folder and belongs to the user that runs Postgres: a reused pid is
+ *    never adopted and never killed.
+ * 3. A started server survives us: own session, standard output in its log, no pipe to us.
+ */
+import { spawn } from "node:child_process";
+import {
+  copyFile,
+  type FileHandle,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  truncate,
+  unlink,
+} from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { diskFull, portTaken, startFailed, stopFailed } from "./errors.ts";
+import { cleanEnvironment, freeBytes, identity, type Programs, saysDiskFull } from "./programs.ts";
+
+export type Postmaster = {
+  readonly pid: number;
+  readonly port: number;
+  readonly startedAt: Date;
+  /** Whether it answers queries; while it recovers it runs but is not ready. */
+  readonly ready: boolean;
+};
+
+export type StopMode = "smart" | "fast" | "immediate";
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The running postmaster of a data folder, or undefined. */
+export async function findPostmaster(pgdata: string): Promise<Postmaster | undefined> {
+  const noted = await readPidFile(pgdata);
+  return noted !== undefined && (await worksIn(noted.pid, pgdata)) ? noted : undefined;
+}
+
+async function readPidFile(pgdata: string): Promise<Postmaster | undefined> {
+  const text = await readFile(join(pgdata, "postmaster.pid"), "utf8").catch(() => undefined);
+  const [pid, , startedAt, port, , , , status] = text?.split("\n") ?? [];
+  if (pid === undefined || !/^\d+$/.test(pid)) return undefined;
+  return {
+    pid: Number(pid),
+    port: Number(port ?? 0),
+    startedAt: new Date(Number(startedAt ?? 0) * 1000),
+    ready: status?.trim() === "ready",
+  };
+}
+
+/** Invariant 2. Where there is no /proc the system only says that some process has this pid. */
+async function worksIn(pid: number, pgdata: string): Promise<boolean> {
+  if (process.platform !== "linux") return isAlive(pid);
+  const [where, folder, owner, owned] = await Promise.all([
+    readlink(`/proc/${pid}/cwd`).catch(() => undefined),
+    realpath(pgdata).catch(() => undefined),
+    stat(`/proc/${pid}`).catch(() => undefined),
+    stat(pgdata).catch(() => undefined),
+  ]);
+  return where !== undefined && where === folder && owner?.uid === owned?.uid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+export type StartInput = {
+  readonly programs: Programs;
+  readonly pgdata: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  /** Addresses and port to be probed first; none for a server without TCP. */
+  readonly listen?: { readonly port: number; readonly host: string };
+  readonly timeoutMs?: number;
+  /** Named in messages. */
+  readonly name: string;
+};
+
+/**
+ * Starts the server unless it runs, and waits until it answers (`postmaster.pid` says so, looked at every 2 ms).
+ * @throws NEB343 when the port is taken, NEB344 when the disk is full, NEB345 with the last log lines otherwise.
+ */
+export async function startPostmaster(input: StartInput): Promise<Postmaster & { readonly adopted: boolean }> {
+  const deadline = performance.now() + (input.timeoutMs ?? 60_000);
+  const running = await findPostmaster(input.pgdata);
+  if (running !== undefined)
+    return { ...(await untilReady(input, running.pid, deadline, () => undefined)), adopted: true };
+  await clearRemains(input.pgdata);
+  await mustBeFree(input);
+  await rotateLog(input.logFile);
+  const log = await open(input.logFile, "a", 0o640);
+  try {
+    const { size } = await log.stat();
+    const { pid, ended } = launch(input, log);
+    try {
+      return { ...(await untilReady(input, pid, deadline, ended)), adopted: false };
+    } catch (thrown) {
+      throw await explain(input, size, thrown);
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+function launch({ programs, pgdata, configFile, name }: StartInput, log: FileHandle) {
+  const args = ["-D", pgdata, "-c", `config_file=${configFile}`];
+  const child = spawn(join(programs.bin, "postgres"), args, {
+    ...identity(programs.user),
+    cwd: "/",
+    env: cleanEnvironment,
+    detached: true,
+    stdio: ["ignore", log.fd, log.fd],
+  });
+  let ended: string | undefined;
+  child.on("exit", (code, signal) => {
+    ended = `it ended with ${signal ?? code}`;
+  });
+  child.on("error", (thrown) => {
+    ended = thrown.message;
+  });
+  child.unref();
+  if (child.pid === undefined) throw startFailed(`${name}: postgres could not be run`);
+  return { pid: child.pid, ended: () => ended };
+}
+
+async function untilReady(
+  { pgdata, name }: StartInput,
+  pid: number,
+  deadline: number,
+  ended: () => string | undefined,
+) {
+  for (let round = 0; ; round++) {
+    const noted = await readPidFile(pgdata);
+    if (noted?.pid === pid && noted.ready) return noted;
+    const end = ended();
+    if (end !== undefined) throw startFailed(`${name}: ${end}`);
+    if (round % 64 === 63 && !isAlive(pid)) throw startFailed(`${name}: it ended before it was ready`);
+    if (performance.now() > deadline) throw startFailed(`${name}: not ready in time`);
+    await pause(2);
+  }
+}
+
+/**
+ * What a killed postmaster leaves: its pid file, which would block a start if the pid lives again as something else, and
+ * perhaps backends that have not noticed, which would hold its shared memory.
+ */
+async function clearRemains(pgdata: string): Promise<void> {
+  const noted = await readPidFile(pgdata);
+  if (noted === undefined) return;
+  for (const pid of await processesIn(pgdata)) kill(pid, "SIGKILL");
+  await unlink(join(pgdata, "postmaster.pid")).catch(() => undefined);
+}
+
+async function processesIn(pgdata: string): Promise<number[]> {
+  const entries = process.platform === "linux" ? await readdir("/proc") : [];
+  const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(pids.map(async (pid) => ((await worksIn(pid, pgdata)) ? [pid] : [])));
+  return found.flat();
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+  }
+}
+
+async function mustBeFree({ listen, name }: StartInput): Promise<void> {
+  if (listen === undefined) return;
+  if (!(await isPortFree(listen.port, listen.host)))
+    throw portTaken(`${name}: port ${listen.port} is in use by another program`, { fields: { port: listen.port } });
+}
+
+/** Whether a server could listen there now. `*` means every address. */
+export function isPortFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ port, host: host === "*" ? "0.0.0.0" : host, exclusive: true }, () =>
+      probe.close(() => resolve(true)),
+    );
+  });
+}
+
+/** Why it did not start, from what can be checked and from what it said since. */
+async function explain(input: StartInput, since: number, thrown: unknown): Promise<unknown> {
+  const said = (await readFile(input.logFile).catch(() => Buffer.alloc(0))).subarray(since).toString("utf8");
+  const detail = { cause: thrown };
+  if (saysDiskFull(said) || (await freeBytes(input.pgdata).catch(() => Infinity)) === 0)
+    return diskFull(`${input.name}: no space left to start in ${input.pgdata}`, detail);
+  await mustBeFree(input);
+  const lines = said.trim().split("\n").slice(-6).join("\n");
+  const message = thrown instanceof Error ? thrown.message : `${input.name} did not start`;
+  return startFailed(lines === "" ? message : `${message}; its log says:\n${lines}`, detail);
+}
+
+const signals = { smart: "SIGTERM", fast: "SIGINT", immediate: "SIGQUIT" } as const;
+
+/**
+ * Stops the server and waits until its process is gone; false when it did not run. A mode that does not succeed within its
+ * time is followed by the next harder one; `immediate` costs a recovery at the next start and loses nothing.
+ * @throws NEB348 when even that did not help.
+ */
+export async function stopPostmaster(
+  pgdata: string,
+  mode: StopMode,
+  name: string,
+  patienceMs = 20_000,
+): Promise<boolean> {
+  const running = await findPostmaster(pgdata);
+  if (running === undefined) return false;
+  const order: readonly StopMode[] = ["smart", "fast", "immediate"];
+  for (const step of order.slice(order.indexOf(mode))) {
+    kill(running.pid, signals[step]);
+    if (await gone(running.pid, pgdata, patienceMs)) return true;
+  }
+  throw stopFailed(`${name}: process ${running.pid} does not end`);
+}
+
+async function gone(pid: number, pgdata: string, patienceMs: number): Promise<boolean> {
+  const deadline = performance.now() + patienceMs;
+  while (await worksIn(pid, pgdata)) {
+    if (performance.now() > deadline) return false;
+    await pause(2);
+  }
+  return true;
+}
+
+/** Makes a running server read its settings again. */
+export function reloadPostmaster(pid: number): void {
+  kill(pid, "SIGHUP");
+}
+
+const logLimitBytes = 8 * 1024 * 1024;
+
+/**
+ * Keeps a log under its limit with one older part. The server appends to the open file, so while it runs the old part is copied
+ * away and the file cut; what is written between the two is lost, which a log may.
+ */
+export async function rotateLog(logFile: string, running = false): Promise<void> {
+  const found = await stat(logFile).catch(() => undefined);
+  if (found === undefined || found.size < logLimitBytes) return;
+  if (!running) return rename(logFile, `${logFile}.1`);
+  await copyFile(logFile, `${logFile}.1`);
+  await truncate(logFile);
+}

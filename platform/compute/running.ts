@@ -1,0 +1,114 @@
+import { rm } from "node:fs/promises";
+import type { Observe, Vault } from "../core/index.ts";
+import type { Sql } from "../sql/index.ts";
+import { renderConf } from "./conf.ts";
+import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
+import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
+import { folderOf, type Layout, openFolder, type Place } from "./paths.ts";
+import {
+  findPostmaster,
+  type Postmaster,
+  reloadPostmaster,
+  type StopMode,
+  startPostmaster,
+  stopPostmaster,
+} from "./postmaster.ts";
+import type { Programs } from "./programs.ts";
+import { asAdmin, type Door } from "./sync.ts";
+
+/** What every verb of the local driver needs. */
+export type Context = {
+  readonly layout: Layout;
+  readonly programs: Programs;
+  readonly vault: Pick<Vault, "derive">;
+  readonly observe: Observe;
+  readonly now: () => number;
+};
+
+export const templatePassword = (vault: Pick<Vault, "derive">) => vault.derive("compute:template-admin");
+
+export function doorOf({ vault }: Context, place: Place, manifest: Manifest, { port }: Postmaster): Door {
+  return {
+    socketDir: place.socketDir,
+    port,
+    adminPassword: vault.derive(`compute:admin:${manifest.id}`),
+    templatePassword: manifest.settled ? null : templatePassword(vault),
+  };
+}
+
+export type Run = { readonly postmaster: Postmaster; readonly started: boolean; readonly restarted: readonly string[] };
+
+/** Makes the server run with exactly the settings of its manifest, restarting it when one of them needs that. */
+export async function runAsWanted(context: Context, place: Place, manifest: Manifest): Promise<Run> {
+  const fingerprint = await writeConf(place, manifest);
+  const running = await findPostmaster(place.pgdata);
+  if (running?.ready !== true)
+    return { postmaster: await startServer(context, place, manifest), started: true, restarted: [] };
+  const pending = await loadConf(doorOf(context, place, manifest, running), running.pid, fingerprint);
+  if (pending.length === 0) return { postmaster: running, started: false, restarted: [] };
+  await stopServer(context, place, manifest.id, "fast");
+  return { postmaster: await startServer(context, place, manifest), started: true, restarted: pending };
+}
+
+async function writeConf(place: Place, manifest: Manifest): Promise<string> {
+  const { conf, hba, fingerprint } = renderConf({ ...manifest, socketDir: place.socketDir, hbaPath: place.hba });
+  await writeIfDifferent(place.hba, hba);
+  await writeIfDifferent(place.conf, conf);
+  return fingerprint;
+}
+
+/** Makes the server read its files and waits until it has; the settings that wait for a restart. */
+async function loadConf(door: Door, pid: number, fingerprint: string): Promise<readonly string[]> {
+  const state = await readState(door);
+  if (state.loaded === fingerprint) return state.pending;
+  reloadPostmaster(pid);
+  for (const deadline = performance.now() + 10_000; performance.now() < deadline; ) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const now = await readState(door); // a new connection each time: it is born with what the postmaster has loaded
+    if (now.loaded === fingerprint) return now.pending;
+  }
+  throw startFailed(`the server in ${door.socketDir} did not take its new settings; its log says why`);
+}
+
+type State = { readonly loaded: string | null; readonly pending: readonly string[] };
+
+const readState = (door: Door): Promise<State> =>
+  asAdmin(door, "postgres", (sql: Sql) =>
+    sql.one<State>(
+      `select current_setting('nebula.loaded', true) as loaded,
+        array(select name::text from pg_settings where pending_restart order by name) as pending`,
+    ),
+  );
+
+/** Starts the server with the settings of its manifest, or waits for one that is starting. */
+export async function startServer(context: Context, place: Place, manifest: Manifest): Promise<Postmaster> {
+  const { programs, layout, observe } = context;
+  if (manifest.version !== programs.major)
+    throw versionUnavailable(
+      `${manifest.id} is PostgreSQL ${manifest.version}; the programs here are ${programs.version}`,
+    );
+  if (!(await looksWhole(place.pgdata)))
+    throw instanceDamaged(`${manifest.id}: ${place.pgdata} lacks its control file`);
+  await writeConf(place, manifest);
+  await openFolder(layout.log);
+  await openFolder(layout.run);
+  await folderOf(programs.user, place.socketDir);
+  const began = performance.now();
+  const listen = { port: manifest.port, host: manifest.allowFrom.length > 0 ? "*" : "127.0.0.1" };
+  const { pgdata, conf: configFile, log: logFile } = place;
+  const started = await startPostmaster({ programs, pgdata, configFile, logFile, listen, name: manifest.id });
+  if (!started.adopted)
+    observe({ kind: "instance.started", instance: manifest.id, durationMs: performance.now() - began });
+  return started;
+}
+
+export async function stopServer({ observe }: Context, place: Place, id: string, mode: StopMode): Promise<void> {
+  const began = performance.now();
+  if (await stopPostmaster(place.pgdata, mode, id))
+    observe({ kind: "instance.stopped", instance: id, durationMs: performance.now() - began });
+}
+
+/** Removes what a server leaves outside its folder. */
+export async function removeSocket(place: Place): Promise<void> {
+  await rm(place.socketDir, { recursive: true, force: true });
+}
