@@ -172,7 +172,7 @@ function hoisting(found: Map<string, Json>): Hoist {
     for (const [id, definition] of Object.entries($defs)) found.set(id, relink(definition));
     const id = components.get(schema)?.id;
     if (id === undefined) return relink(rest);
-    found.set(id, relink(rest));
+    if (rest.$ref === undefined) found.set(id, relink(rest));
     return { $ref: `#/components/schemas/${id}` };
   };
 }
