@@ -10,10 +10,13 @@
  */
 
 export * from "./audit/index.ts";
+export * from "./credentials/index.ts";
 export * from "./deliveries/index.ts";
+export * from "./effects/index.ts";
 export { leaseLost } from "./errors.ts";
 export * from "./fleets/index.ts";
 export * from "./idempotency/index.ts";
+export * from "./instances/index.ts";
 export { migrate } from "./migrate.ts";
 export * from "./operations/index.ts";
 export * from "./principals/index.ts";
@@ -21,3 +24,4 @@ export * from "./projects/index.ts";
 export * from "./pulls/index.ts";
 export * from "./repositories/index.ts";
 export * from "./settings/index.ts";
+export * from "./stacks/index.ts";

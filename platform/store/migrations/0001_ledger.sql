@@ -221,17 +221,24 @@ create table audit_logs (
 );
 create index audit_logs_newest on audit_logs (id desc);
 
-create table usage_samples (                             -- one row a database and sampling slot; the slot makes it idempotent
+create table usage_samples (                             -- one row a database and slot of metering time; see platform/store/usage
   instance text not null,
   slot timestamptz not null,                             -- start of the slot, aligned
   slot_seconds int not null,
-  awake_seconds double precision not null,
-  compute_units double precision not null,
+  measured_until timestamptz not null,                   -- how far into the slot the sums below reach
+  awake_ms int not null,                                 -- sums only grow, so that writing one twice changes nothing
+  compute_unit_ms numeric not null,
+  storage_byte_ms numeric not null,
+  connection_ms bigint not null,
+  compute_units double precision not null,               -- last readings
   storage_bytes bigint not null,
   connections int not null,
-  commit text,
-  primary key (instance, slot)
+  commit text,                                           -- whose declaration the instance ran
+  primary key (instance, slot),
+  check (measured_until > slot and measured_until <= slot + make_interval(secs => slot_seconds)),
+  check (awake_ms between 0 and slot_seconds * 1000)
 );
+create index usage_samples_by_slot on usage_samples (slot);
 
 create table usage_records (
   tenant text not null,
@@ -240,10 +247,10 @@ create table usage_records (
   meter text not null,                                   -- compute_unit_seconds | storage_byte_hours | ...
   window_start timestamptz not null,
   window_end timestamptz not null,
-  quantity numeric not null,
+  quantity numeric not null check (quantity > 0),
   source text not null,
-  revision int not null default 1,
-  commit text,
+  revision int not null default 1,                       -- grows when the quantity changes, never otherwise
+  commits text[] not null,
   primary key (tenant, project, database, meter, window_start)
 );
 create index usage_records_by_window on usage_records (window_start);

@@ -27,10 +27,12 @@ export async function endLost(tx: Sql, { stack, id }: Candidate, types: readonly
   );
   const ending = lost === undefined || lost.state !== "IN_PROGRESS" ? "ended already" : endingOf(lost, types);
   if (ending === undefined) return false;
-  await tx.query(
-    "update stacks set fence = fence + 1, holder = null, operation = null, lease_until = null where stack = $1",
+  const { fence } = await tx.one<{ fence: number }>(
+    "update stacks set fence = fence + 1 where stack = $1 returning fence",
     [stack],
   );
+  await tx.query("select remove_dead_locks($1, $2)", [stack, fence]);
+  await tx.query("update stacks set holder = null, operation = null, lease_until = null where stack = $1", [stack]);
   if (ending !== "ended already") await end(tx, id, ending);
   return true;
 }

@@ -1,0 +1,10 @@
+export {
+  credentialContext,
+  dropCredentials,
+  findSecret,
+  keepCredential,
+  listCredentials,
+  replaceCredential,
+  type SealedCredential,
+  secretContext,
+} from "./credentials.ts";

@@ -1,0 +1,31 @@
+import type { DatabaseId, DatabaseSpec, Engine, Placement } from "../../spec/index.ts";
+
+export type InstancePhase = "Creating" | "Ready" | "Paused" | "Retired" | "Removed" | "Failed";
+
+/** What the provider made. The truth is the machine; this is the index everybody else reads. */
+export type Instance = {
+  readonly id: DatabaseId;
+  readonly stack: string;
+  readonly database: string;
+  readonly engine: Engine;
+  readonly placement: Placement;
+  readonly version: string;
+  readonly phase: InstancePhase;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly dataDir: string | null;
+  /** As applied. */
+  readonly spec: DatabaseSpec;
+  readonly fence: number;
+  readonly commit: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly retiredAt: Date | null;
+  readonly removedAt: Date | null;
+  /** The final copy is kept until then. */
+  readonly purgeAfter: Date | null;
+};
+
+export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,
+  data_dir as "dataDir", spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;

@@ -1,0 +1,32 @@
+import type { DatabaseId, DatabaseSpec } from "../../spec/index.ts";
+import type { Sql } from "../../sql/index.ts";
+import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
+
+export const getInstance = (sql: Sql, id: DatabaseId): Promise<Instance | undefined> =>
+  sql.maybe<Instance>(`select ${instanceColumns} from instances where id = $1`, [id]);
+
+export type InstanceFilter = {
+  readonly tenant?: string | null;
+  readonly stack?: string | null;
+  readonly phases?: readonly InstancePhase[] | null;
+};
+
+/** By id. */
+export const listInstances = (sql: Sql, f: InstanceFilter = {}): Promise<readonly Instance[]> =>
+  sql.query<Instance>(
+    `select ${instanceColumns} from instances
+     where ($1::text is null or split_part(stack, '.', 1) = $1)
+       and ($2::text is null or stack = $2)
+       and ($3::text[] is null or phase = any($3))
+     order by id`,
+    [f.tenant ?? null, f.stack ?? null, f.phases ?? null],
+  );
+
+/** The databases of a stack as they were applied, whoever applied them; what is removed is left out. */
+export async function appliedDatabases(sql: Sql, stack: string): Promise<readonly DatabaseSpec[]> {
+  const rows = await sql.query<{ spec: DatabaseSpec }>(
+    `select spec from instances where stack = $1 and phase not in ('Removed', 'Creating') order by database`,
+    [stack],
+  );
+  return rows.map(({ spec }) => spec);
+}

@@ -1,0 +1,92 @@
+import type { DatabaseId, DatabaseSpec, Placement } from "../../spec/index.ts";
+import type { Sql } from "../../sql/index.ts";
+import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
+
+export type NewInstance = {
+  readonly id: DatabaseId;
+  readonly stack: string;
+  readonly placement: Placement;
+  readonly spec: DatabaseSpec;
+  readonly port: number;
+  readonly fence: number;
+  readonly commit: string | null;
+};
+
+/** One port is given away at a time; call it first in the transaction that reserves. */
+export async function lockPorts(tx: Sql): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtext('nebuladb ports'))");
+}
+
+/** Ports that instances have, and those of final copies until they are purged do not count: nothing listens there. */
+export async function portsTaken(sql: Sql): Promise<ReadonlySet<number>> {
+  const rows = await sql.query<{ port: number }>("select port from instances where port is not null");
+  return new Set(rows.map(({ port }) => port));
+}
+
+/** Notes an instance before the machine has it, so that its port is known whatever happens next. A removed one starts anew. */
+export const reserveInstance = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
+  tx.one<Instance>(
+    `insert into instances (id, stack, database, engine, placement, version, phase, port, spec, fence, commit)
+     values ($1, $2, $3, $4, $5, $6, 'Creating', $7, $8::jsonb, $9, $10)
+     on conflict (id) do update set phase = 'Creating', port = excluded.port, spec = excluded.spec,
+       version = excluded.version, fence = excluded.fence, commit = excluded.commit, created_at = now(),
+       updated_at = now(), retired_at = null, removed_at = null, purge_after = null
+     returning ${instanceColumns}`,
+    [
+      wanted.id,
+      wanted.stack,
+      wanted.spec.name,
+      wanted.spec.engine,
+      wanted.placement,
+      wanted.spec.version,
+      wanted.port,
+      JSON.stringify(wanted.spec),
+      wanted.fence,
+      wanted.commit,
+    ],
+  );
+
+export type InstanceChange = {
+  readonly id: DatabaseId;
+  readonly fence: number;
+  readonly phase: InstancePhase;
+  readonly spec?: DatabaseSpec;
+  readonly commit?: string | null;
+  readonly host?: string;
+  readonly dataDir?: string;
+};
+
+/** What the machine has become. An older fence changes nothing. */
+export async function recordInstance(tx: Sql, change: InstanceChange): Promise<void> {
+  await tx.query(
+    `update instances set phase = $3, fence = $2, spec = coalesce($4::jsonb, spec), version = coalesce($4::jsonb ->> 'version', version),
+       commit = coalesce($5, commit), host = coalesce($6, host), data_dir = coalesce($7, data_dir), updated_at = now(),
+       retired_at = case when $3 = 'Retired' then coalesce(retired_at, now()) end
+     where id = $1 and fence <= $2`,
+    [
+      change.id,
+      change.fence,
+      change.phase,
+      change.spec === undefined ? null : JSON.stringify(change.spec),
+      change.commit ?? null,
+      change.host ?? null,
+      change.dataDir ?? null,
+    ],
+  );
+  await tx.query("select pg_notify('nebula_instances', $1)", [change.id]);
+}
+
+/** The instance is gone, its port is free, its final copy is kept for a while. */
+export async function recordRemoved(
+  tx: Sql,
+  id: DatabaseId,
+  { fence, keepSeconds }: { readonly fence: number; readonly keepSeconds: number },
+): Promise<void> {
+  await tx.query(
+    `update instances set phase = 'Removed', port = null, fence = $2, removed_at = now(), updated_at = now(),
+       purge_after = now() + make_interval(secs => $3)
+     where id = $1 and fence <= $2`,
+    [id, fence, keepSeconds],
+  );
+  await tx.query("select pg_notify('nebula_instances', $1)", [id]);
+}

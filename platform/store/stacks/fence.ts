@@ -1,0 +1,21 @@
+import type { Sql } from "../../sql/index.ts";
+import { leaseLost } from "../errors.ts";
+
+/**
+ * Holds a fence for the rest of the transaction: as long as it runs, nobody takes the stack over (the heartbeat still gets
+ * through: `for key share`). An effect on a machine runs inside.
+ * @throws NEB300 when the fence is not the newest or the stack is free.
+ */
+export async function holdFence(tx: Sql, stack: string, fence: number): Promise<void> {
+  const lease = await tx.maybe<{ fence: number; held: boolean }>(
+    "select fence, operation is not null as held from stacks where stack = $1 for key share",
+    [stack],
+  );
+  if (lease?.held !== true || lease.fence !== fence)
+    throw leaseLost(`${stack} is at fence ${lease?.fence ?? "none"}, this writer has ${fence}`);
+}
+
+/** Shows the fence to the guard of Pulumi's state for the rest of the transaction. */
+export async function showFence(tx: Sql, fence: number): Promise<void> {
+  await tx.query("select set_config('nebula.fence', $1, true)", [String(fence)]);
+}

@@ -1,0 +1,43 @@
+import type { Sql } from "../../sql/index.ts";
+import type { UsageSample } from "./sample.ts";
+
+/**
+ * Writes samples; a slot that is there already keeps the larger of each sum. So a sample written twice, or measured by two
+ * processes, counts once.
+ */
+export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Promise<void> {
+  if (samples.length === 0) return;
+  const column = <T>(read: (sample: UsageSample) => T) => samples.map(read);
+  await sql.query(
+    `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, storage_byte_ms,
+       connection_ms, compute_units, storage_bytes, connections, commit)
+     select * from unnest($1::text[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::int[], $6::numeric[],
+       $7::numeric[], $8::bigint[], $9::float8[], $10::bigint[], $11::int[], $12::text[])
+     order by 1, 2
+     on conflict (instance, slot) do update set
+       measured_until = greatest(usage_samples.measured_until, excluded.measured_until),
+       awake_ms = greatest(usage_samples.awake_ms, excluded.awake_ms),
+       compute_unit_ms = greatest(usage_samples.compute_unit_ms, excluded.compute_unit_ms),
+       storage_byte_ms = greatest(usage_samples.storage_byte_ms, excluded.storage_byte_ms),
+       connection_ms = greatest(usage_samples.connection_ms, excluded.connection_ms),
+       compute_units = excluded.compute_units,
+       storage_bytes = excluded.storage_bytes,
+       connections = excluded.connections,
+       commit = excluded.commit
+     where usage_samples.slot_seconds = excluded.slot_seconds and excluded.measured_until >= usage_samples.measured_until`,
+    [
+      column((one) => one.instance),
+      column((one) => new Date(one.slotMs)),
+      column((one) => one.slotSeconds),
+      column((one) => new Date(one.untilMs)),
+      column((one) => one.awakeMs),
+      column((one) => one.computeUnitMs),
+      column((one) => one.storageByteMs.toString()),
+      column((one) => one.connectionMs),
+      column((one) => one.computeUnits),
+      column((one) => one.storageBytes),
+      column((one) => one.connections),
+      column((one) => one.commit),
+    ],
+  );
+}

@@ -1,0 +1,103 @@
+import type { Sql } from "../../sql/index.ts";
+import { windowsOf } from "./windows.ts";
+
+export type UsageFilter = {
+  readonly tenant?: string;
+  readonly project?: string;
+  readonly database?: string;
+  readonly meter?: string;
+  /** Start of the first window, and start of the first window that is left out. Whole hours. */
+  readonly fromMs: number;
+  readonly toMs: number;
+};
+
+export type UsageRecord = {
+  readonly tenant: string;
+  readonly project: string;
+  readonly database: string;
+  readonly meter: string;
+  readonly windowStart: Date;
+  readonly windowEnd: Date;
+  /** Decimal text in the meter's unit. */
+  readonly quantity: string;
+  readonly source: string;
+  /** 0: the window is still open and its quantity grows. */
+  readonly revision: number;
+  /** Whose declarations caused it, sorted. */
+  readonly commits: readonly string[];
+};
+
+/** Place in the order of `listUsage`: the key of the last record of a page. */
+export type UsageCursor = Pick<UsageRecord, "tenant" | "project" | "database" | "meter" | "windowStart">;
+
+/** What a database used of a meter in the whole span. */
+export type UsageSum = Omit<UsageRecord, "revision" | "source"> & { readonly records: number };
+
+/** Records by window, database and meter, the hours that are still open included. */
+export const listUsage = (
+  sql: Sql,
+  filter: UsageFilter,
+  { after, limit = 1000 }: { readonly after?: UsageCursor; readonly limit?: number } = {},
+): Promise<readonly UsageRecord[]> =>
+  sql.query(
+    `select tenant, project, database, meter, window_start as "windowStart", window_end as "windowEnd",
+            trim_scale(quantity)::text as quantity, source, revision, commits
+     from (${allUsage}) usage
+     where $7::timestamptz is null
+        or (window_start, tenant, project, database, meter) > ($7, $8::text, $9::text, $10::text, $11::text)
+     order by window_start, tenant, project, database, meter limit $12`,
+    [
+      ...parameters(filter),
+      after?.windowStart ?? null,
+      after?.tenant ?? null,
+      after?.project ?? null,
+      after?.database ?? null,
+      after?.meter ?? null,
+      limit,
+    ],
+  );
+
+/** One row a database and meter: exact sums, ready to be rated. `windowStart` and `windowEnd` span what was used. */
+export const sumUsage = (sql: Sql, filter: UsageFilter): Promise<readonly UsageSum[]> =>
+  sql.query(
+    `select tenant, project, database, meter, min(window_start) as "windowStart", max(window_end) as "windowEnd",
+            trim_scale(sum(quantity))::text as quantity, count(*) as records,
+            array(select distinct commit from unnest(string_to_array(string_agg(array_to_string(commits, ','), ','), ','))
+                  as commit where commit <> '' order by commit) as commits
+     from (${allUsage}) usage
+     group by tenant, project, database, meter order by tenant, project, database, meter`,
+    parameters(filter),
+  );
+
+/**
+ * Records, and of the samples what has no record yet. Samples are read from the last rolled-up hour on; "now" bounds it, so
+ * that a record of a clock that was wrong does not hide the present.
+ */
+const allUsage = `
+  with rolled as (
+    select coalesce(max(window_start), '-infinity') as last from usage_records where window_start <= now() + interval '1 day'
+  ), open as (
+    select o.*, 'sampled' as source, 0 as revision
+    from (${windowsOf("greatest($5::timestamptz, (select last from rolled))", "$6::timestamptz")}) o
+    where not exists (
+      select from usage_records r where r.tenant = o.tenant and r.project = o.project and r.database = o.database
+        and r.meter = o.meter and r.window_start = o.window_start
+    )
+  )
+  select * from (
+    select tenant, project, database, meter, window_start, window_end, quantity, source, revision, commits
+    from usage_records where window_start >= $5 and window_start < $6
+    union all
+    select tenant, project, database, meter, window_start, window_end, quantity, source, revision, commits from open
+  ) every
+  where ($1::text is null or tenant = $1) and ($2::text is null or project = $2)
+    and ($3::text is null or database = $3) and ($4::text is null or meter = $4)`;
+
+const parameters = ({ tenant, project, database, meter, fromMs, toMs }: UsageFilter): unknown[] => [
+  tenant ?? null,
+  project ?? null,
+  database ?? null,
+  meter ?? null,
+  new Date(fromMs),
+  new Date(toMs),
+];

@@ -1,0 +1,52 @@
+import type { DatabaseSpec } from "../../spec/index.ts";
+
+/** A database that is metered: it runs, or is stopped and kept. */
+export type MeteredInstance = {
+  /** tenant.project.database */
+  readonly id: string;
+  readonly phase: "Ready" | "Paused" | "Retired";
+  readonly spec: DatabaseSpec;
+  readonly commit: string | null;
+  readonly createdAt: Date;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly dataDir: string | null;
+};
+
+/**
+ * What one slot of metering time holds for one database. The sums are from the start of the slot to `untilMs`; a later
+ * writing of the same slot has sums that are no smaller.
+ */
+export type UsageSample = {
+  readonly instance: string;
+  /** Milliseconds since the epoch, a multiple of the slot's length. */
+  readonly slotMs: number;
+  readonly slotSeconds: number;
+  readonly untilMs: number;
+  readonly awakeMs: number;
+  readonly computeUnitMs: number;
+  readonly storageByteMs: bigint;
+  readonly connectionMs: number;
+  /** Readings at `untilMs`. */
+  readonly computeUnits: number;
+  readonly storageBytes: number;
+  readonly connections: number;
+  readonly commit: string | null;
+};
+
+export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageByteMs"> & {
+  readonly slot: Date;
+  readonly until: Date;
+  readonly storageByteMs: string;
+};
+
+export const sampleColumns = `instance, slot, slot_seconds as "slotSeconds", measured_until as until, awake_ms as "awakeMs",
+  compute_unit_ms::float8 as "computeUnitMs", storage_byte_ms::text as "storageByteMs", connection_ms as "connectionMs",
+  compute_units as "computeUnits", storage_bytes as "storageBytes", connections, commit`;
+
+export const fromRow = ({ slot, until, storageByteMs, ...row }: UsageSampleRow): UsageSample => ({
+  ...row,
+  slotMs: slot.getTime(),
+  untilMs: until.getTime(),
+  storageByteMs: BigInt(storageByteMs),
+});

@@ -1,0 +1,25 @@
+/**
+ * The samples of [from, to) as hourly windows, one row a database and meter: the one definition of what a sample is worth,
+ * used by the roll-up and by readers of the hours that are not rolled up yet.
+ * @param from, to SQL expressions of type timestamptz.
+ */
+export const windowsOf = (from: string, to: string): string => `
+  select split_part(instance, '.', 1) as tenant, split_part(instance, '.', 2) as project,
+         split_part(instance, '.', 3) as database, meter, hour as window_start, hour + interval '1 hour' as window_end,
+         quantity, commits
+  from (
+    select instance, date_trunc('hour', slot, 'UTC') as hour,
+           round(sum(compute_unit_ms) / 1000, 6) as unit_seconds,
+           round(sum(storage_byte_ms) / 3600000, 6) as byte_hours,
+           round(sum(connection_ms)::numeric / 1000, 6) as connection_seconds,
+           coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
+    from usage_samples
+    where slot >= ${from} and slot < ${to}
+    group by 1, 2
+  ) hours
+  cross join lateral (values
+    ('compute_unit_seconds', unit_seconds),
+    ('storage_byte_hours', byte_hours),
+    ('connection_seconds', connection_seconds)
+  ) meters (meter, quantity)
+  where quantity > 0`;
