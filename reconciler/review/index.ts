@@ -1,0 +1,2 @@
+export { checkTypes, type TypeReport } from "./typecheck.ts";
+export * from "./types.ts";
