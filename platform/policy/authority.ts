@@ -28,15 +28,15 @@ export type Authority = AtBase<{
 export function authorityAtBase(base: {
   readonly baseCommit: string;
   readonly baseFleet: FleetSpec;
-  /** null: a tenant that is new in this change. Without a plan that the fleet names, the default one or seed 002's holds. */
+  /** null: a tenant that is new in this change; it gets the plan `standard`. A plan that the fleet lacks grants seed 002's. */
   readonly baseTenant: TenantSpec | null;
 }): Authority {
-  const plan = base.baseTenant?.plan ?? "default";
+  const plan = base.baseTenant?.plan ?? "standard";
   const granted = Object.hasOwn(base.baseFleet.quotas, plan) ? base.baseFleet.quotas[plan] : undefined;
   return {
     commit: base.baseCommit,
     plan,
-    granted: granted ?? base.baseFleet.quotas.default ?? defaultQuota,
+    granted: granted ?? defaultQuota,
     policies: base.baseFleet.policies,
     providers: base.baseFleet.providers,
   } as unknown as Authority;

@@ -43,7 +43,7 @@ const project = (databases: DatabaseSpec[], change: Partial<ProjectSpec> = {}): 
   ...change,
 });
 const fleet: FleetSpec = {
-  quotas: { default: defaultQuota, big: { ...defaultQuota, cpuUnits: 40 } },
+  quotas: { standard: defaultQuota, big: { ...defaultQuota, cpuUnits: 40 } },
   priceBook: {
     id: "standard",
     currency: "USD",

@@ -25,3 +25,4 @@ export * from "./pulls/index.ts";
 export * from "./repositories/index.ts";
 export * from "./settings/index.ts";
 export * from "./stacks/index.ts";
+export * from "./usage/index.ts";

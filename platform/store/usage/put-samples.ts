@@ -24,7 +24,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
        storage_bytes = excluded.storage_bytes,
        connections = excluded.connections,
        commit = excluded.commit
-     where usage_samples.slot_seconds = excluded.slot_seconds and excluded.measured_until >= usage_samples.measured_until`,
+     where excluded.measured_until >= usage_samples.measured_until`,
     [
       column((one) => one.instance),
       column((one) => new Date(one.slotMs)),

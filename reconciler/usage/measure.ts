@@ -1,0 +1,119 @@
+import type { MeteredInstance, UsageSample } from "../../platform/store/index.ts";
+import type { Moment } from "./timeline.ts";
+
+/** What a look at one instance says. */
+export type Reading = {
+  /** When the server that answers now was started, by the machine's clock; null when none runs. */
+  readonly startedAtMs: number | null;
+  readonly connections: number;
+  readonly storageBytes: number;
+};
+
+/** Up to where a database is measured. */
+export type Position = {
+  readonly untilMs: number;
+  /** null: read back from the ledger after a restart. */
+  readonly monotonicMs: number | null;
+  /** Which server answered; null when none did, or after a restart. */
+  readonly startedAtMs: number | null;
+  /** The newest sample; its sums go on as long as its slot lasts. */
+  readonly sample: UsageSample | null;
+};
+
+export type Measured = { readonly samples: readonly UsageSample[]; readonly position: Position };
+
+/** Length of a slot. A constant: slots of two lengths would overlap. */
+export const slotMs = 60_000;
+
+/** Windows are final after this, so nothing older is filled in. */
+export const finalAfterMs = 72 * 3_600_000;
+
+export const positionOf = (sample: UsageSample): Position => ({
+  untilMs: sample.untilMs,
+  monotonicMs: null,
+  startedAtMs: null,
+  sample,
+});
+
+/**
+ * Files the time since the last reading under its slots. What is read now holds for that time: its size, its connections,
+ * and being awake as far as it is proved (see `awakeFrom`). Pure.
+ */
+export function measure(
+  instance: MeteredInstance,
+  reading: Reading,
+  before: Position | undefined,
+  now: Moment,
+): Measured {
+  const from = measuredFrom(before, reading, now);
+  const awake = instance.phase === "Ready" ? awakeFrom(from, before, reading, now) : now.atMs;
+  const samples: UsageSample[] = [];
+  for (let slot = slotOf(from); slot < now.atMs; slot += slotMs) {
+    const sameSlot = before?.sample?.slotMs === slot ? before.sample : null;
+    samples.push(extend(sameSlot, { instance, reading, slot, from, awake, untilMs: now.atMs }));
+  }
+  const position: Position = {
+    untilMs: now.atMs,
+    monotonicMs: now.monotonicMs,
+    startedAtMs: reading.startedAtMs,
+    sample: samples.at(-1) ?? before?.sample ?? null,
+  };
+  return { samples, position };
+}
+
+/** Never before what is measured already, and never longer ago than time has truly passed. */
+function measuredFrom(before: Position | undefined, reading: Reading, now: Moment): number {
+  if (before === undefined) return Math.max(now.atMs - ranFor(reading, now), now.atMs - finalAfterMs);
+  const passed =
+    before.monotonicMs === null ? Number.POSITIVE_INFINITY : Math.floor(now.monotonicMs - before.monotonicMs);
+  const earliest = Math.max(now.atMs - passed, now.atMs - finalAfterMs);
+  if (before.untilMs > now.atMs) return before.monotonicMs === null ? now.atMs : earliest;
+  return Math.max(before.untilMs, earliest);
+}
+
+/**
+ * The server that answered the last time and answers now was awake in between, whatever the clock did. Another one was
+ * awake since it was started.
+ */
+function awakeFrom(from: number, before: Position | undefined, reading: Reading, now: Moment): number {
+  if (reading.startedAtMs === null) return now.atMs;
+  if (before?.startedAtMs === reading.startedAtMs) return from;
+  return Math.max(from, now.atMs - ranFor(reading, now));
+}
+
+const ranFor = ({ startedAtMs }: Reading, { wallMs }: Moment): number =>
+  startedAtMs === null ? 0 : Math.max(0, Math.floor(wallMs - startedAtMs));
+
+type Stretch = {
+  readonly instance: MeteredInstance;
+  readonly reading: Reading;
+  readonly slot: number;
+  readonly from: number;
+  readonly awake: number;
+  readonly untilMs: number;
+};
+
+/** The sample of one slot, with the part of the stretch that lies in it added to what it held. */
+function extend(held: UsageSample | null, { instance, reading, slot, from, awake, untilMs }: Stretch): UsageSample {
+  const end = Math.min(slot + slotMs, untilMs);
+  const measuredMs = Math.max(0, end - Math.max(slot, from));
+  const awakeMs = Math.max(0, end - Math.max(slot, awake));
+  const { compute, instances, replicas } = instance.spec;
+  const computeUnits = compute.maxUnits * (instances + replicas);
+  return {
+    instance: instance.id,
+    slotMs: slot,
+    slotSeconds: slotMs / 1000,
+    untilMs: Math.max(end, held?.untilMs ?? 0),
+    awakeMs: Math.min((held?.awakeMs ?? 0) + awakeMs, slotMs),
+    computeUnitMs: (held?.computeUnitMs ?? 0) + computeUnits * awakeMs,
+    storageByteMs: (held?.storageByteMs ?? 0n) + BigInt(reading.storageBytes) * BigInt(measuredMs),
+    connectionMs: (held?.connectionMs ?? 0) + reading.connections * awakeMs,
+    computeUnits,
+    storageBytes: reading.storageBytes,
+    connections: reading.connections,
+    commit: instance.commit,
+  };
+}
+
+export const slotOf = (ms: number): number => Math.floor(ms / slotMs) * slotMs;

@@ -1,0 +1,88 @@
+import pLimit from "p-limit";
+import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import {
+  lastSamples,
+  listMeteredInstances,
+  type MeteredInstance,
+  putSamples,
+  type UsageSample,
+} from "../../platform/store/index.ts";
+import { finalAfterMs, measure, type Position, positionOf, type Reading } from "./measure.ts";
+import { farAheadMs, type Moment, makeTimeline } from "./timeline.ts";
+
+/** Looks at one instance; undefined when it is not there. May throw: then its time is filed at the next look. */
+export type ObserveInstance = (instance: MeteredInstance) => Promise<Reading | undefined>;
+
+export type Sampler = {
+  /** One pass over all databases. Tells how far everything is measured, and the oldest slot that was written. */
+  sample(): Promise<{ readonly atMs: number; readonly oldestSlotMs: number }>;
+};
+
+const looksAtOnce = 8;
+const rowsAWrite = 2_000;
+
+/** Goes on where the ledger's samples end, so that a restart leaves no hole. */
+export async function makeSampler(deps: {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly observe: ObserveInstance;
+  readonly report: Observe;
+}): Promise<Sampler> {
+  const { sql, clock } = deps;
+  const wallMs = clock.now();
+  const known = await lastSamples(sql, wallMs - finalAfterMs, wallMs + farAheadMs);
+  const positions = new Map<string, Position>(known.map((sample) => [sample.instance, positionOf(sample)]));
+  const tick = makeTimeline(clock, Math.max(0, ...known.map(({ untilMs }) => untilMs)));
+
+  const sample = async () => {
+    const began = clock.monotonicMs();
+    const instances = await listMeteredInstances(sql);
+    const looks = await lookAtAll(instances, tick, deps);
+    const measured = looks.map(({ instance, reading, moment }) => ({
+      id: instance.id,
+      ...measure(instance, reading, positions.get(instance.id), moment),
+    }));
+    const samples = measured.flatMap((one) => one.samples);
+    for (const rows of chunks(samples)) await putSamples(sql, rows);
+    for (const { id, position } of measured) positions.set(id, position);
+    forgetOthers(positions, instances);
+    deps.report({ kind: "usage.sampled", databases: looks.length, durationMs: clock.monotonicMs() - began });
+    const atMs = Math.min(tick().atMs, ...looks.map(({ moment }) => moment.atMs));
+    return { atMs, oldestSlotMs: Math.min(atMs, ...samples.map(({ slotMs }) => slotMs)) };
+  };
+  return { sample };
+}
+
+type Look = { readonly instance: MeteredInstance; readonly reading: Reading; readonly moment: Moment };
+
+async function lookAtAll(
+  instances: readonly MeteredInstance[],
+  tick: () => Moment,
+  { observe, report }: { readonly observe: ObserveInstance; readonly report: Observe },
+): Promise<Look[]> {
+  const limit = pLimit(looksAtOnce);
+  const looks = instances.map((instance) =>
+    limit(async (): Promise<Look[]> => {
+      try {
+        const reading = await observe(instance);
+        return reading === undefined ? [] : [{ instance, reading, moment: tick() }];
+      } catch (thrown) {
+        const { code, message } = asNebulaError(thrown);
+        report({ kind: "fault", where: "usage.observe", code, message: `${instance.id}: ${message}` });
+        return [];
+      }
+    }),
+  );
+  return (await Promise.all(looks)).flat();
+}
+
+function* chunks(samples: readonly UsageSample[]): Generator<readonly UsageSample[]> {
+  for (let i = 0; i < samples.length; i += rowsAWrite) yield samples.slice(i, i + rowsAWrite);
+}
+
+/** A database that is gone is not remembered; were it to come back, the ledger's samples do not count for the time between. */
+function forgetOthers(positions: Map<string, Position>, instances: readonly MeteredInstance[]): void {
+  const present = new Set(instances.map(({ id }) => id));
+  for (const id of positions.keys()) if (!present.has(id)) positions.delete(id);
+}

@@ -1,0 +1,73 @@
+import { asNebulaError, type Clock, ignoreObservations, type Observe } from "../../platform/core/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { pruneSamples, rollUp } from "../../platform/store/index.ts";
+import { finalAfterMs } from "./measure.ts";
+import { makeSampler, type ObserveInstance, type Sampler } from "./sampler.ts";
+
+export const hourMs = 3_600_000;
+/** Samples outlive the time in which their hours may still be revised. */
+const keepSamplesMs = 7 * 24 * hourMs;
+
+export type UsageWorker = {
+  /** Begins to sample at once, and then at the interval. */
+  start(): void;
+  /** One pass now: sample, and roll up the hours that ended. Passes never overlap; a second call waits for its own. */
+  pass(): Promise<void>;
+  /** Stops, and waits for the pass that runs. */
+  close(): Promise<void>;
+};
+
+/** Meters every database: samples, hourly records, and forgetting. Several may run; what two of them measure counts once. */
+export function makeUsageWorker(deps: {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly observe: ObserveInstance;
+  readonly sampleEveryMs: number;
+  readonly report?: Observe;
+}): UsageWorker {
+  const { sql, clock, observe, report = ignoreObservations } = deps;
+  let sampler: Sampler | undefined;
+  let rolledUntilMs: number | undefined;
+  let last: Promise<void> = Promise.resolve();
+  const stop = new AbortController();
+  let loop: Promise<void> | undefined;
+
+  const passOnce = async () => {
+    sampler ??= await makeSampler({ sql, clock, observe, report });
+    const { atMs, oldestSlotMs } = await sampler.sample();
+    const until = hourOf(atMs);
+    const from = Math.max(Math.min(rolledUntilMs ?? 0, hourOf(oldestSlotMs)), hourOf(atMs - finalAfterMs));
+    if (from >= until) return;
+    const records = await rollUp(sql, from, until);
+    if (records > 0) report({ kind: "usage.rolled", records, window: new Date(from).toISOString() });
+    if (until !== rolledUntilMs) await pruneSamples(sql, atMs - keepSamplesMs);
+    rolledUntilMs = until;
+  };
+  const pass = () => {
+    const next = last.then(passOnce);
+    last = next.catch(() => undefined);
+    return next;
+  };
+  const run = async () => {
+    while (!stop.signal.aborted) {
+      await pass().catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        report({ kind: "fault", where: "usage.pass", code, message });
+      });
+      await clock.sleep(deps.sampleEveryMs, stop.signal);
+    }
+  };
+  return {
+    start: () => {
+      loop ??= run();
+    },
+    pass,
+    close: async () => {
+      stop.abort();
+      await loop;
+      await last;
+    },
+  };
+}
+
+export const hourOf = (ms: number): number => Math.floor(ms / hourMs) * hourMs;
