@@ -23,6 +23,7 @@ export * from "./principals/index.ts";
 export * from "./projects/index.ts";
 export * from "./pulls/index.ts";
 export * from "./repositories/index.ts";
+export * from "./secrets/index.ts";
 export * from "./settings/index.ts";
 export * from "./stacks/index.ts";
 export * from "./usage/index.ts";

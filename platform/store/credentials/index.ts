@@ -8,3 +8,4 @@ export {
   type SealedCredential,
   secretContext,
 } from "./credentials.ts";
+export { ensureCredential, getCredential, makePassword, setCredential } from "./passwords.ts";

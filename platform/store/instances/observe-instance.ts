@@ -1,0 +1,34 @@
+import type { Sql } from "../../sql/index.ts";
+import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
+
+/**
+ * Writes what the status pass saw, only if the row still says what it decided upon: a deployment that wrote meanwhile wins.
+ * Whether it was written.
+ */
+export async function setInstancePhase(
+  sql: Sql,
+  seen: Pick<Instance, "id" | "phase" | "fence">,
+  phase: InstancePhase,
+): Promise<boolean> {
+  const rows = await sql.query(
+    `update instances set phase = $3, updated_at = now() where id = $1 and phase = $2 and fence = $4
+     returning pg_notify('nebula_instances', id)`,
+    [seen.id, seen.phase, phase, seen.fence],
+  );
+  return rows.length > 0;
+}
+
+/** Removed instances whose final copy has been kept long enough. */
+export const listPurgeable = (sql: Sql): Promise<readonly Instance[]> =>
+  sql.query<Instance>(
+    `select ${instanceColumns} from instances where phase = 'Removed' and purge_after <= now() order by purge_after`,
+  );
+
+/** After the final copy is purged: row and credentials are gone. False when it was declared again meanwhile. */
+export const forgetInstance = (sql: Sql, id: string): Promise<boolean> =>
+  sql.tx(async (tx) => {
+    const rows = await tx.query("delete from instances where id = $1 and phase = 'Removed' returning id", [id]);
+    if (rows.length === 0) return false;
+    await tx.query("delete from credentials where instance = $1", [id]);
+    return true;
+  });

@@ -1,0 +1,1 @@
+export { deleteSecret, getSecret, listSecretNames, putSecret } from "./secrets.ts";
