@@ -12,6 +12,7 @@
  */
 import type { Express } from "express";
 import type { Portal } from "./portal.ts";
+import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
 
@@ -19,4 +20,7 @@ export { openApi } from "./openapi.ts";
 export { defaultLimits, type Limits, type Portal } from "./portal.ts";
 export { routes } from "./routes.ts";
 
-export const makeApi = (portal: Portal): Express => serveRoutes(routes, portal);
+/** What the caller brings; the rest the API makes itself. */
+export type ApiParts = Omit<Portal, "touched">;
+
+export const makeApi = (parts: ApiParts): Express => serveRoutes(routes, { ...parts, touched: makeTouchedReader() });

@@ -2,6 +2,7 @@ import type { Clock, Metrics, Observe, Vault } from "../../platform/core/index.t
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
+import type { TouchedReader } from "./pulls/touched.ts";
 
 /** What the routes work with. Made once by main.ts; a test makes its own. */
 export type Portal = {
@@ -13,6 +14,8 @@ export type Portal = {
   readonly version: string;
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
+  /** What a pull request touches, cached by its head. */
+  readonly touched: TouchedReader;
   /** Aborted when the process stops: streams end then. */
   readonly closing: AbortSignal;
   readonly limits: Limits;

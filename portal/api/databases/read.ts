@@ -1,0 +1,154 @@
+import { z } from "zod";
+import { toTimestamp } from "../../../platform/core/index.ts";
+import { objectNames } from "../../../platform/spec/index.ts";
+import { credentialContext, listCredentials, listOperations, listSamples } from "../../../platform/store/index.ts";
+import { noCredentials, notFound, requestProblems } from "../errors.ts";
+import { fromCursor, pageOf, pageQuery, toPage } from "../page.ts";
+import type { Portal } from "../portal.ts";
+import { json, route } from "../route.ts";
+import { operationToWire } from "../wire.ts";
+import { credentials, database, databaseParams, databaseStatus, metrics, projectParams } from "./schemas.ts";
+import { findView, listViews, statusToWire, tagOf, viewToWire } from "./view.ts";
+
+export const collection = "/api/v1/domain/{domain}/project/{project}/databases";
+export const member = `${collection}/{database}`;
+
+type InProject = { readonly domain: string; readonly project: string };
+export const inProject = ({ domain, project }: InProject) => ({ tenant: domain, project });
+
+/** Longest span of samples in one answer. */
+const longestSpanMs = 24 * 3_600_000;
+
+export const databaseReads = [
+  route({
+    method: "get",
+    path: collection,
+    operationId: "databases.list",
+    scope: "databases:read",
+    target: inProject,
+    summary: "Databases of a project",
+    params: projectParams,
+    query: z.strictObject(pageQuery),
+    replies: { 200: json("A page of databases", pageOf(database)) },
+  }).handle(async ({ params: { domain, project }, query }, portal) => {
+    const after = fromCursor("databases", query.cursor, z.string()) ?? "";
+    const views = (await listViews(portal, domain, project)).filter(({ name }) => name > after);
+    return { status: 200, body: toPage("databases", views, query.limit, (view) => view.name, viewToWire) };
+  }),
+
+  route({
+    method: "get",
+    path: member,
+    operationId: "databases.show",
+    scope: "databases:read",
+    target: inProject,
+    summary: "One database",
+    params: databaseParams,
+    replies: { 200: json("The database", database, { ETag: "Strong; send it in If-Match to change what you read." }) },
+  }).handle(async ({ params: { domain, project, database: name } }, portal) => {
+    const view = await findView(portal, domain, project, name);
+    const tag = tagOf(view);
+    return { status: 200, body: viewToWire(view), headers: tag === null ? {} : { etag: tag } };
+  }),
+
+  route({
+    method: "get",
+    path: `${member}/status`,
+    operationId: "databases.status",
+    scope: "databases:read",
+    target: inProject,
+    summary: "How a database is",
+    params: databaseParams,
+    replies: { 200: json("The status", databaseStatus) },
+  }).handle(async ({ params: { domain, project, database: name } }, portal) => {
+    const view = await findView(portal, domain, project, name);
+    return {
+      status: 200,
+      body: { ...statusToWire(view), operation: await newestOperation(portal, view.project.stack, name) },
+    };
+  }),
+
+  route({
+    method: "get",
+    path: `${member}/credentials`,
+    operationId: "credentials.show",
+    scope: "credentials:read",
+    target: inProject,
+    audited: true,
+    summary: "What a client needs to connect",
+    params: databaseParams,
+    query: z.strictObject({ role: z.string().max(63).optional().describe("Default: the owner.") }),
+    replies: { 200: json("The credentials", credentials) },
+  }).handle(async ({ params: { domain, project, database: name }, query }, portal) => {
+    const { instance } = await findView(portal, domain, project, name);
+    const names = objectNames(domain, project, name);
+    const role = query.role ?? names.ownerRole;
+    const sealed = instance === null ? [] : await listCredentials(portal.sql, instance.id);
+    const { host, port } = { host: instance?.host ?? null, port: instance?.port ?? null };
+    if (instance === null || host === null || port === null || sealed.length === 0)
+      throw noCredentials(`the database ${domain}/${project}/${name} has not been made yet`);
+    const found = sealed.find((each) => each.role === role);
+    if (found === undefined)
+      throw notFound(`there is no role ${role} with a password`, {
+        hint: `Roles with a password: ${sealed.map((each) => each.role).join(", ")}.`,
+      });
+    const password = portal.vault.open(found.passwordSealed, credentialContext(instance.id, role)).reveal();
+    return {
+      status: 200,
+      body: {
+        host,
+        port,
+        database: names.database,
+        user: role,
+        password,
+        url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${names.database}`,
+        version: found.version,
+        roles: sealed.map((each) => each.role),
+      },
+      headers: { "cache-control": "no-store" },
+      trail: { details: { role } },
+    };
+  }),
+
+  route({
+    method: "get",
+    path: `${member}/metrics`,
+    operationId: "databases.metrics",
+    scope: "databases:read",
+    target: inProject,
+    summary: "What a database used, slot by slot",
+    params: databaseParams,
+    query: z.strictObject({
+      from: z.iso.datetime().optional().describe("Default: an hour ago. A day before now at most."),
+    }),
+    replies: { 200: json("The samples", metrics) },
+  }).handle(async ({ params: { domain, project, database: name }, query }, portal) => {
+    const view = await findView(portal, domain, project, name);
+    const now = portal.clock.now();
+    const fromMs = query.from === undefined ? now - 3_600_000 : Date.parse(query.from);
+    if (now - fromMs > longestSpanMs)
+      throw requestProblems([
+        { path: "query.from", message: "is more than a day ago; /api/v1/usage goes further back" },
+      ]);
+    const samples = view.instance === null ? [] : await listSamples(portal.sql, view.instance.id, fromMs);
+    return {
+      status: 200,
+      body: {
+        samples: samples.map((sample) => ({
+          at: toTimestamp(sample.slotMs),
+          seconds: sample.slotSeconds,
+          awakeSeconds: sample.awakeMs / 1000,
+          computeUnits: sample.computeUnits,
+          storageBytes: sample.storageBytes,
+          connections: sample.connections,
+        })),
+      },
+    };
+  }),
+];
+
+async function newestOperation({ sql }: Portal, stack: string, database: string) {
+  const recent = await listOperations(sql, { stack, limit: 20 });
+  const found = recent.find((each) => each.database === null || each.database === database);
+  return found === undefined ? null : operationToWire(found);
+}

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { engines } from "../../../platform/spec/index.ts";
+import { projectStatus } from "../projects.ts";
+import { money, name, named, operation, timestamp } from "../schemas.ts";
+
+export const projectParams = z.strictObject({ domain: name, project: name });
+export const databaseParams = z.strictObject({ domain: name, project: name, database: name });
+
+const phase = z.enum(["Creating", "Ready", "Paused", "Retired", "Removed", "Failed"]);
+
+export const databaseSpec = named(
+  "DatabaseSpec",
+  "What the declaration evaluates to, every default filled.",
+  z.strictObject({
+    engine: z.enum(engines),
+    name: z.string(),
+    version: z.string(),
+    compute: z.strictObject({
+      minUnits: z.number(),
+      maxUnits: z.number(),
+      suspendAfterSeconds: z.int().describe("0: never."),
+    }),
+    storageBytes: z.int(),
+    replicas: z.int(),
+    instances: z.int(),
+    backups: z.strictObject({ retentionSeconds: z.int(), pitr: z.boolean() }),
+    extensions: z.array(z.string()),
+    roles: z.array(z.strictObject({ name: z.string(), login: z.boolean(), access: z.enum(["read", "write"]) })),
+    allowFrom: z.array(z.string()),
+    tags: z.record(z.string(), z.string()),
+    passwordSecret: z.string().nullable(),
+    engineOptions: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    retire: z.boolean(),
+  }),
+);
+
+export const database = named(
+  "Database",
+  "A database: what Git wants of it, and how it is.",
+  z.strictObject({
+    id: z.string(),
+    domain: z.string(),
+    project: z.string(),
+    name: z.string(),
+    engine: z.enum(engines),
+    version: z.string(),
+    spec: databaseSpec.nullable().describe("null when it is not declared any more."),
+    status: projectStatus.status,
+    reason: projectStatus.reason,
+    phase: phase.nullable().describe("null until there is an instance."),
+    host: z.string().nullable(),
+    port: z.int().nullable(),
+    commit: z.string().nullable().describe("Whose declaration runs."),
+    retired: z.boolean(),
+    estimate: z
+      .strictObject({ month: money })
+      .nullable()
+      .describe("Price of a month at the most that it can use, by the price book that bills."),
+    createdAt: timestamp.nullable(),
+    updatedAt: timestamp,
+  }),
+);
+
+export const databaseStatus = named(
+  "DatabaseStatus",
+  "How a database is, and what is being done about it.",
+  z.strictObject({
+    ...projectStatus,
+    phase: phase.nullable(),
+    version: z.string().nullable(),
+    host: z.string().nullable(),
+    port: z.int().nullable(),
+    operation: operation.nullable().describe("The newest operation of the database or its project."),
+  }),
+);
+
+export const credentials = named(
+  "Credentials",
+  "What a client needs to connect. Reading them is audited.",
+  z.strictObject({
+    host: z.string(),
+    port: z.int(),
+    database: z.string(),
+    user: z.string(),
+    password: z.string(),
+    url: z.string(),
+    version: z.int().describe("Grows when the password is changed."),
+    roles: z.array(z.string()).describe("Roles that have a password; choose one by `role`."),
+  }),
+);
+
+export const metrics = named(
+  "DatabaseMetrics",
+  "Samples as usage is metered from, oldest first.",
+  z.strictObject({
+    samples: z.array(
+      z.strictObject({
+        at: timestamp,
+        seconds: z.int().describe("Length of the slot that begins at `at`."),
+        awakeSeconds: z.number(),
+        computeUnits: z.number(),
+        storageBytes: z.int(),
+        connections: z.int(),
+      }),
+    ),
+  }),
+);

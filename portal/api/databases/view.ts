@@ -1,0 +1,135 @@
+import { metersOf, monthlyEstimate } from "../../../platform/pricing/index.ts";
+import {
+  type DatabaseSpec,
+  databaseId,
+  type Placement,
+  type PriceBook,
+  specHash,
+} from "../../../platform/spec/index.ts";
+import {
+  type FleetRow,
+  getFleet,
+  type Instance,
+  listInstances,
+  type ProjectRow,
+} from "../../../platform/store/index.ts";
+import { notFound } from "../errors.ts";
+import type { Portal } from "../portal.ts";
+import { findProject, projectStatusToWire } from "../projects.ts";
+import { moneyToWire, time, timeOrNull } from "../wire.ts";
+
+/** A database as the API sees it: what Git wants, and what was made of it. At least one of them is there. */
+export type DatabaseView = {
+  readonly name: string;
+  readonly project: ProjectRow;
+  readonly wanted: DatabaseSpec | null;
+  readonly instance: Instance | null;
+  readonly priceBook: PriceBook | null;
+};
+
+/** Every database of a project that is declared or still has something on a machine, by name. */
+export async function listViews(portal: Portal, tenant: string, project: string): Promise<readonly DatabaseView[]> {
+  const row = await findProject(portal, tenant, project);
+  const [fleet, instances] = await Promise.all([
+    getFleet(portal.sql, row.repository),
+    listInstances(portal.sql, { stack: row.stack }),
+  ]);
+  return viewsOf(row, instances, fleet);
+}
+
+/** @throws NEB602 when it is neither declared nor anywhere. */
+export async function findView(portal: Portal, tenant: string, project: string, name: string): Promise<DatabaseView> {
+  const found = (await listViews(portal, tenant, project)).find((view) => view.name === name);
+  if (found === undefined) throw notFound(`there is no database ${tenant}/${project}/${name} here`);
+  return found;
+}
+
+function viewsOf(project: ProjectRow, instances: readonly Instance[], fleet: FleetRow | undefined): DatabaseView[] {
+  const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
+  const made = new Map(
+    instances.filter(({ phase }) => phase !== "Removed").map((instance) => [instance.database, instance]),
+  );
+  return [...new Set([...wanted.keys(), ...made.keys()])].sort().map((name) => ({
+    name,
+    project,
+    wanted: wanted.get(name) ?? null,
+    instance: made.get(name) ?? null,
+    priceBook: fleet?.fleet.priceBook ?? null,
+  }));
+}
+
+/** Strong: equal tags are equal declarations. A database that is not declared has none. */
+export const tagOf = ({ wanted }: DatabaseView): string | null =>
+  wanted === null ? null : `"${specHash(wanted).slice(0, 32)}"`;
+
+/** Ready, Reconciling or Stalled, with a reason; of the database where it is known, else of its project. */
+export function statusOf({ project, wanted, instance }: DatabaseView): {
+  status: ProjectRow["status"];
+  reason: string;
+} {
+  if (instance?.phase === "Failed") return { status: "Stalled", reason: "Failed" };
+  const settled = instance !== null && ["Ready", "Paused", "Retired"].includes(instance.phase);
+  if (settled && wanted !== null && specHash(instance.spec) === specHash(wanted))
+    return { status: "Ready", reason: instance.phase };
+  if (project.status !== "Ready") return { status: project.status, reason: project.reason };
+  return { status: "Reconciling", reason: wanted === null ? "Removing" : "Deploying" };
+}
+
+export function viewToWire(view: DatabaseView) {
+  const { name, project, wanted, instance } = view;
+  const shown = wanted ?? instance?.spec;
+  return {
+    id: databaseId(project.tenant, project.project, name),
+    domain: project.tenant,
+    project: project.project,
+    name,
+    engine: shown?.engine ?? "postgres",
+    version: instance?.version ?? shown?.version ?? "",
+    spec: wanted === null ? null : specToWire(wanted),
+    ...statusOf(view),
+    phase: instance?.phase ?? null,
+    host: instance?.host ?? null,
+    port: instance?.port ?? null,
+    commit: instance?.commit ?? null,
+    retired: wanted?.retire ?? instance?.phase === "Retired",
+    estimate: estimateOf(view),
+    createdAt: timeOrNull(instance?.createdAt ?? null),
+    updatedAt: time(instance?.updatedAt ?? project.updatedAt),
+  };
+}
+
+export function statusToWire(view: DatabaseView) {
+  const { message, ...project } = projectStatusToWire(view.project);
+  const { status, reason } = statusOf(view);
+  const { wanted, instance } = view;
+  return {
+    ...project,
+    status,
+    reason,
+    message: status === project.status ? message : "",
+    upToDate: wanted !== null && instance !== null && specHash(wanted) === specHash(instance.spec),
+    phase: instance?.phase ?? null,
+    version: instance?.version ?? null,
+    host: instance?.host ?? null,
+    port: instance?.port ?? null,
+  };
+}
+
+/** A month at the most it can use, by the price book that bills. null until a fleet is in force. */
+function estimateOf({ wanted, project, priceBook }: DatabaseView) {
+  if (wanted === null || priceBook === null) return null;
+  const placement: Placement = project.wantedSpec?.placement ?? "local";
+  return { month: moneyToWire(monthlyEstimate(wanted, priceBook, metersOf[placement]).micros, priceBook.currency) };
+}
+
+/** Copied, because the API's types are not read-only. */
+const specToWire = (spec: DatabaseSpec) => ({
+  ...spec,
+  compute: { ...spec.compute },
+  backups: { ...spec.backups },
+  extensions: [...spec.extensions],
+  roles: spec.roles.map((role) => ({ ...role })),
+  allowFrom: [...spec.allowFrom],
+  tags: { ...spec.tags },
+  engineOptions: { ...spec.engineOptions },
+});

@@ -1,0 +1,172 @@
+import { z } from "zod";
+import { authorityAtBase, narrowQuota, quotaUse } from "../../platform/policy/index.ts";
+import { placements, type Quota } from "../../platform/spec/index.ts";
+import { type FleetRow, getFleet, getProject, listProjects, type ProjectRow } from "../../platform/store/index.ts";
+import { notFound } from "./errors.ts";
+import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
+import type { Portal } from "./portal.ts";
+import { narrowTo } from "./reach.ts";
+import { json, route } from "./route.ts";
+import { name, named, timestamp } from "./schemas.ts";
+import { time } from "./wire.ts";
+
+export const quota = named(
+  "Quota",
+  "What a project may use. One compute unit is 1 vCPU and 2 GiB; its maximum counts.",
+  z.strictObject({
+    cpuUnits: z.number(),
+    memoryBytes: z.int(),
+    storageBytes: z.int(),
+    databases: z.int(),
+  }),
+);
+
+const declarationProblem = named(
+  "DeclarationProblem",
+  "One thing wrong with a declaration, and where it stands.",
+  z.strictObject({
+    file: z.string(),
+    line: z.int(),
+    column: z.int(),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string(),
+  }),
+);
+
+export const projectStatus = {
+  status: z.enum(["Ready", "Reconciling", "Stalled"]),
+  reason: z.string().describe("One word for machines."),
+  message: z.string(),
+  wantedCommit: z.string(),
+  appliedCommit: z.string().nullable(),
+  upToDate: z.boolean().describe("What Git wants is what runs."),
+  problems: z.array(declarationProblem).describe("Why the newest text is not in force."),
+  updatedAt: timestamp,
+};
+
+const projectSchema = named(
+  "Project",
+  "The unit of deployment, quota and placement.",
+  z.strictObject({
+    domain: z.string(),
+    name: z.string(),
+    placement: z.enum(placements).nullable().describe("null until it evaluates once."),
+    region: z.string().nullable(),
+    databases: z.array(z.string()),
+    quota: z
+      .strictObject({ limit: quota, used: quota })
+      .nullable()
+      .describe("null until the project and the fleet have evaluated once."),
+    ...projectStatus,
+  }),
+);
+
+const params = z.strictObject({ domain: name, project: name });
+
+export const projectRoutes = [
+  route({
+    method: "get",
+    path: "/api/v1/projects",
+    operationId: "projects.list",
+    scope: "projects:read",
+    target: "own",
+    summary: "Projects inside your reach",
+    query: z.strictObject({
+      ...pageQuery,
+      domain: name.optional(),
+      status: z.enum(["Ready", "Reconciling", "Stalled"]).optional(),
+    }),
+    replies: { 200: json("A page of projects", pageOf(projectSchema)) },
+  }).handle(async ({ principal, query }, portal) => {
+    const { tenant, project } = narrowTo(principal, query);
+    const after = fromCursor("projects", query.cursor, z.string());
+    const rows =
+      tenant !== null && project !== null
+        ? await onlyProject(portal, tenant, project, query.status)
+        : await listProjects(portal.sql, {
+            tenant,
+            status: query.status ?? null,
+            afterStack: after,
+            limit: query.limit + 1,
+          });
+    const fleets = await fleetsOf(portal, rows);
+    const toWire = (row: ProjectRow) => projectToWire(row, fleets.get(row.repository));
+    return { status: 200, body: toPage("projects", rows, query.limit, (row) => row.stack, toWire) };
+  }),
+
+  route({
+    method: "get",
+    path: "/api/v1/projects/{domain}/{project}",
+    operationId: "projects.show",
+    scope: "projects:read",
+    target: ({ domain, project }) => ({ tenant: domain, project }),
+    summary: "One project: where it runs, what it may use, how it is",
+    params,
+    replies: { 200: json("The project", projectSchema) },
+  }).handle(async ({ params: { domain, project } }, portal) => {
+    const row = await findProject(portal, domain, project);
+    return { status: 200, body: projectToWire(row, await getFleet(portal.sql, row.repository)) };
+  }),
+];
+
+/** The list of a principal that reaches one project. */
+async function onlyProject({ sql }: Portal, tenant: string, project: string, status: string | undefined) {
+  const row = await getProject(sql, `${tenant}.${project}`);
+  return row === undefined || (status !== undefined && row.status !== status) ? [] : [row];
+}
+
+/** @throws NEB602 when the reconciler has not seen such a project. */
+export async function findProject({ sql }: Portal, tenant: string, project: string): Promise<ProjectRow> {
+  const row = await getProject(sql, `${tenant}.${project}`);
+  if (row === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
+  return row;
+}
+
+async function fleetsOf({ sql }: Portal, rows: readonly ProjectRow[]): Promise<ReadonlyMap<string, FleetRow>> {
+  const ids = [...new Set(rows.map((row) => row.repository))];
+  const fleets = await Promise.all(ids.map((id) => getFleet(sql, id)));
+  return new Map(fleets.flatMap((fleet) => (fleet === undefined ? [] : [[fleet.repository, fleet] as const])));
+}
+
+export const projectStatusToWire = (row: ProjectRow) => ({
+  status: row.status,
+  reason: row.reason,
+  message: row.message,
+  wantedCommit: row.wantedCommit,
+  appliedCommit: row.appliedCommit,
+  upToDate: row.wantedHash !== null && row.wantedHash === row.appliedHash && row.problems.length === 0,
+  problems: row.problems.map(({ file, line, column, code, message, hint }) => ({
+    file,
+    line,
+    column,
+    code,
+    message,
+    hint,
+  })),
+  updatedAt: time(row.updatedAt),
+});
+
+function projectToWire(row: ProjectRow, fleet: FleetRow | undefined) {
+  const spec = row.wantedSpec;
+  return {
+    domain: row.tenant,
+    name: row.project,
+    placement: spec?.placement ?? null,
+    region: spec?.region ?? null,
+    databases: (spec?.databases ?? []).map((database) => database.name),
+    quota:
+      spec === null || fleet === undefined
+        ? null
+        : { limit: narrowQuota(grantedTo(row.tenant, fleet), spec.quota), used: quotaUse(spec) },
+    ...projectStatusToWire(row),
+  };
+}
+
+function grantedTo(tenant: string, fleet: FleetRow): Quota {
+  return authorityAtBase({
+    baseCommit: fleet.commit,
+    baseFleet: fleet.fleet,
+    baseTenant: fleet.tenants.find((each) => each.tenant === tenant) ?? null,
+  }).granted;
+}

@@ -1,0 +1,207 @@
+import { z } from "zod";
+import { mergeMethods, type Pull } from "../../../platform/github/index.ts";
+import type { Principal } from "../../../platform/identity/index.ts";
+import { getOperation, getPullRow, listPullRows, type PullRow } from "../../../platform/store/index.ts";
+import { mergeRefused, notFound, wrongState } from "../errors.ts";
+import { fromCursor, pageOf, pageQuery, toCursor } from "../page.ts";
+import type { Portal } from "../portal.ts";
+import { narrowTo } from "../reach.ts";
+import { type Host, hostFor } from "../repository.ts";
+import { json, route } from "../route.ts";
+import { name, named, operation, sha } from "../schemas.ts";
+import { operationToWire } from "../wire.ts";
+import { demandMerge, sees, type Touched } from "./touched.ts";
+import { pull, pullDetail, pullToWire } from "./wire.ts";
+
+const repository = z
+  .string()
+  .regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name")
+  .optional()
+  .describe("owner/name, where several repositories are connected. Default: the first.");
+const params = z.strictObject({ number: z.coerce.number().int().positive() });
+const query = z.strictObject({ repository });
+
+const merged = named(
+  "Merged",
+  "The merge commit, and the operation that follows its deployment where the portal opened the pull request.",
+  z.strictObject({ commit: z.string(), pull, operation: operation.nullable() }),
+);
+
+export const pullRoutes = [
+  route({
+    method: "get",
+    path: "/api/v1/pulls",
+    operationId: "pulls.list",
+    scope: "pulls:read",
+    target: "own",
+    summary: "Pull requests, newest first",
+    description: "A page may hold fewer than `limit` while `nextCursor` is not null: some are not yours to see.",
+    query: z.strictObject({
+      ...pageQuery,
+      state: z.enum(["open", "closed", "merged", "all"]).default("open"),
+      domain: name.optional(),
+      project: name.optional().describe("Needs `domain`."),
+      repository,
+    }),
+    replies: { 200: json("A page of pull requests", pageOf(pull)) },
+  }).handle(async ({ principal, query: asked }, portal) => {
+    const inside = narrowTo(principal, asked);
+    const at = await hostFor(portal, asked.repository);
+    const before = fromCursor("pulls", asked.cursor, z.int());
+    const rows = await listPullRows(portal.sql, {
+      repository: at.row.id,
+      ...(asked.state === "all" ? {} : { state: asked.state }),
+      ...(before === null ? {} : { beforeNumber: before }),
+      limit: asked.limit + 1,
+    });
+    const shown = rows.slice(0, asked.limit);
+    const pulls = await pullsOf(at, shown);
+    const items = [];
+    for (const row of shown) {
+      const found = pulls.get(row.number);
+      if (found === undefined) continue;
+      const touched = await portal.touched(at.row, at.host, found);
+      if (sees(principal, touched) && isAbout(inside, touched)) items.push(pullToWire(found, row));
+    }
+    const last = shown.at(-1);
+    const more = rows.length > asked.limit && last !== undefined;
+    return { status: 200, body: { items, nextCursor: more ? toCursor("pulls", last.number) : null } };
+  }),
+
+  route({
+    method: "get",
+    path: "/api/v1/pulls/{number}",
+    operationId: "pulls.show",
+    scope: "pulls:read",
+    target: "own",
+    summary: "One pull request with its checks, plan, price, quota and policy",
+    params,
+    query,
+    replies: { 200: json("The pull request", pullDetail) },
+  }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
+    const found = await find(portal, principal, number, named);
+    const statuses = await found.host.listStatuses(found.pull.head.sha);
+    const reviewed = found.ledger?.headCommit === found.pull.head.sha && found.ledger.verdict !== "pending";
+    return {
+      status: 200,
+      body: {
+        ...pullToWire(found.pull, found.ledger),
+        mergeable: found.pull.mergeable,
+        mergeableState: found.pull.mergeableState,
+        statuses: statuses.map(({ context, state, description }) => ({ context, state, description })),
+        review: reviewed ? ((found.ledger?.review as Record<string, unknown> | null | undefined) ?? null) : null,
+      },
+    };
+  }),
+
+  route({
+    method: "post",
+    path: "/api/v1/pulls/{number}/merge",
+    operationId: "pulls.merge",
+    scope: "pulls:merge",
+    target: "own",
+    summary: "Merge a reviewed pull request",
+    description:
+      "Merges exactly the reviewed head. Changes of tenant.ts need a domain-admin, of fleet/ a platform-admin.",
+    params,
+    query,
+    body: z.strictObject({
+      method: z.enum(mergeMethods).default("squash"),
+      headCommit: sha.optional().describe("Merge only while this is the head. Default: the reviewed head."),
+    }),
+    replies: { 202: json("Merged; its deployment follows", merged, { Location: "The operation to follow." }) },
+  }).handle(async ({ principal, params: { number }, query: { repository: named }, body }, portal) => {
+    const found = await find(portal, principal, number, named);
+    demandMerge(principal, found.touched);
+    const head = reviewedHead(found, body.headCommit);
+    const { sha: commit } = await found.host.mergePull(number, {
+      sha: head,
+      method: body.method,
+      title: `${found.pull.title} (#${number})`,
+      message: `Merged for ${principal.user}.`,
+    });
+    const followed = await followedBy(portal, found.ledger);
+    return {
+      status: 202,
+      body: {
+        commit,
+        pull: { ...pullToWire(found.pull, found.ledger), state: "merged", mergeCommit: commit },
+        operation: followed,
+      },
+      headers: followed === null ? {} : { location: `/api/v1/operations/${followed.id}` },
+      trail: { ...trailOf(found.touched), commit, ...(followed === null ? {} : { operation: followed.id }) },
+    };
+  }),
+
+  route({
+    method: "post",
+    path: "/api/v1/pulls/{number}/close",
+    operationId: "pulls.close",
+    scope: "databases:write",
+    target: "own",
+    summary: "Close a pull request without merging it",
+    params,
+    query,
+    replies: { 200: json("Closed", pull) },
+  }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
+    const found = await find(portal, principal, number, named);
+    if (found.pull.state !== "open") throw wrongState(`pull request ${number} is not open`);
+    await found.host.closePull(number);
+    return {
+      status: 200,
+      body: { ...pullToWire(found.pull, found.ledger), state: "closed" },
+      trail: trailOf(found.touched),
+    };
+  }),
+];
+
+type Found = Host & {
+  readonly pull: Pull;
+  readonly ledger: PullRow | undefined;
+  readonly touched: readonly Touched[];
+};
+
+/** @throws NEB602 when there is none, or when it touches what is not the principal's to see. */
+async function find(portal: Portal, principal: Principal, number: number, named: string | undefined): Promise<Found> {
+  const at = await hostFor(portal, named);
+  const [pull, ledger] = await Promise.all([at.host.getPull(number), getPullRow(portal.sql, at.row.id, number)]);
+  const touched = await portal.touched(at.row, at.host, pull);
+  if (!sees(principal, touched)) throw notFound(`there is no pull request ${number} here`);
+  return { ...at, pull, ledger, touched };
+}
+
+/** The head to merge: the one that the review speaks of, and that the caller means. */
+function reviewedHead({ pull, ledger }: Found, wanted: string | undefined): string {
+  const head = pull.head.sha;
+  if (pull.state !== "open") throw wrongState(`pull request ${pull.number} is not open`);
+  if (wanted !== undefined && wanted !== head)
+    throw mergeRefused(`the head is ${head.slice(0, 12)} now, not ${wanted.slice(0, 12)}`, {
+      hint: "Somebody pushed meanwhile: read the review of the new head first.",
+    });
+  if (ledger === undefined || ledger.headCommit !== head || ledger.verdict === null || ledger.verdict === "pending")
+    throw mergeRefused("its review has not finished", { hint: "Wait for the checks: `nebula pr show`." });
+  if (ledger.verdict !== "success") throw mergeRefused(`its review ended with ${ledger.verdict}`);
+  return head;
+}
+
+/** The newest hundred in one request; what is older one by one. */
+async function pullsOf({ host }: Host, rows: readonly PullRow[]): Promise<ReadonlyMap<number, Pull>> {
+  if (rows.length === 0) return new Map();
+  const listed = await host.listPulls({ state: "all", limit: 100 });
+  const found = new Map(listed.map((each) => [each.number, each]));
+  for (const { number } of rows) if (!found.has(number)) found.set(number, await host.getPull(number));
+  return found;
+}
+
+const isAbout = (inside: { tenant: string | null; project: string | null }, touched: readonly Touched[]): boolean =>
+  touched.some(
+    ({ tenant, project }) =>
+      (inside.tenant === null || tenant === inside.tenant) && (inside.project === null || project === inside.project),
+  ) || inside.tenant === null;
+
+async function followedBy({ sql }: Portal, ledger: PullRow | undefined) {
+  const row = ledger?.operation == null ? undefined : await getOperation(sql, ledger.operation);
+  return row === undefined ? null : operationToWire(row);
+}
+
+const trailOf = ([first]: readonly Touched[]) => ({ tenant: first?.tenant ?? null, project: first?.project ?? null });

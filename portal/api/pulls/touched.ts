@@ -1,0 +1,70 @@
+import { LRUCache } from "lru-cache";
+import type { GitHub, Pull } from "../../../platform/github/index.ts";
+import {
+  holds,
+  type Principal,
+  reaches,
+  type Scope,
+  scopeMissing,
+  type Target,
+} from "../../../platform/identity/index.ts";
+import type { RepositoryRow } from "../../../platform/store/index.ts";
+
+/** What a pull request touches, as who must have what right to merge it. */
+export type Touched = Target & {
+  readonly scope: Scope;
+  /** One of the paths, for the message. */
+  readonly path: string;
+};
+
+/**
+ * By path: `fleet/`, and whatever is no declaration, is the platform's; `tenant.ts` changes who may do what in a tenant; other
+ * files of a tenant are shared by all its projects.
+ */
+export function touchedBy(paths: readonly string[]): readonly Touched[] {
+  const found = new Map<string, Touched>();
+  for (const path of paths) {
+    const touched = { ...ownerOf(path), path };
+    found.set(`${touched.scope} ${touched.tenant} ${touched.project}`, touched);
+  }
+  return [...found.values()];
+}
+
+function ownerOf(path: string): Omit<Touched, "path"> {
+  const [root, tenant, project, ...rest] = path.split("/");
+  if (root !== "tenants" || tenant === undefined || project === undefined || tenant === "fleet")
+    return { scope: "fleet:write", tenant: null, project: null };
+  if (rest.length > 0 && project !== "shared") return { scope: "pulls:merge", tenant, project };
+  return { scope: project === "tenant.ts" ? "tenants:write" : "pulls:merge", tenant, project: null };
+}
+
+/** Whether a principal may see it: only when all that it touches is his to see. */
+export const sees = (principal: Principal, touched: readonly Touched[]): boolean =>
+  touched.every((target) => reaches(principal, target));
+
+/** @throws NEB662 naming the path that he may not merge. */
+export function demandMerge(principal: Principal, touched: readonly Touched[]): void {
+  for (const { scope, path } of touched)
+    if (!holds(principal, scope))
+      throw scopeMissing(`${principal.role} may not merge a change of ${path}: it needs ${scope}`, {
+        fields: { scope, path },
+      });
+}
+
+export type TouchedReader = (row: RepositoryRow, host: GitHub, pull: Pull) => Promise<readonly Touched[]>;
+
+/** Reads the files of a pull request, both names of a renamed one. A head never changes, so it is read once. */
+export function makeTouchedReader(): TouchedReader {
+  const known = new LRUCache<string, readonly Touched[]>({ max: 2000 });
+  return async (row, host, pull) => {
+    const key = `${row.id} ${pull.number} ${pull.base.sha} ${pull.head.sha}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const files = await host.pullFiles(pull.number);
+    const touched = touchedBy(
+      files.flatMap((file) => [file.path, ...(file.previousPath === null ? [] : [file.previousPath])]),
+    );
+    known.set(key, touched);
+    return touched;
+  };
+}

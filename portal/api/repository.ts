@@ -1,0 +1,22 @@
+import type { GitHub } from "../../platform/github/index.ts";
+import { findRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
+import { noRepository, notFound } from "./errors.ts";
+import type { Portal } from "./portal.ts";
+
+export type Host = { readonly row: RepositoryRow; readonly host: GitHub };
+
+/**
+ * The tenant repository a request is about: the named one, else the first.
+ * @throws NEB615 when there is none yet, NEB602 when the named one is not connected.
+ */
+export async function hostFor(portal: Portal, named?: string): Promise<Host> {
+  const row = named === undefined ? (await listRepositories(portal.sql))[0] : await find(portal, named);
+  if (row !== undefined) return { row, host: portal.hostOf(row) };
+  if (named !== undefined) throw notFound(`the repository ${named} is not connected`);
+  throw noRepository("no tenant repository is connected yet");
+}
+
+async function find({ sql }: Portal, named: string): Promise<RepositoryRow | undefined> {
+  const [owner = "", name = ""] = named.split("/");
+  return findRepository(sql, owner, name);
+}
