@@ -27,6 +27,7 @@ function levelOf(observation: Observation): LogLevel {
     case "process.ended":
     case "lease.lost":
     case "lock.removed":
+    case "instance.healed":
       return "warn";
     case "webhook.received":
       return observation.verdict === "refused" ? "warn" : "debug";
@@ -37,6 +38,7 @@ function levelOf(observation: Observation): LogLevel {
     case "http.request":
       return observation.status >= 500 ? "error" : "debug";
     case "deploy.phase":
+    case "status.passed":
     case "usage.sampled":
     case "source.fetched":
     case "evaluate.done":

@@ -70,6 +70,8 @@ function makeInstruments(registry: Registry) {
     locksRemoved: counter("state_locks_removed_total", "Pulumi locks removed from owners proved dead.", []),
     starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
     stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
+    heals: counter("instances_healed_total", "Database instances started again after they died.", []),
+    statusPasses: histogram("status_pass_duration_seconds", "One status pass over all databases.", []),
     samples: histogram("usage_sample_duration_seconds", "One sampling pass over all databases.", []),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
   };
@@ -110,6 +112,10 @@ function record(to: Instruments, o: Observation): void {
       return to.starts.observe(o.durationMs / 1000);
     case "instance.stopped":
       return to.stops.observe(o.durationMs / 1000);
+    case "instance.healed":
+      return to.heals.inc();
+    case "status.passed":
+      return to.statusPasses.observe(o.durationMs / 1000);
     case "usage.sampled":
       return to.samples.observe(o.durationMs / 1000);
     case "usage.rolled":

@@ -84,6 +84,8 @@ export type Observation =
   | { readonly kind: "lock.removed"; readonly stack: string; readonly owner: string; readonly proof: string }
   | { readonly kind: "instance.started"; readonly instance: string; readonly durationMs: number }
   | { readonly kind: "instance.stopped"; readonly instance: string; readonly durationMs: number }
+  | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
+  | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
 

@@ -1,0 +1,122 @@
+import pLimit from "p-limit";
+import type { ComputeDriver } from "../../platform/compute/index.ts";
+import { asNebulaError, type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { type Instance, listInstances, setInstancePhase } from "../../platform/store/index.ts";
+import { decide } from "./decide.ts";
+import { purgeFinalCopies } from "./purge-final-copies.ts";
+
+export type StatusFinding = {
+  readonly id: string;
+  readonly kind: "healed" | "stopped" | "recorded" | "failed";
+  readonly message: string;
+};
+
+export type StatusReport = { readonly instances: number; readonly findings: readonly StatusFinding[] };
+
+export type StatusPass = {
+  /** One pass now; joins one that is under way. */
+  run(): Promise<StatusReport>;
+  /** A pass at once and then every interval. */
+  start(): void;
+  close(): Promise<void>;
+};
+
+type Options = {
+  readonly sql: Sql;
+  readonly driver: Pick<ComputeDriver, "observe" | "start" | "stop" | "purge">;
+  readonly observe: Observe;
+  readonly intervalMs?: number;
+  readonly clock?: Clock;
+};
+
+export function makeStatusPass({
+  sql,
+  driver,
+  observe,
+  intervalMs = 30_000,
+  clock = systemClock,
+}: Options): StatusPass {
+  const stopping = new AbortController();
+  let running: Promise<StatusReport> | undefined;
+  let loop: Promise<void> | undefined;
+
+  const pass = async (): Promise<StatusReport> => {
+    const began = clock.monotonicMs();
+    const rows = await listInstances(sql, { phases: ["Ready", "Failed", "Paused", "Retired"] });
+    const limit = pLimit(4);
+    const local = rows.filter(({ placement }) => placement === "local");
+    const found = await Promise.all(local.map((row) => limit(() => settle({ sql, driver, observe }, row))));
+    await purgeFinalCopies(sql, driver);
+    const findings = found.filter((finding) => finding !== undefined);
+    const failed = findings.filter(({ kind }) => kind === "failed").length;
+    const durationMs = clock.monotonicMs() - began;
+    observe({ kind: "status.passed", instances: local.length, failed, durationMs });
+    return { instances: local.length, findings };
+  };
+
+  const run = () => {
+    running ??= pass().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+
+  const repeat = async () => {
+    while (!stopping.signal.aborted) {
+      await run().catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        observe({ kind: "fault", where: "observe.pass", code, message });
+      });
+      await clock.sleep(intervalMs, stopping.signal);
+    }
+  };
+
+  return {
+    run,
+    start: () => {
+      loop ??= repeat();
+    },
+    close: async () => {
+      stopping.abort();
+      await loop;
+      await running?.catch(() => undefined);
+    },
+  };
+}
+
+type Deps = Pick<Options, "sql" | "driver" | "observe">;
+
+/** Brings one instance and its row together; what was done. A failure is a finding, and the next pass tries again. */
+async function settle(deps: Deps, row: Instance): Promise<StatusFinding | undefined> {
+  try {
+    return await act(deps, row);
+  } catch (thrown) {
+    const { code, message } = asNebulaError(thrown);
+    if (row.phase === "Ready") await setInstancePhase(deps.sql, row, "Failed");
+    deps.observe({ kind: "fault", where: "observe.instance", code, message: `${row.id}: ${message}` });
+    return { id: row.id, kind: "failed", message };
+  }
+}
+
+async function act({ sql, driver, observe }: Deps, row: Instance): Promise<StatusFinding | undefined> {
+  const { id } = row;
+  const verdict = decide(row, await driver.observe(id));
+  switch (verdict.kind) {
+    case "agreed":
+      return undefined;
+    case "start":
+      await driver.start(id);
+      observe({ kind: "instance.healed", instance: id, reason: verdict.reason });
+      if (row.phase === "Failed") await setInstancePhase(sql, row, "Ready");
+      return { id, kind: "healed", message: verdict.reason };
+    case "stop":
+      await driver.stop(id);
+      return { id, kind: "stopped", message: verdict.reason };
+    case "record": {
+      if (!(await setInstancePhase(sql, row, verdict.phase))) return undefined;
+      const kind = verdict.phase === "Failed" ? "failed" : "recorded";
+      return { id, kind, message: verdict.reason };
+    }
+  }
+}
