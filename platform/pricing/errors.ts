@@ -15,3 +15,11 @@ export const badPrice = defineError({
   retry: false,
   hint: "Prices are whole micro-units >= 0 (1 USD = 1,000,000). Correct tenants/fleet/ and merge.",
 });
+
+export const badMonth = defineError({
+  code: "NEB502",
+  status: 422,
+  title: "Not a month",
+  retry: false,
+  hint: "Write the month as YYYY-MM, for example 2026-05. Months begin and end at midnight UTC.",
+});

@@ -1,4 +1,5 @@
 import type { Clock, Metrics } from "../../platform/core/index.ts";
+import { monthOf, monthSpan } from "../../platform/pricing/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { sumUsage, type UsageSum } from "../../platform/store/index.ts";
 
@@ -21,7 +22,7 @@ export function registerUsageGauges(metrics: Pick<Metrics, "gauge">, sql: Sql, c
   let read: { readonly atMs: number; readonly sums: Promise<readonly UsageSum[]> } | undefined;
   const sums = () => {
     if (read === undefined || clock.monotonicMs() - read.atMs > freshMs) {
-      const fresh = { atMs: clock.monotonicMs(), sums: sumUsage(sql, monthOf(clock.now())) };
+      const fresh = { atMs: clock.monotonicMs(), sums: sumUsage(sql, monthSpan(monthOf(clock.now()))) };
       fresh.sums.catch(() => {
         if (read === fresh) read = undefined;
       });
@@ -34,10 +35,4 @@ export function registerUsageGauges(metrics: Pick<Metrics, "gauge">, sql: Sql, c
       for (const { tenant, project, database, meter: of, quantity } of await sums())
         if (of === meter) set({ tenant, project, database }, Number(quantity));
     });
-}
-
-function monthOf(nowMs: number): { readonly fromMs: number; readonly toMs: number } {
-  const now = new Date(nowMs);
-  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
-  return { fromMs: Date.UTC(year, month), toMs: Date.UTC(year, month + 1) };
 }
