@@ -7,16 +7,6 @@
  * 2. Data on standard output, talk on standard error.
  * 3. Secrets are files of mode 0600 under <data>/secrets; they reach children by environment, never by argument.
  */
-export { asUser, canEnter, type OsUser, unprivilegedUser } from "./os-user.ts";
-export {
-  initialise,
-  makeFolderFor,
-  type PostgresServer,
-  postmasterOf,
-  start as startPostgres,
-  stop as stopPostgres,
-  superuser,
-  urlOf,
-} from "./postgres-server.ts";
+export { canEnter } from "./os-user.ts";
 export { findPostgres, type Postgres, resolvePostgres } from "./toolchain/postgres.ts";
 export { makeSay, quiet, type Say } from "./toolchain/say.ts";

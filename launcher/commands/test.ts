@@ -1,0 +1,131 @@
+/**
+ * `nebula test [suite...]`: the checks (types, lint, rooms, docs) and the vitest suites, after set-up. The last line on standard
+ * output is `N passed, N failed`: one for each test, one for each check, one more for each file that could not be run.
+ */
+import { type SpawnOptions, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { repository } from "../data-folder.ts";
+import { unknownName } from "../errors.ts";
+import type { Format } from "../print.ts";
+import { resolvePostgres } from "../toolchain/postgres.ts";
+import { resolveLanguageHost, resolvePulumi } from "../toolchain/pulumi.ts";
+import { makeSay } from "../toolchain/say.ts";
+
+type Tally = { readonly passed: number; readonly failed: number };
+type Result = Tally & { readonly name: string };
+
+const bin = (name: string) => join(repository, "node_modules/.bin", name);
+
+const checks: Readonly<Record<string, readonly string[]>> = {
+  types: [bin("tsc"), "-p", "tsconfig.json"],
+  lint: [bin("biome"), "check", "."],
+  rooms: [join(repository, "tools/rooms.ts")],
+  docs: [join(repository, "tools/errors-doc.ts"), "--check"],
+};
+
+/** Tests beside the code; every other suite is a folder of tests/. */
+const unitRooms = ["platform", "reconciler", "portal", "launcher", "tools", "charts", "bench"];
+
+export function suiteNames(): string[] {
+  const folders = readdirSync(join(repository, "tests"), { withFileTypes: true });
+  return [
+    "unit",
+    ...folders.filter((entry) => entry.isDirectory() && entry.name !== "fixtures").map(({ name }) => name),
+  ];
+}
+
+/** Returns whether everything passed. */
+export async function test(names: readonly string[], options: { readonly output: Format }): Promise<boolean> {
+  const known = [...Object.keys(checks), ...suiteNames()];
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger !== undefined)
+    throw unknownName(`there is no suite ${stranger}`, { hint: `Suites: ${known.join(", ")}` });
+  const wanted = (name: string) => names.length === 0 || names.includes(name);
+  const env = await prepare();
+  const results: Result[] = [];
+  const stdout = options.output === "table" ? "inherit" : 2;
+  for (const [name, command] of Object.entries(checks))
+    if (wanted(name)) results.push(await runCheck(name, command, { env, stdio: ["ignore", stdout, "inherit"] }));
+  const suites = suiteNames().filter(wanted);
+  if (suites.length > 0)
+    results.push(await runVitest(names.length === 0 ? [] : suites, { env, stdio: ["ignore", stdout, "inherit"] }));
+  const total = results.reduce(
+    (sum, result) => ({ passed: sum.passed + result.passed, failed: sum.failed + result.failed }),
+    { passed: 0, failed: 0 },
+  );
+  if (options.output === "table") process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+  else process.stdout.write(`${JSON.stringify({ ...total, results }, null, 2)}\n`);
+  return total.failed === 0;
+}
+
+/** Set-up first, so that a missing tool is one clear message and not a hundred failures. */
+async function prepare(): Promise<NodeJS.ProcessEnv> {
+  const say = makeSay();
+  const postgres = await resolvePostgres(process.env, say);
+  const pulumi = await resolvePulumi(process.env, say);
+  const languageHost = await resolveLanguageHost(pulumi, process.env, say);
+  say.done();
+  return {
+    ...process.env,
+    PATH: [dirname(process.execPath), process.env.PATH, dirname(languageHost)].join(delimiter),
+    NEBULA_PG_BIN: postgres.binDir,
+    NEBULA_PULUMI_BIN: pulumi.path,
+  };
+}
+
+type Channel = Pick<SpawnOptions, "env" | "stdio">;
+
+async function runCheck(name: string, command: readonly string[], channel: Channel): Promise<Result> {
+  process.stderr.write(`check ${name}\n`);
+  const code = await runNode(command, channel);
+  return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+}
+
+async function runVitest(suites: readonly string[], channel: Channel): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), "nebula-results-"));
+  const report = join(folder, "vitest.json");
+  const filters = suites.flatMap((suite) => (suite === "unit" ? unitRooms : [`tests/${suite}`]));
+  try {
+    const code = await runNode(
+      [
+        ...[bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+        ...filters.map((filter) => `${join(repository, filter)}/`),
+      ],
+      channel,
+    );
+    const tally = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : { passed: 0, failed: 1 };
+    // A run can fail without a failing test: an error outside of all tests, a file left behind by a teardown.
+    return { name: "tests", ...tally, failed: code !== 0 && tally.failed === 0 ? 1 : tally.failed };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+type VitestReport = {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
+};
+
+export function count(report: VitestReport): Tally {
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
+  );
+  return { passed: report.numPassedTests, failed: report.numFailedTests + brokenFiles.length };
+}
+
+function runNode(args: readonly string[], channel: Channel): Promise<number | null> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
+      ...channel,
+      cwd: repository,
+    });
+    child.on("error", () => resolve(null));
+    child.on("close", resolve);
+  });
+}

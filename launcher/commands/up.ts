@@ -1,0 +1,181 @@
+/** `nebula up`: set-up, then one supervisor, in this process or detached. A platform that runs already is left as it is. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { resolveOsUser } from "../../platform/compute/index.ts";
+import { NebulaError, type Observation } from "../../platform/core/index.ts";
+import { type DataFolder, layout, locateData, prepareData } from "../data-folder.ts";
+import { lockTimeout, processFailed } from "../errors.ts";
+import { tryLock } from "../lock.ts";
+import type { PlatformFile } from "../platform-file.ts";
+import { columns, type Format, print } from "../print.ts";
+import { findRunning, lockPath } from "../running.ts";
+import { endMains } from "../shutdown.ts";
+import type { Report } from "../supervise.ts";
+import { supervise } from "../supervisor.ts";
+import { resolvePostgres } from "../toolchain/postgres.ts";
+import { resolvePulumi } from "../toolchain/pulumi.ts";
+import { makeSay, type Say } from "../toolchain/say.ts";
+
+export type UpOptions = {
+  readonly detach?: boolean;
+  readonly data?: string;
+  readonly port?: number;
+  readonly output: Format;
+};
+
+type Tools = { readonly pgBin: string; readonly pulumiBin: string };
+type Start = {
+  readonly folder: DataFolder;
+  readonly port: number | undefined;
+  readonly tools: Tools;
+  readonly say: Say;
+};
+
+export async function up(options: UpOptions): Promise<void> {
+  const say = makeSay();
+  const began = performance.now();
+  const folder = layout(locateData(options.data, process.env));
+  prepareData(folder, await resolveOsUser());
+  const found = findRunning(folder);
+  if (found) return announceRunning(found.platform, options, say);
+  const tools = {
+    pgBin: (await resolvePostgres(process.env, say)).binDir,
+    pulumiBin: (await resolvePulumi(process.env, say)).path,
+  };
+  const start = { folder, port: options.port, tools, say };
+  const announce = (platform: PlatformFile, adminToken: string | undefined) => {
+    say.line(`NebulaDB is up, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    return printPlatform(platform, { alreadyRunning: false, ...(adminToken ? { adminToken } : {}) }, options.output);
+  };
+  await (options.detach ? runDetached(start, options, announce) : runHere(start, options, announce));
+}
+
+type Announce = (platform: PlatformFile, adminToken: string | undefined) => Promise<void>;
+
+async function runHere(start: Start, options: UpOptions, announce: Announce): Promise<void> {
+  const { folder, say } = start;
+  const turn = await untilOurs(folder, async () => tryLock(lockPath(folder)) || undefined);
+  if (turn.kind === "theirs") return announceRunning(turn.platform, options, say);
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  let signals = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => {
+      ask();
+      if (++signals > 1) void endMains(folder, 0);
+    });
+  try {
+    const observe = (o: Observation) => {
+      if (o.kind === "process.ended")
+        say.line(`${o.process} ended (${o.how}); it starts again in ${o.restartInMs / 1000} s`);
+    };
+    const running = await supervise({
+      folder,
+      port: start.port,
+      ...start.tools,
+      env: process.env,
+      observe,
+      step: say.step,
+    });
+    await announce(running.platform, running.adminToken);
+    say.line("Ctrl-C stops it.");
+    await asked;
+    say.step("stopping");
+    await running.stop();
+    say.done();
+  } finally {
+    say.done();
+    rmSync(lockPath(folder), { recursive: true, force: true });
+  }
+}
+
+async function runDetached(start: Start, options: UpOptions, announce: Announce): Promise<void> {
+  const turn = await untilOurs(start.folder, async () => {
+    const report = await launch(start);
+    return report.kind === "busy" ? undefined : report;
+  });
+  start.say.done();
+  if (turn.kind === "theirs") return announceRunning(turn.platform, options, start.say);
+  if (turn.value.kind === "failed") throw revive(turn.value);
+  await announce(turn.value.platform, turn.value.adminToken);
+}
+
+type Turn<T> =
+  | { readonly kind: "ours"; readonly value: T }
+  | { readonly kind: "theirs"; readonly platform: PlatformFile };
+
+/** Tries to become the one who starts, until that works or somebody else has started the platform. */
+async function untilOurs<T>(folder: DataFolder, attempt: () => Promise<T | undefined>): Promise<Turn<T>> {
+  const deadline = performance.now() + 180_000;
+  for (;;) {
+    const found = findRunning(folder);
+    if (found) return { kind: "theirs", platform: found.platform };
+    const value = await attempt();
+    if (value !== undefined) return { kind: "ours", value };
+    if (performance.now() > deadline)
+      throw lockTimeout(`another nebula starts or stops the platform in ${folder.root} and does not finish`);
+    await sleep(100);
+  }
+}
+
+/** Starts the supervisor and listens until it is ready, busy or failed. */
+function launch({ folder, port, tools, say }: Start): Promise<Exclude<Report, { kind: "step" }>> {
+  const log = openSync(join(folder.log, "supervisor.log"), "a", 0o640);
+  const script = join(import.meta.dirname, "../supervise.ts");
+  const args = ["--disable-warning=ExperimentalWarning", script, folder.root, port === undefined ? "" : String(port)];
+  const child = spawn(process.execPath, args, {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", log, log, "ipc"],
+    env: { ...process.env, NEBULA_PG_BIN: tools.pgBin, NEBULA_PULUMI_BIN: tools.pulumiBin },
+  });
+  closeSync(log);
+  return new Promise((resolve, reject) => {
+    child.on("message", (message) => {
+      const report = message as Report;
+      if (report.kind === "step") return say.step(report.text);
+      letGo(child);
+      resolve(report);
+    });
+    child.on("error", reject);
+    child.on("exit", (code, signal) =>
+      reject(
+        processFailed(`the supervisor ended with ${signal ?? `exit code ${code}`} (log: ${folder.log}/supervisor.log)`),
+      ),
+    );
+  });
+}
+
+function letGo(child: ChildProcess): void {
+  child.removeAllListeners();
+  if (child.connected) child.disconnect();
+  child.unref();
+}
+
+const revive = ({ code, message, hint, status }: Extract<Report, { kind: "failed" }>) =>
+  new NebulaError({ code: code as `NEB${number}`, title: message, status, hint, retry: false }, message);
+
+async function announceRunning(platform: PlatformFile, options: UpOptions, say: Say): Promise<void> {
+  say.line(`NebulaDB is running already, since ${platform.startedAt}`);
+  if (options.port !== undefined && options.port !== platform.ports.portal)
+    say.line(`It keeps port ${platform.ports.portal}; to change it, run \`nebula down\` first.`);
+  await printPlatform(platform, { alreadyRunning: true }, options.output);
+}
+
+function printPlatform(
+  platform: PlatformFile,
+  more: { readonly alreadyRunning: boolean; readonly adminToken?: string },
+  format: Format,
+): Promise<void> {
+  const rows = [
+    ["  portal", platform.url, `API reference at ${platform.url}/reference`],
+    ["  forge", platform.forgeUrl, `GitHub's REST API at ${platform.forgeApiUrl}`],
+    ["  reconciler", platform.reconcilerUrl, "/health, /ready, /metrics"],
+    ["  data", platform.data, ""],
+    ...(more.adminToken
+      ? [["  token", more.adminToken, "an administrator's; shown this once, kept in secrets/admin-token"]]
+      : []),
+  ];
+  return print({ ...platform, ...more }, format, () => columns(rows));
+}

@@ -1,0 +1,73 @@
+/** The ledger's Postgres: where it is, lean settings, its two databases, kept alive. */
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makePostgresServer, type PostgresServer } from "../platform/compute/index.ts";
+import type { Observe, Secret } from "../platform/core/index.ts";
+import type { DataFolder } from "./data-folder.ts";
+
+export type Ledger = {
+  readonly url: Secret;
+  readonly forgeUrl: Secret;
+  /** Starts it again when it died; called now and then. */
+  look(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const databases = { ledger: "nebula", forge: "forge" };
+
+const settings = {
+  shared_buffers: "32MB",
+  max_connections: "60",
+  maintenance_work_mem: "32MB",
+  max_wal_size: "256MB",
+  min_wal_size: "32MB",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  max_replication_slots: "0",
+  max_parallel_workers_per_gather: "0",
+  autovacuum_max_workers: "1",
+};
+
+type LedgerInput = { readonly pgBin: string; readonly port: number; readonly password: Secret };
+
+/** The server of a data folder, running or not. */
+export const ledgerServer = (folder: DataFolder, input: LedgerInput): Promise<PostgresServer> =>
+  makePostgresServer({
+    dataDir: folder.ledger,
+    socketDir: socketFolder(folder),
+    logFile: join(folder.log, "ledger.log"),
+    databases: Object.values(databases),
+    settings,
+    ...input,
+  });
+
+/** A socket's path is at most 107 bytes. */
+function socketFolder(folder: DataFolder): string {
+  const own = join(folder.run, "ledger");
+  if (Buffer.byteLength(own) + "/.s.PGSQL.65535.lock".length <= 107) return own;
+  return join(tmpdir(), `ndb-ledger-${createHash("sha256").update(folder.root).digest("hex").slice(0, 16)}`);
+}
+
+/** Makes, starts or adopts it. */
+export async function startLedger(server: PostgresServer, observe: Observe): Promise<Ledger> {
+  await server.start();
+  let restart: Promise<unknown> | undefined;
+  let stopping = false;
+  return {
+    url: server.url(databases.ledger),
+    forgeUrl: server.url(databases.forge),
+    async look() {
+      if (stopping || restart || (await server.find()) || stopping || restart) return;
+      observe({ kind: "process.ended", process: "ledger", how: "killed", restartInMs: 0 });
+      restart = server.start().catch(() => {}); // the next look tries again; the ledger's log says why
+      await restart;
+      restart = undefined;
+    },
+    async stop() {
+      stopping = true;
+      await restart;
+      await server.stop("fast");
+    },
+  };
+}

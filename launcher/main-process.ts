@@ -1,0 +1,157 @@
+/**
+ * One main (portal, reconciler) for as long as the platform runs: started, watched, started again with back-off.
+ *
+ * 1. The first start either becomes ready or fails; later ends are answered by another start, never by giving up.
+ * 2. The back-off is reset only after a minute of health.
+ * 3. Standard error goes straight into the log file, so a main outlives a supervisor that is killed without losing its log.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Observe } from "../platform/core/index.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { processFailed } from "./errors.ts";
+import { endByPidFile, writePid } from "./pid-file.ts";
+import { tail } from "./toolchain/programs.ts";
+
+export type MainOptions = {
+  readonly name: string;
+  readonly script: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly folder: DataFolder;
+  readonly observe: Observe;
+  /** A JSON line that the main printed, for example its ready line. */
+  readonly onMessage?: (message: Readonly<Record<string, unknown>>) => void;
+  readonly readyTimeoutMs?: number;
+  readonly backOff?: { readonly firstMs: number; readonly mostMs: number; readonly healthyMs: number };
+};
+
+export type MainProcess = {
+  pid(): number | undefined;
+  /** Keeps the log under its limit; called now and then. */
+  rotate(): void;
+  stop(graceMs?: number): Promise<void>;
+};
+
+const usualBackOff = { firstMs: 500, mostMs: 30_000, healthyMs: 60_000 };
+const logLimitBytes = 10 * 1024 * 1024;
+
+/** Starts a main and waits until it is ready. @throws NEB926 with its last words */
+export async function startMain(options: MainOptions): Promise<MainProcess> {
+  const { name, folder, observe } = options;
+  const backOff = options.backOff ?? usualBackOff;
+  const pidFile = join(folder.run, `${name}.pid`);
+  const logFile = join(folder.log, `${name}.log`);
+  let child: ChildProcess;
+  let stopping = false;
+  let delayMs = backOff.firstMs;
+  let restart: NodeJS.Timeout | undefined;
+
+  const launch = (onReady?: () => void, onFirstEnd?: (how: string) => void) => {
+    const startedAt = performance.now();
+    child = spawnMain(options, logFile);
+    if (child.pid !== undefined) writePid(pidFile, child.pid);
+    readMessages(child, logFile, (message) => {
+      if (message.ready === true) onReady?.();
+      options.onMessage?.(message);
+    });
+    let ended = false;
+    const onEnd = (how: string) => {
+      if (ended) return;
+      ended = true;
+      if (onFirstEnd) onFirstEnd(how);
+      if (stopping) return;
+      if (performance.now() - startedAt > backOff.healthyMs) delayMs = backOff.firstMs;
+      observe({ kind: "process.ended", process: name, how, restartInMs: delayMs });
+      restart = setTimeout(() => launch(), delayMs);
+      delayMs = Math.min(delayMs * 2, backOff.mostMs);
+    };
+    child.on("exit", (code, signal) => onEnd(signal ?? `exit code ${code}`));
+    child.on("error", (error) => onEnd(error.message));
+  };
+  const stop = async (graceMs = 10_000) => {
+    stopping = true;
+    clearTimeout(restart);
+    await endByPidFile(pidFile, graceMs);
+  };
+
+  const logged = sizeOf(logFile);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timeoutMs = options.readyTimeoutMs ?? 60_000;
+      const fail = (what: string) => {
+        stopping = true;
+        reject(processFailed(`${name} ${what}${lastWords(logFile, logged)} (log: ${logFile})`));
+      };
+      const timer = setTimeout(() => fail(`is not ready after ${timeoutMs / 1000} s`), timeoutMs);
+      launch(
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        (how) => {
+          clearTimeout(timer);
+          fail(`ended with ${how} before it was ready`);
+        },
+      );
+    });
+  } catch (thrown) {
+    await stop(1_000);
+    throw thrown;
+  }
+  return { pid: () => (child.exitCode === null ? child.pid : undefined), rotate: () => rotateLog(logFile), stop };
+}
+
+function spawnMain({ script, env }: MainOptions, logFile: string): ChildProcess {
+  rotateLog(logFile);
+  const log = openSync(logFile, "a", 0o640);
+  try {
+    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script], {
+      env,
+      detached: true,
+      stdio: ["ignore", "pipe", log],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** JSON lines of standard output are messages; anything else belongs into the log. */
+function readMessages(
+  child: ChildProcess,
+  logFile: string,
+  onMessage: (message: Record<string, unknown>) => void,
+): void {
+  if (child.stdout === null) return;
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const message = parse(line);
+    if (message) return onMessage(message);
+    const log = openSync(logFile, "a", 0o640);
+    writeSync(log, `${line}\n`);
+    closeSync(log);
+  });
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+function lastWords(logFile: string, since: number): string {
+  const said = tail(readFileSync(logFile).subarray(since).toString("utf8"), 8);
+  return said === "" ? "" : `; it said:\n${said}\n`;
+}
+
+/** The main appends to the open file: the old part is copied away and the file cut. One older part is kept. */
+export function rotateLog(logFile: string, limitBytes = logLimitBytes): void {
+  if (sizeOf(logFile) < limitBytes) return;
+  copyFileSync(logFile, `${logFile}.1`);
+  truncateSync(logFile);
+}

@@ -1,0 +1,44 @@
+/** `<data>/run/platform.json`: what runs, for `status`, for a second `up`, and for the product commands of this checkout. */
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { DataFolder } from "./data-folder.ts";
+import { writeWhole } from "./files.ts";
+import type { Ports } from "./ports.ts";
+
+export type PlatformFile = {
+  readonly url: string;
+  readonly forgeUrl: string;
+  readonly forgeApiUrl: string;
+  readonly reconcilerUrl: string;
+  readonly data: string;
+  readonly ports: Ports;
+  readonly startedAt: string;
+};
+
+const pathOf = (folder: DataFolder) => join(folder.run, "platform.json");
+
+export function describePlatform(folder: DataFolder, ports: Ports, startedAt: Date): PlatformFile {
+  const at = (port: number) => `http://127.0.0.1:${port}`;
+  return {
+    url: at(ports.portal),
+    forgeUrl: at(ports.forge),
+    forgeApiUrl: `${at(ports.forge)}/api/v3`,
+    reconcilerUrl: at(ports.reconciler),
+    data: folder.root,
+    ports,
+    startedAt: startedAt.toISOString(),
+  };
+}
+
+export const writePlatform = (folder: DataFolder, platform: PlatformFile): void =>
+  writeWhole(pathOf(folder), `${JSON.stringify(platform, null, 2)}\n`, 0o644);
+
+export const removePlatform = (folder: DataFolder): void => rmSync(pathOf(folder), { force: true });
+
+export function readPlatform(folder: DataFolder): PlatformFile | undefined {
+  try {
+    return JSON.parse(readFileSync(pathOf(folder), "utf8")) as PlatformFile;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { createServer } from "node:net";
+import { portTaken } from "./errors.ts";
+
+/** The ports of a platform: N and the next three; its databases follow from N + 100. */
+export type Ports = {
+  readonly portal: number;
+  readonly forge: number;
+  readonly ledger: number;
+  readonly reconciler: number;
+};
+
+export const defaultPort = 4400;
+/** N + 100 and some databases must still be ports. */
+export const highestPort = 65_000;
+
+export const portsFrom = (first: number): Ports => ({
+  portal: first,
+  forge: first + 1,
+  ledger: first + 2,
+  reconciler: first + 3,
+});
+
+/** @throws NEB920 naming every taken port and what to do. */
+export async function requireFree(ports: Readonly<Record<string, number>>, command: string): Promise<void> {
+  const tried = await Promise.all(
+    Object.entries(ports).map(async ([name, port]) => ((await isFree(port)) ? undefined : `${port} (${name})`)),
+  );
+  const taken = tried.filter((entry) => entry !== undefined);
+  if (taken.length === 0) return;
+  throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3, and N+100 upwards for databases.`,
+    fields: { ports: taken },
+  });
+}
+
+export const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });

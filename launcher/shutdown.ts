@@ -1,0 +1,27 @@
+/** The one order in which a platform ends: reconciler, portal, tenants' Postgres, ledger. Harmless when nothing runs. */
+import { join } from "node:path";
+import { makeLocalDriver } from "../platform/compute/index.ts";
+import { makeVault, type Secret } from "../platform/core/index.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { endOrphans } from "./orphans.ts";
+import { endByPidFile } from "./pid-file.ts";
+
+/** In the order in which they end. */
+export const mains = ["reconciler", "portal"] as const;
+export type MainName = (typeof mains)[number];
+
+/** Mains by their pid files, then whatever carries the platform's mark. Returns the names of those that ran. */
+export async function endMains(folder: DataFolder, graceMs: number): Promise<string[]> {
+  const ended: string[] = [];
+  for (const name of mains) if (await endByPidFile(join(folder.run, `${name}.pid`), graceMs)) ended.push(name);
+  await endOrphans(folder.root, 2_000);
+  return ended;
+}
+
+/** Stops the tenants' servers; the reconciler starts them again at the next `up`. Returns their ids. */
+export async function endDatabases(folder: DataFolder, pgBin: string, masterKey: Secret): Promise<string[]> {
+  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: makeVault(masterKey) });
+  const running = (await driver.list()).filter((instance) => instance.running);
+  await Promise.all(running.map((instance) => driver.stop(instance.id, "fast")));
+  return running.map((instance) => instance.id);
+}

@@ -1,0 +1,129 @@
+/**
+ * The supervisor: brings one platform up, keeps it up, takes it down. Runs inside `nebula up`, or detached in a process of its
+ * own (supervise.ts).
+ *
+ * 1. One a data folder: it holds <data>/run/supervisor.lock for as long as it lives.
+ * 2. Before anything starts, whatever a killed platform left is ended; the ledger's server is adopted instead.
+ * 3. A start that fails half-way takes down what it started.
+ */
+import { join } from "node:path";
+import type { PostgresServer } from "../platform/compute/index.ts";
+import { type Observe, openScope, type Scope, type Secret } from "../platform/core/index.ts";
+import { type DataFolder, readSecrets, readSettings, repository, writeSettings } from "./data-folder.ts";
+import { ledgerServer, startLedger } from "./ledger.ts";
+import { type MainProcess, startMain } from "./main-process.ts";
+import { mark } from "./orphans.ts";
+import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
+import { defaultPort, type Ports, portsFrom, requireFree } from "./ports.ts";
+import { endDatabases, endMains, type MainName } from "./shutdown.ts";
+
+export type SuperviseInput = {
+  readonly folder: DataFolder;
+  /** First of the ports; undefined for the one of last time, or the default. */
+  readonly port: number | undefined;
+  readonly pgBin: string;
+  readonly pulumiBin: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly observe: Observe;
+  readonly step: (text: string) => void;
+  /** For tests: other scripts than the real mains. */
+  readonly scripts?: Readonly<Record<MainName, string>>;
+};
+
+export type Running = {
+  readonly platform: PlatformFile;
+  /** Set at the very first start only. */
+  readonly adminToken: string | undefined;
+  stop(): Promise<void>;
+};
+
+const realScripts = {
+  portal: join(repository, "portal/main.ts"),
+  reconciler: join(repository, "reconciler/main.ts"),
+};
+
+/** Brings the platform up; returns when it serves. The caller holds the lock. */
+export async function supervise(input: SuperviseInput): Promise<Running> {
+  const { folder, observe, step } = input;
+  const settings = readSettings(folder);
+  const ports = portsFrom(input.port ?? settings.port ?? defaultPort);
+  removePlatform(folder);
+  await endMains(folder, 2_000);
+  const secrets = readSecrets(folder);
+  const server = await ledgerServer(folder, {
+    pgBin: input.pgBin,
+    port: ports.ledger,
+    password: secrets.ledgerPassword,
+  });
+  await requirePorts(server, ports);
+  const scope = openScope();
+  try {
+    step("starting the ledger");
+    const ledger = scope.add(await startLedger(server, observe), (started) => started.stop());
+    scope.add(folder, () => endDatabases(folder, input.pgBin, secrets.masterKey));
+    step("starting the portal and the reconciler");
+    const env = environment(input, ports, ledger, secrets.masterKeyFile);
+    const { mains, adminToken } = await startMains(input, scope, env, ledger.forgeUrl, settings.port === undefined);
+    if (settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
+    const platform = describePlatform(folder, ports, new Date());
+    writePlatform(folder, platform);
+    scope.add(folder, removePlatform);
+    const watch = setInterval(() => {
+      void ledger.look();
+      for (const main of mains) main.rotate();
+    }, 500);
+    scope.add(watch, clearInterval);
+    return { platform, adminToken, stop: () => scope.close() };
+  } catch (thrown) {
+    await scope.close();
+    throw thrown;
+  }
+}
+
+/** Both at once, except at the very first start, when the portal makes what the reconciler reads. */
+async function startMains(
+  { folder, observe, scripts = realScripts }: SuperviseInput,
+  scope: Scope,
+  env: NodeJS.ProcessEnv,
+  forgeUrl: Secret,
+  isFirstStart: boolean,
+) {
+  let adminToken: string | undefined;
+  const onMessage = (message: Readonly<Record<string, unknown>>) => {
+    if (typeof message.adminToken === "string") adminToken = message.adminToken;
+  };
+  const start = async (name: MainName, own: NodeJS.ProcessEnv) => {
+    const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
+    held.main = await startMain({ name, script: scripts[name], folder, observe, env: { ...env, ...own }, onMessage });
+    return held.main;
+  };
+  const portal = start("portal", { NEBULA_FORGE_DATABASE_URL: forgeUrl.reveal() });
+  if (isFirstStart) await portal;
+  const started = await Promise.allSettled([portal, start("reconciler", {})]);
+  const failed = started.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+  return { mains: started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])), adminToken };
+}
+
+async function requirePorts(server: PostgresServer, { ledger, ...others }: Ports): Promise<void> {
+  const adopted = (await server.find())?.port === ledger;
+  await requireFree(adopted ? others : { ...others, ledger }, "nebula up");
+}
+
+function environment(
+  input: SuperviseInput,
+  ports: Ports,
+  ledger: { readonly url: Secret },
+  masterKeyFile: string,
+): NodeJS.ProcessEnv {
+  return {
+    ...input.env,
+    ...mark(input.folder.root),
+    NEBULA_DATA: input.folder.root,
+    NEBULA_PORT: String(ports.portal),
+    NEBULA_LEDGER_URL: ledger.url.reveal(),
+    NEBULA_MASTER_KEY_FILE: masterKeyFile,
+    NEBULA_PG_BIN: input.pgBin,
+    NEBULA_PULUMI_BIN: input.pulumiBin,
+  };
+}
