@@ -72,6 +72,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
     "reconciler/deploy",
     "reconciler/review",
     "portal/forge",
+    "portal/cli",
     "launcher",
     "tools",
     "bench",

@@ -100,7 +100,9 @@ async function* parseEvents(body: ReadableStream<Uint8Array>) {
 }
 
 function withQuery(path: string, query: Query): string {
-  const entries = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]]));
+  const entries = Object.entries(query).flatMap(([key, value]): [string, string][] =>
+    value === undefined ? [] : [[key, String(value)]],
+  );
   return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`;
 }
 

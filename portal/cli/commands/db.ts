@@ -1,0 +1,256 @@
+import { spawnSync } from "node:child_process";
+import type { Command } from "commander";
+import { collectionPath, databasePath, resolveDatabase, resolveNewDatabase } from "../address.ts";
+import type { Client } from "../client.ts";
+import { CommandFailure, exitCodes } from "../failure.ts";
+import { followOperation } from "../follow.ts";
+import { type Format, printData, printRecord, printRows, say } from "../output.ts";
+import type { Change, Credentials, Database, Operation, Project } from "../types.ts";
+import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
+
+type Options = {
+  readonly engine?: string;
+  readonly version?: string;
+  readonly size?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly suspendAfter?: string;
+  readonly storage?: string;
+  readonly replicas?: number;
+  readonly retention?: string;
+  readonly pitr?: boolean;
+  readonly extension?: readonly string[];
+  readonly allow?: readonly string[];
+  readonly tag?: Readonly<Record<string, string>>;
+  readonly autoMerge?: boolean;
+  readonly wait?: boolean;
+  readonly timeout: number;
+};
+
+export function addDatabaseCommands(program: Command): void {
+  const db = program.command("db").description("databases: what is declared, and how it is");
+  withOutput(
+    db.command("list").description("every database that you may see").argument("[project]", "tenant/project"),
+  ).action(list);
+  withOutput(db.command("show").description("one database").argument("<database>")).action(show);
+  withDeclaration(
+    db.command("create").description("open a pull request that declares a database").argument("<database>"),
+  )
+    .option("--engine <engine>", "postgres, mysql, mariadb, mongodb, redis, elasticsearch", "postgres")
+    .action(create);
+  withDeclaration(
+    db.command("edit").description("open a pull request that changes a declaration").argument("<database>"),
+  ).action(edit);
+  withFollowing(
+    db
+      .command("delete")
+      .description("retire a database; once that is merged, again to delete it")
+      .argument("<database>"),
+  )
+    .option("-y, --yes", "do not ask")
+    .action(remove);
+  withOutput(db.command("connect").description("print how to connect").argument("<database>"))
+    .option("--psql", "open psql")
+    .option("--env", "print environment variables")
+    .option("--role <role>", "another role than the owner")
+    .action(connectTo);
+}
+
+function withDeclaration(command: Command): Command {
+  return withFollowing(command)
+    .option("--version <version>", "version of the engine")
+    .option("--size <size>", "a named size, for example db.t3.small")
+    .option("--min <units>", "compute units at least", parseUnits)
+    .option("--max <units>", "compute units at most; the quota counts these", parseUnits)
+    .option("--suspend-after <duration>", "idle time before it sleeps, or never")
+    .option("--storage <size>", "for example 10Gi")
+    .option("--replicas <number>", "streaming standbys", parsePositive)
+    .option("--retention <duration>", "how long backups are kept, for example 30d")
+    .option("--pitr", "restore to any second")
+    .option("--no-pitr", "backups only")
+    .option("--extension <name>", "an extension; again for more", collect)
+    .option("--allow <cidr>", "an address block that may connect; again for more", collect)
+    .option("--tag <key=value>", "a tag; again for more", collectPair);
+}
+
+function withFollowing(command: Command): Command {
+  return withOutput(command)
+    .option("--auto-merge", "merge when every required check passes")
+    .option("--wait", "wait until it is deployed (with --auto-merge)")
+    .option("--timeout <seconds>", "how long to wait", parsePositive, 120);
+}
+
+async function list(project: string | undefined, { output }: Output): Promise<void> {
+  const client = connect();
+  const projects = (await client.all<Project>("/api/v1/projects")).filter(
+    ({ domain, name }) => project === undefined || project === `${domain}/${name}` || project === name,
+  );
+  if (project !== undefined && projects.length === 0)
+    throw new CommandFailure(`there is no project ${project}`, {
+      exitCode: exitCodes.notFound,
+      hint: "`nebula db list` shows every one.",
+    });
+  const rows = (
+    await Promise.all(
+      projects.map(({ domain, name }) => client.all<Database>(collectionPath({ domain, project: name }))),
+    )
+  ).flat();
+  printRows(
+    rows,
+    [
+      { title: "DATABASE", value: (row) => `${row.domain}/${row.project}/${row.name}` },
+      { title: "ENGINE", value: (row) => `${row.engine} ${row.version}` },
+      { title: "STATUS", value: (row) => row.status },
+      { title: "PHASE", value: (row) => row.phase },
+      {
+        title: "UNITS",
+        value: (row) => (row.spec === null ? null : `${row.spec.compute.minUnits}-${row.spec.compute.maxUnits}`),
+      },
+      { title: "STORAGE", value: (row) => (row.spec === null ? null : `${row.spec.storageBytes / 2 ** 30}Gi`) },
+      {
+        title: "MONTH",
+        value: (row) => (row.estimate === null ? null : `${row.estimate.month.amount} ${row.estimate.month.currency}`),
+      },
+      { title: "ADDRESS", value: (row) => (row.host === null ? null : `${row.host}:${row.port}`) },
+    ],
+    output,
+  );
+}
+
+async function show(text: string, { output }: Output): Promise<void> {
+  const client = connect();
+  printRecord(await client.get(databasePath(await resolveDatabase(client, text))), output);
+}
+
+async function create(text: string, options: Options & Output): Promise<void> {
+  const client = connect();
+  const address = await resolveNewDatabase(client, text);
+  const body = {
+    name: address.database,
+    engine: options.engine,
+    ...declaration(options),
+    autoMerge: options.autoMerge === true,
+  };
+  await finish(client, await client.send<Change>("POST", collectionPath(address), body), options);
+}
+
+async function edit(text: string, options: Options & Output): Promise<void> {
+  const client = connect();
+  const changes = declaration(options);
+  if (Object.keys(changes).length === 0)
+    throw new CommandFailure("nothing to change", {
+      exitCode: exitCodes.usage,
+      hint: "Name at least one option: `nebula db edit --help`.",
+    });
+  const path = databasePath(await resolveDatabase(client, text));
+  const { tag } = await client.getWithTag<Database>(path);
+  const body = { ...changes, autoMerge: options.autoMerge === true };
+  await finish(client, await client.send<Change>("PATCH", path, body, { "if-match": tag }), options);
+}
+
+async function remove(text: string, options: Options & Output & { readonly yes?: boolean }): Promise<void> {
+  const client = connect();
+  const path = databasePath(await resolveDatabase(client, text));
+  const { body: database, tag } = await client.getWithTag<Database>(path);
+  if (options.yes !== true && !process.stdin.isTTY)
+    throw new CommandFailure(`deleting ${database.id} needs --yes`, {
+      exitCode: exitCodes.usage,
+      hint: "Without a terminal nobody can be asked.",
+    });
+  if (options.yes !== true) await confirm(database);
+  await finish(
+    client,
+    await client.send<Change>("DELETE", `${path}?autoMerge=${options.autoMerge === true}`, undefined, {
+      "if-match": tag,
+    }),
+    options,
+  );
+}
+
+async function confirm(database: Database): Promise<void> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const what = database.retired ? "deleted; a final copy is kept for the retention time" : "retired: stopped, and kept";
+  const answer = await lines
+    .question(`${database.id} will be ${what}. Type its name to go on: `)
+    .finally(() => lines.close());
+  if (answer.trim() !== database.name) throw new CommandFailure("not confirmed; nothing was done");
+}
+
+/** Only what was asked for: an option that is not given is not part of the change. */
+function declaration(options: Options): Record<string, unknown> {
+  const compute = dropUndefined({ min: options.min, max: options.max, suspendAfter: options.suspendAfter });
+  const backups = dropUndefined({ retention: options.retention, pitr: options.pitr });
+  return dropUndefined({
+    version: options.version,
+    size: options.size,
+    compute: Object.keys(compute).length > 0 ? compute : undefined,
+    storage: options.storage,
+    replicas: options.replicas,
+    backups: Object.keys(backups).length > 0 ? backups : undefined,
+    extensions: options.extension,
+    allowFrom: options.allow,
+    tags: options.tag,
+  });
+}
+
+const dropUndefined = (record: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+
+async function finish(client: Client, change: Change, options: Options & Output): Promise<void> {
+  if (change.pull !== null) say(`${change.pull.title}\n  pull request #${change.pull.number}  ${change.pull.url}`);
+  const operation: Operation =
+    options.wait === true
+      ? await followOperation(client, change.operation.id, options.timeout * 1000)
+      : change.operation;
+  if (options.output === "table") {
+    say(
+      options.wait === true
+        ? `  ${operation.state}`
+        : `  checks arrive within seconds: nebula pr show ${change.pull?.number ?? ""}`,
+    );
+  } else printData({ ...change, operation }, options.output);
+}
+
+async function connectTo(
+  text: string,
+  options: { readonly psql?: boolean; readonly env?: boolean; readonly role?: string; readonly output: Format },
+): Promise<void> {
+  const client = connect();
+  const path = databasePath(await resolveDatabase(client, text));
+  const found = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
+  const environment = {
+    PGHOST: found.host,
+    PGPORT: String(found.port),
+    PGDATABASE: found.database,
+    PGUSER: found.user,
+    PGPASSWORD: found.password,
+  };
+  if (options.psql === true) return openPsql(environment);
+  if (options.env === true)
+    return void process.stdout.write(
+      Object.entries({ DATABASE_URL: found.url, ...environment })
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(""),
+    );
+  if (options.output !== "table") return printData(found, options.output);
+  process.stdout.write(`${found.url}\n`);
+}
+
+function openPsql(environment: Readonly<Record<string, string>>): void {
+  const candidates = [process.env.NEBULA_PG_BIN && `${process.env.NEBULA_PG_BIN}/psql`, "psql"].filter(
+    (path) => path !== undefined && path !== "",
+  );
+  for (const psql of candidates) {
+    const { error, status } = spawnSync(psql as string, [], {
+      stdio: "inherit",
+      env: { ...process.env, ...environment },
+    });
+    if (error !== undefined) continue;
+    process.exitCode = status ?? 1;
+    return;
+  }
+  throw new CommandFailure("there is no psql on this machine", {
+    hint: "`nebula doctor` says how to get one; without --psql the address is printed.",
+  });
+}

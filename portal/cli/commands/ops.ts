@@ -1,0 +1,65 @@
+import type { Command } from "commander";
+import { followOperation } from "../follow.ts";
+import { printData, printRows, say } from "../output.ts";
+import type { Operation } from "../types.ts";
+import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
+
+export function addOperationCommands(program: Command): void {
+  const ops = program.command("ops").description("operations: what is done, by whom, and how it ended");
+  withOutput(
+    ops.command("list").description("newest first").option("--limit <number>", "how many", parsePositive, 20),
+  ).action(list);
+  withOutput(ops.command("watch").description("follow an operation, or the newest one").argument("[operation]"))
+    .option("--timeout <seconds>", "how long to wait", parsePositive, 600)
+    .action(watch);
+}
+
+async function list({ output, limit }: Output & { readonly limit: number }): Promise<void> {
+  const { items } = await connect().get<{ items: Operation[] }>("/api/v1/operations", { limit: Math.min(limit, 100) });
+  printRows(
+    items,
+    [
+      { title: "OPERATION", value: (row) => row.id },
+      { title: "TYPE", value: (row) => row.type },
+      {
+        title: "ON",
+        value: (row) => [row.domain, row.project, row.database].filter((part) => part !== null).join("/"),
+      },
+      { title: "STATE", value: (row) => row.state },
+      { title: "OUTCOME", value: (row) => row.outcome },
+      { title: "BY", value: (row) => row.requestedBy },
+      { title: "TOOK", value: took },
+      { title: "SINCE", value: (row) => row.createdAt },
+    ],
+    output,
+  );
+}
+
+async function watch(
+  id: string | undefined,
+  { output, timeout }: Output & { readonly timeout: number },
+): Promise<void> {
+  const client = connect();
+  const chosen = id ?? (await newest(client.get<{ items: Operation[] }>("/api/v1/operations", { limit: 20 })));
+  if (chosen === undefined) return say("there are no operations yet");
+  say(chosen);
+  const ended = await followOperation(client, chosen, timeout * 1000);
+  if (output === "table")
+    say(`  ${ended.state}${ended.outcome === null ? "" : ` (${ended.outcome})`} in ${took(ended) ?? "?"}`);
+  else printData(ended, output);
+}
+
+/** What runs or waits, else what ended last. */
+async function newest(page: Promise<{ items: Operation[] }>): Promise<string | undefined> {
+  const { items } = await page;
+  return (
+    items.find(({ state }) => state === "IN_PROGRESS") ??
+    items.find(({ state }) => state === "QUEUED") ??
+    items[0]
+  )?.id;
+}
+
+const took = ({ startedAt, finishedAt }: Operation): string | null =>
+  startedAt === null || finishedAt === null
+    ? null
+    : `${((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;

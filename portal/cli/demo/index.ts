@@ -1,0 +1,158 @@
+/**
+ * The main job in one command, against a platform that runs: declare, review, merge, connect, change, refuse, meter. Every step
+ * goes through the public API, and SQL through psql: nothing here knows more than a user does.
+ */
+import { collectionPath, databasePath } from "../address.ts";
+import { type Client, makeClient } from "../client.ts";
+import type { Invoice, UsageRecord } from "../commands/usage.ts";
+import { CommandFailure } from "../failure.ts";
+import { type Format, printData, say } from "../output.ts";
+import { readConnection } from "../settings.ts";
+import type { Change, Credentials, Database } from "../types.ts";
+import { runSql } from "./sql.ts";
+import { makeRecorder, mergeAndFollow, pause, type Recorder, watchChecks } from "./steps.ts";
+
+export type DemoOptions = { readonly output: Format };
+
+export async function runDemo({ output }: DemoOptions): Promise<void> {
+  const client = makeClient(readConnection());
+  const recorder = makeRecorder();
+  const started = performance.now();
+  const address = { domain: "acme", project: "shop", database: `demo-${Date.now().toString(36)}` };
+  say(`NebulaDB demo against ${client.url}: the database ${address.domain}/${address.project}/${address.database}`);
+
+  await declare(client, recorder, address);
+  const credentials = await connectAndWrite(client, recorder, address);
+  await changeCompute(client, recorder, address, credentials);
+  await refuse(client, recorder, address);
+  await meter(client, recorder, address);
+
+  const totalMs = Math.round(performance.now() - started);
+  say(`\nall of it in ${(totalMs / 1000).toFixed(1)} s`);
+  if (output === "table")
+    say(`connect: nebula db connect ${address.domain}/${address.project}/${address.database} --psql`);
+  else printData({ database: address, steps: recorder.steps, totalMs }, output);
+}
+
+type Address = { readonly domain: string; readonly project: string; readonly database: string };
+
+async function declare(client: Client, recorder: Recorder, address: Address): Promise<void> {
+  const change = await recorder.step("A pull request that declares a database", async () => {
+    const value = await client.send<Change>("POST", collectionPath(address), {
+      name: address.database,
+      engine: "postgres",
+      version: "18",
+      compute: { min: 0.25, max: 0.25 },
+      storage: "1Gi",
+      tags: { owner: "demo" },
+    });
+    say(`   #${value.pull?.number} ${value.pull?.url}`);
+    return { data: { pull: value.pull?.number, operation: value.operation.id }, value };
+  });
+  await reviewAndMerge(client, recorder, change, "ready");
+}
+
+async function reviewAndMerge(client: Client, recorder: Recorder, change: Change, until: string): Promise<void> {
+  const number = change.pull?.number ?? 0;
+  const pull = await recorder.step(`Checks on pull request #${number}`, async () => {
+    const value = await watchChecks(client, number, 30_000);
+    if (value.verdict !== "success") throw new CommandFailure(`the review of #${number} ended with ${value.verdict}`);
+    return { data: { statuses: value.statuses, price: value.review?.price }, value };
+  });
+  await recorder.step(`Merge, deploy, ${until}`, async () => {
+    const merged = await mergeAndFollow(client, pull, change);
+    return { data: { commit: merged.commit, state: merged.ended.state, outcome: merged.ended.outcome }, value: merged };
+  });
+}
+
+async function connectAndWrite(client: Client, recorder: Recorder, address: Address): Promise<Credentials> {
+  return recorder.step("Connect and run SQL", async () => {
+    const credentials = await client.get<Credentials>(`${databasePath(address)}/credentials`);
+    const answer = runSql(
+      credentials,
+      "create table greeting (text text); insert into greeting values ('hello from Git'); select text || ', on ' || split_part(version(), ' on ', 1) from greeting;",
+    );
+    say(`   ${answer}`);
+    return { data: { host: credentials.host, port: credentials.port, answer }, value: credentials };
+  });
+}
+
+async function changeCompute(
+  client: Client,
+  recorder: Recorder,
+  address: Address,
+  credentials: Credentials,
+): Promise<void> {
+  const change = await recorder.step("A second pull request changes its compute", async () => {
+    const { tag } = await client.getWithTag<Database>(databasePath(address));
+    const value = await client.send<Change>(
+      "PATCH",
+      databasePath(address),
+      { compute: { max: 0.5 } },
+      { "if-match": tag },
+    );
+    return { data: { pull: value.pull?.number }, value };
+  });
+  await reviewAndMerge(client, recorder, change, "and the data is still there");
+  await recorder.step("The row from before the change", async () => {
+    const rows = runSql(credentials, "select text from greeting;");
+    const { spec } = await client.get<Database>(databasePath(address));
+    say(`   ${rows}; compute is now up to ${spec?.compute.maxUnits} units`);
+    return { data: { rows, maxUnits: spec?.compute.maxUnits }, value: rows };
+  });
+}
+
+async function refuse(client: Client, recorder: Recorder, address: Address): Promise<void> {
+  const change = await recorder.step(
+    "A third pull request, broken on purpose: more compute than the project may have",
+    async () => {
+      const { tag } = await client.getWithTag<Database>(databasePath(address));
+      const value = await client.send<Change>(
+        "PATCH",
+        databasePath(address),
+        { compute: { max: 64 } },
+        { "if-match": tag },
+      );
+      return { data: { pull: value.pull?.number }, value };
+    },
+  );
+  const number = change.pull?.number ?? 0;
+  await recorder.step("It is refused", async () => {
+    const pull = await watchChecks(client, number, 30_000);
+    if (pull.verdict !== "failure")
+      throw new CommandFailure(`the broken pull request #${number} was not refused: its review says ${pull.verdict}`);
+    const refusal = await client.send("POST", `/api/v1/pulls/${number}/merge`, { headCommit: pull.headCommit }).then(
+      () => undefined,
+      (failure: unknown) => (failure instanceof CommandFailure ? failure : Promise.reject(failure)),
+    );
+    if (refusal === undefined) throw new CommandFailure(`the broken pull request #${number} could be merged`);
+    say(`   ${refusal.code}: ${refusal.message}`);
+    await client.send("POST", `/api/v1/pulls/${number}/close`);
+    return { data: { statuses: pull.statuses, merge: { code: refusal.code, message: refusal.message } }, value: pull };
+  });
+}
+
+async function meter(client: Client, recorder: Recorder, address: Address): Promise<void> {
+  await recorder.step("Usage so far", async () => {
+    const records = await awaitUsage(client, address);
+    for (const record of records) say(`   ${record.meter.padEnd(22)} ${record.quantity}`);
+    return { data: { records }, value: records };
+  });
+  await recorder.step("The month's draft invoice", async () => {
+    const invoice = await client.get<Invoice>("/api/v1/usage/invoice", { domain: address.domain });
+    for (const line of invoice.lines.filter(({ database }) => database === address.database))
+      say(`   ${line.meter.padEnd(22)} ${line.quantity} ${line.unit} x ${line.unitPrice} = ${line.amount}`);
+    say(`   draft for ${address.domain}, ${invoice.month}: ${invoice.total} ${invoice.currency}`);
+    return { data: { invoice }, value: invoice };
+  });
+}
+
+/** The first sample of a new database arrives with the next sampling pass. */
+async function awaitUsage(client: Client, { domain, project, database }: Address): Promise<readonly UsageRecord[]> {
+  for (const deadline = performance.now() + 70_000; performance.now() < deadline; await pause(500)) {
+    const records = await client.all<UsageRecord>("/api/v1/usage", { domain });
+    const found = records.filter((record) => record.project === project && record.database === database);
+    if (found.some(({ quantity }) => Number(quantity) > 0)) return found;
+  }
+  throw new CommandFailure(`no usage of ${domain}/${project}/${database} was recorded within 70 s`, { exitCode: 7 });
+}

@@ -1,0 +1,21 @@
+/**
+ * `nebula`'s product commands. They speak HTTP to the portal and import no other room: what they can do, a user can do with
+ * curl. Data goes to standard output, talk to standard error; exit codes are in `failure.ts`.
+ */
+import type { Command } from "commander";
+import { addDatabaseCommands } from "./commands/db.ts";
+import { addLoginCommand } from "./commands/login.ts";
+import { addOperationCommands } from "./commands/ops.ts";
+import { addPullCommands } from "./commands/pr.ts";
+import { addUsageCommands } from "./commands/usage.ts";
+
+export { runDemo } from "./demo/index.ts";
+export { CommandFailure, exitCodes } from "./failure.ts";
+
+export function addProductCommands(program: Command): void {
+  addDatabaseCommands(program);
+  addPullCommands(program);
+  addOperationCommands(program);
+  addUsageCommands(program);
+  addLoginCommand(program);
+}

@@ -1,0 +1,69 @@
+/** What the commands read of the API's answers; the whole shapes are in /openapi.json. */
+export type Operation = {
+  readonly id: string;
+  readonly type: string;
+  readonly state: "QUEUED" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED";
+  readonly domain: string;
+  readonly project: string;
+  readonly database: string | null;
+  readonly commit: string | null;
+  readonly pull: number | null;
+  readonly requestedBy: string;
+  readonly outcome: string | null;
+  readonly error: { readonly code?: string; readonly detail?: string; readonly hint?: string } | null;
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+};
+
+export type OperationEvent = {
+  readonly at: string;
+  readonly level: string;
+  readonly phase: string;
+  readonly message: string;
+};
+
+export type Change = {
+  readonly step: string;
+  readonly pull: {
+    readonly number: number;
+    readonly url: string;
+    readonly branch: string;
+    readonly headCommit: string;
+    readonly title: string;
+    readonly autoMerge: boolean;
+  } | null;
+  readonly operation: Operation;
+};
+
+export type Database = {
+  readonly id: string;
+  readonly domain: string;
+  readonly project: string;
+  readonly name: string;
+  readonly engine: string;
+  readonly version: string;
+  readonly spec: {
+    readonly compute: { readonly minUnits: number; readonly maxUnits: number; readonly suspendAfterSeconds: number };
+    readonly storageBytes: number;
+  } | null;
+  readonly status: string;
+  readonly reason: string;
+  readonly phase: string | null;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly retired: boolean;
+  readonly estimate: { readonly month: { readonly amount: string; readonly currency: string } } | null;
+};
+
+export type Credentials = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly url: string;
+};
+
+export type Project = { readonly domain: string; readonly name: string; readonly databases: readonly string[] };
