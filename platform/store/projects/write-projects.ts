@@ -9,6 +9,8 @@ export type Wanted = {
   readonly repository: string;
   readonly commit: string;
   readonly tree: string;
+  /** A deployment is queued, runs, or broke off after the last good one: what runs is not known to be what was applied. */
+  readonly unsettled: boolean;
 } & (
   | { readonly kind: "spec"; readonly spec: ProjectSpec; readonly hash: string }
   /** Refused: the spec that was wanted before stays, nothing is queued from this text. */
@@ -21,8 +23,8 @@ export type Wanted = {
 );
 
 /**
- * Records what Git wants. A spec equal to what is applied keeps a project Ready, another one makes it Reconciling; a
- * refused text makes it Stalled and leaves the last good spec in place. Answers whether there is something to deploy.
+ * Records what Git wants. A spec equal to what runs keeps a project Ready, another one makes it Reconciling; a refused text
+ * makes it Stalled and leaves the last good spec in place. Answers whether there is something to deploy.
  */
 export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly deploy: boolean }> {
   const spec = wanted.kind === "spec" ? wanted : undefined;
@@ -35,10 +37,10 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
        wanted_tree = excluded.wanted_tree,
        wanted_spec = coalesce(excluded.wanted_spec, p.wanted_spec),
        wanted_hash = coalesce(excluded.wanted_hash, p.wanted_hash),
-       status = case when excluded.wanted_hash = p.applied_hash then 'Ready' else excluded.status end,
-       reason = case when excluded.wanted_hash = p.applied_hash then 'Applied' else excluded.reason end,
+       status = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Ready' else excluded.status end,
+       reason = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Applied' else excluded.reason end,
        message = excluded.message, problems = excluded.problems, updated_at = now()
-     returning stack, ($8::text is not null and applied_hash is distinct from $8) as deploy`,
+     returning stack, ($8::text is not null and ($13 or applied_hash is distinct from $8)) as deploy`,
     [
       stackName(wanted.tenant, wanted.project),
       wanted.tenant,
@@ -52,6 +54,7 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
       refused?.reason ?? "Queued",
       refused?.message ?? "",
       JSON.stringify(refused?.problems ?? []),
+      wanted.unsettled,
     ],
   );
   await notify(sql, "nebula_projects", row.stack);

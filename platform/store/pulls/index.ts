@@ -1,6 +1,7 @@
 export type { PullRow, PullState, Verdict } from "./pull.ts";
-export { getPullRow, listPullRows, listUnreportedPulls } from "./read-pulls.ts";
+export { getPullRow, listPullRows, listUndeployedPulls, listUnreportedPulls } from "./read-pulls.ts";
 export {
+  attributeOperations,
   beginReview,
   markDeployed,
   markPosted,

@@ -36,3 +36,13 @@ export const listUnreportedPulls = <Review = unknown>(
        and reported_at is null order by number`,
     [repository],
   );
+
+/** Merged, but not yet seen on the default branch. Oldest first. */
+export const listUndeployedPulls = <Review = unknown>(
+  sql: Sql,
+  repository: string,
+): Promise<readonly PullRow<Review>[]> =>
+  sql.query(
+    `select ${pullColumns} from pulls where repository = $1 and state = 'merged' and deployed_at is null order by merged_at`,
+    [repository],
+  );

@@ -119,3 +119,20 @@ export async function markPullReported(sql: Sql, repository: string, number: num
     number,
   ]);
 }
+
+/** Deployments that were queued from `commit` before it was known which pull request asked for them. */
+export async function attributeOperations(
+  sql: Sql,
+  to: {
+    readonly stacks: readonly string[];
+    readonly commit: string;
+    readonly pullNumber: number;
+    readonly requestedBy: string;
+  },
+): Promise<void> {
+  await sql.query(
+    `update operations set pull_number = $3, requested_by = $4
+     where stack = any($1) and commit = $2 and type = 'DEPLOY' and pull_number is null`,
+    [to.stacks, to.commit, to.pullNumber, to.requestedBy],
+  );
+}
