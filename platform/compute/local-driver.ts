@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
@@ -7,6 +7,7 @@ import { instanceMissing, instanceNotRunnable } from "./errors.ts";
 import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
 import { withLock } from "./lock.ts";
 import { looksWhole, type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import { mustReach } from "./os-user.ts";
 import { layoutOf, placeOf } from "./paths.ts";
 import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
 import { findPrograms, translateFs } from "./programs.ts";
@@ -46,6 +47,8 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
   const { vault, observe = ignoreObservations, now = Date.now, spares = 2, reserveBytes = 64 * 1024 * 1024 } = options;
   const layout = layoutOf(options.dataDir);
   const programs = await findPrograms(options.pgBin, options.osUser);
+  await mkdir(layout.root, { recursive: true });
+  await mustReach(programs.user, layout.root, "the data folder");
   const context: Context = { layout, programs, vault, observe, now };
   const template = makeTemplate({ layout, programs, password: templatePassword(vault), spares, reserveBytes });
 

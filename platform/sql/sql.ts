@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type pg from "pg";
 import { internalError } from "../core/index.ts";
-import { serializationFailed, translate } from "./errors.ts";
+import { translate } from "./errors.ts";
 import { toParams } from "./values.ts";
 
 /** A place to run statements: the pool, one connection, or the inside of a transaction. */
@@ -138,5 +138,5 @@ async function runLevel<T>(client: pg.ClientBase, depth: number, lane: Lane, bod
 async function commit(client: pg.ClientBase, text: string): Promise<void> {
   const { command } = await resultOf(client, text, []);
   if (command === "ROLLBACK")
-    throw serializationFailed("the transaction was rolled back: a statement in it had failed");
+    throw internalError("the transaction was rolled back: a statement in it had failed and nobody said so");
 }
