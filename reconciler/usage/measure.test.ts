@@ -39,6 +39,7 @@ function makeWorld() {
   let timeline = makeTimeline(clock, 0);
   const world = {
     ledger,
+    clock,
     awakeMs: () => awakeMs,
     samples: () => [...ledger.values()],
     run(ms: number) {
@@ -72,7 +73,7 @@ function makeWorld() {
       world.run(downMs);
       bootMs = trueMs;
       const last = world.samples().at(-1);
-      position = last && positionOf(last);
+      position = last && positionOf(last, null);
       timeline = makeTimeline(clock, last?.untilMs ?? 0);
     },
     meteredMs: () => world.samples().reduce((sum, { awakeMs: ms }) => sum + ms, 0),
@@ -197,6 +198,18 @@ describe("a step of the clock", () => {
     expect(world.meteredMs()).toBe(2 * minute);
     expect(world.ledger.has(start + minute)).toBe(true);
   });
+});
+
+test("control: a meter that trusts the clock is wrong after a step", () => {
+  const world = makeWorld();
+  let [naiveMs, last] = [0, world.clock.now()];
+  for (const step of [0, -hour, 0, hour, 0]) {
+    world.run(minute);
+    world.step(step);
+    naiveMs += Math.max(0, world.clock.now() - last);
+    last = world.clock.now();
+  }
+  expect(naiveMs).not.toBe(world.awakeMs());
 });
 
 type Event = readonly ["run" | "step" | "restart", number] | readonly ["look" | "sleep" | "wake"];

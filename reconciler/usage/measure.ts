@@ -12,9 +12,9 @@ export type Reading = {
 /** Up to where a database is measured. */
 export type Position = {
   readonly untilMs: number;
-  /** null: read back from the ledger after a restart. */
+  /** null: not known, after a restart. */
   readonly monotonicMs: number | null;
-  /** Which server answered; null when none did, or after a restart. */
+  /** Which server answered; null when none did. */
   readonly startedAtMs: number | null;
   /** The newest sample; its sums go on as long as its slot lasts. */
   readonly sample: UsageSample | null;
@@ -28,10 +28,11 @@ export const slotMs = 60_000;
 /** Windows are final after this, so nothing older is filled in. */
 export const finalAfterMs = 72 * 3_600_000;
 
-export const positionOf = (sample: UsageSample): Position => ({
+/** A position read back from the ledger. `monotonicMs`: when it was, by this process's clock, as far as that is known. */
+export const positionOf = (sample: UsageSample, monotonicMs: number | null): Position => ({
   untilMs: sample.untilMs,
-  monotonicMs: null,
-  startedAtMs: null,
+  monotonicMs,
+  startedAtMs: sample.serverStartedAtMs,
   sample,
 });
 
@@ -112,6 +113,7 @@ function extend(held: UsageSample | null, { instance, reading, slot, from, awake
     computeUnits,
     storageBytes: reading.storageBytes,
     connections: reading.connections,
+    serverStartedAtMs: reading.startedAtMs,
     commit: instance.commit,
   };
 }

@@ -8,6 +8,7 @@ import {
   putSamples,
   type UsageSample,
 } from "../../platform/store/index.ts";
+import { getAnchor, type Machine, passedSince, putAnchor } from "./machine.ts";
 import { finalAfterMs, measure, type Position, positionOf, type Reading } from "./measure.ts";
 import { farAheadMs, type Moment, makeTimeline } from "./timeline.ts";
 
@@ -28,12 +29,11 @@ export async function makeSampler(deps: {
   readonly clock: Clock;
   readonly observe: ObserveInstance;
   readonly report: Observe;
+  readonly machine: () => Machine | undefined;
 }): Promise<Sampler> {
-  const { sql, clock } = deps;
-  const wallMs = clock.now();
-  const known = await lastSamples(sql, wallMs - finalAfterMs, wallMs + farAheadMs);
-  const positions = new Map<string, Position>(known.map((sample) => [sample.instance, positionOf(sample)]));
-  const tick = makeTimeline(clock, Math.max(0, ...known.map(({ untilMs }) => untilMs)));
+  const { sql, clock, machine } = deps;
+  const { positions, startMs } = await restore(deps);
+  const tick = makeTimeline(clock, startMs);
 
   const sample = async () => {
     const began = clock.monotonicMs();
@@ -47,11 +47,37 @@ export async function makeSampler(deps: {
     for (const rows of chunks(samples)) await putSamples(sql, rows);
     for (const { id, position } of measured) positions.set(id, position);
     forgetOthers(positions, instances);
+    const here = machine();
+    if (here !== undefined) await putAnchor(sql, { ...here, atMs: tick().atMs });
     deps.report({ kind: "usage.sampled", databases: looks.length, durationMs: clock.monotonicMs() - began });
     const atMs = Math.min(tick().atMs, ...looks.map(({ moment }) => moment.atMs));
     return { atMs, oldestSlotMs: Math.min(atMs, ...samples.map(({ slotMs }) => slotMs)) };
   };
   return { sample };
+}
+
+/** Where every database stood, and where metering time goes on: the last process's, plus what passed since. */
+async function restore({
+  sql,
+  clock,
+  machine,
+}: {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly machine: () => Machine | undefined;
+}) {
+  const wallMs = clock.now();
+  const known = await lastSamples(sql, wallMs - finalAfterMs, wallMs + farAheadMs);
+  const anchor = await getAnchor(sql);
+  const passedMs = passedSince(anchor, machine());
+  const resumedMs = anchor === undefined || passedMs === undefined ? 0 : anchor.atMs + passedMs;
+  const positions = new Map(
+    known.map((sample) => {
+      const agoMs = resumedMs === 0 ? null : resumedMs - sample.untilMs;
+      return [sample.instance, positionOf(sample, agoMs === null ? null : clock.monotonicMs() - agoMs)];
+    }),
+  );
+  return { positions, startMs: Math.max(resumedMs, ...known.map(({ untilMs }) => untilMs)) };
 }
 
 type Look = { readonly instance: MeteredInstance; readonly reading: Reading; readonly moment: Moment };

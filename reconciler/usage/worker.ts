@@ -1,6 +1,7 @@
 import { asNebulaError, type Clock, ignoreObservations, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { pruneSamples, rollUp } from "../../platform/store/index.ts";
+import { type Machine, readMachine } from "./machine.ts";
 import { finalAfterMs } from "./measure.ts";
 import { makeSampler, type ObserveInstance, type Sampler } from "./sampler.ts";
 
@@ -24,8 +25,10 @@ export function makeUsageWorker(deps: {
   readonly observe: ObserveInstance;
   readonly sampleEveryMs: number;
   readonly report?: Observe;
+  /** Injected in tests. */
+  readonly machine?: () => Machine | undefined;
 }): UsageWorker {
-  const { sql, clock, observe, report = ignoreObservations } = deps;
+  const { sql, clock, observe, report = ignoreObservations, machine = readMachine } = deps;
   let sampler: Sampler | undefined;
   let rolledUntilMs: number | undefined;
   let last: Promise<void> = Promise.resolve();
@@ -33,7 +36,7 @@ export function makeUsageWorker(deps: {
   let loop: Promise<void> | undefined;
 
   const passOnce = async () => {
-    sampler ??= await makeSampler({ sql, clock, observe, report });
+    sampler ??= await makeSampler({ sql, clock, observe, report, machine });
     const { atMs, oldestSlotMs } = await sampler.sample();
     const until = hourOf(atMs);
     const from = Math.max(Math.min(rolledUntilMs ?? 0, hourOf(oldestSlotMs)), hourOf(atMs - finalAfterMs));

@@ -233,6 +233,7 @@ create table usage_samples (                             -- one row a database a
   compute_units double precision not null,               -- last readings
   storage_bytes bigint not null,
   connections int not null,
+  server_started_at timestamptz,                         -- which server answered; null: none did
   commit text,                                           -- whose declaration the instance ran
   primary key (instance, slot),
   check (measured_until > slot and measured_until <= slot + make_interval(secs => slot_seconds)),

@@ -10,9 +10,10 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
   const column = <T>(read: (sample: UsageSample) => T) => samples.map(read);
   await sql.query(
     `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, storage_byte_ms,
-       connection_ms, compute_units, storage_bytes, connections, commit)
+       connection_ms, compute_units, storage_bytes, connections, server_started_at,
+       commit)
      select * from unnest($1::text[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::int[], $6::numeric[],
-       $7::numeric[], $8::bigint[], $9::float8[], $10::bigint[], $11::int[], $12::text[])
+       $7::numeric[], $8::bigint[], $9::float8[], $10::bigint[], $11::int[], $12::timestamptz[], $13::text[])
      order by 1, 2
      on conflict (instance, slot) do update set
        measured_until = greatest(usage_samples.measured_until, excluded.measured_until),
@@ -23,6 +24,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
        compute_units = excluded.compute_units,
        storage_bytes = excluded.storage_bytes,
        connections = excluded.connections,
+       server_started_at = excluded.server_started_at,
        commit = excluded.commit
      where excluded.measured_until >= usage_samples.measured_until`,
     [
@@ -37,6 +39,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
       column((one) => one.computeUnits),
       column((one) => one.storageBytes),
       column((one) => one.connections),
+      column((one) => (one.serverStartedAtMs === null ? null : new Date(one.serverStartedAtMs))),
       column((one) => one.commit),
     ],
   );

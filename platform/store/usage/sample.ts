@@ -31,10 +31,13 @@ export type UsageSample = {
   readonly computeUnits: number;
   readonly storageBytes: number;
   readonly connections: number;
+  /** Which server answered at `untilMs`; null when none did. */
+  readonly serverStartedAtMs: number | null;
   readonly commit: string | null;
 };
 
-export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageByteMs"> & {
+export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageByteMs" | "serverStartedAtMs"> & {
+  readonly serverStartedAt: Date | null;
   readonly slot: Date;
   readonly until: Date;
   readonly storageByteMs: string;
@@ -42,11 +45,13 @@ export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageBy
 
 export const sampleColumns = `instance, slot, slot_seconds as "slotSeconds", measured_until as until, awake_ms as "awakeMs",
   compute_unit_ms::float8 as "computeUnitMs", storage_byte_ms::text as "storageByteMs", connection_ms as "connectionMs",
-  compute_units as "computeUnits", storage_bytes as "storageBytes", connections, commit`;
+  compute_units as "computeUnits", storage_bytes as "storageBytes", connections,
+  server_started_at as "serverStartedAt", commit`;
 
-export const fromRow = ({ slot, until, storageByteMs, ...row }: UsageSampleRow): UsageSample => ({
+export const fromRow = ({ slot, until, storageByteMs, serverStartedAt, ...row }: UsageSampleRow): UsageSample => ({
   ...row,
   slotMs: slot.getTime(),
   untilMs: until.getTime(),
   storageByteMs: BigInt(storageByteMs),
+  serverStartedAtMs: serverStartedAt?.getTime() ?? null,
 });
