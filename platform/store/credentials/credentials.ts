@@ -38,12 +38,3 @@ export async function replaceCredential(sql: Sql, instance: string, role: string
 export async function dropCredentials(sql: Sql, instance: string, keep: readonly string[] = []): Promise<void> {
   await sql.query("delete from credentials where instance = $1 and role <> all($2)", [instance, keep]);
 }
-
-/** A tenant's own secret, sealed; undefined when there is none of that name. */
-export async function findSecret(sql: Sql, tenant: string, name: string): Promise<string | undefined> {
-  const row = await sql.maybe<{ sealed: string }>(
-    "select value_sealed as sealed from secrets where tenant = $1 and name = $2",
-    [tenant, name],
-  );
-  return row?.sealed;
-}

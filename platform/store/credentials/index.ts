@@ -1,7 +1,6 @@
 export {
   credentialContext,
   dropCredentials,
-  findSecret,
   keepCredential,
   listCredentials,
   replaceCredential,

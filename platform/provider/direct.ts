@@ -1,0 +1,138 @@
+import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
+import type { Vault } from "../core/index.ts";
+import { type DatabaseId, objectNames, stackName } from "../spec/index.ts";
+import type { Sql } from "../sql/index.ts";
+import {
+  allocatePort,
+  getInstance,
+  holdFence,
+  type Instance,
+  recordInstance,
+  recordRemoved,
+  reserveInstance,
+} from "../store/index.ts";
+import type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
+import { foreignStack, notRetired } from "./errors.ts";
+import { idOf, specOf } from "./inputs.ts";
+import { makePasswords } from "./passwords.ts";
+
+/** Under which right an effect is done. */
+export type EffectScope = { readonly stack: string; readonly fence: number; readonly commit: string | null };
+
+export type DirectOptions = {
+  readonly sql: Sql;
+  readonly vault: Vault;
+  readonly driver: ComputeDriver;
+  /** The lowest port that an instance gets. */
+  readonly portBase: number;
+  /** How long the final copy of a removed database is kept. Default: 7 days. */
+  readonly keepSeconds?: number;
+};
+
+/**
+ * Effects on this installation's machines, by the compute driver.
+ *
+ * 1. An effect runs in a transaction that holds the stack's fence: nobody takes the stack over in the middle of it, and an old
+ *    fence touches nothing.
+ * 2. The ledger knows an instance and its port before the machine has it; a kill in between is repaired by doing it again.
+ * 3. A password is sealed before it is used.
+ */
+export function makeDirectEffects({ sql, vault, driver, portBase, keepSeconds = 7 * 86_400 }: DirectOptions) {
+  const passwordsOf = makePasswords(vault);
+
+  const reserve = (scope: EffectScope, inputs: DatabaseInputs): Promise<Instance> =>
+    sql.tx(async (tx) => {
+      await holdFence(tx, scope.stack, scope.fence);
+      const id = idOf(inputs);
+      const known = await getInstance(tx, id);
+      if (known !== undefined && known.phase !== "Removed") return known;
+      const port = await allocatePort(tx, portBase, id);
+      const { placement } = inputs;
+      return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs), port });
+    });
+
+  const ensure = async (scope: EffectScope, inputs: DatabaseInputs): Promise<DatabaseOutputs> => {
+    mustOwn(scope, inputs.tenant, inputs.project);
+    const { port } = await reserve(scope, inputs);
+    const { owner, roles } = await passwordsOf(sql, inputs);
+    const wanted = toWanted(inputs, port ?? 0, owner, roles);
+    return sql.tx(async (tx) => {
+      await holdFence(tx, scope.stack, scope.fence);
+      const observed = await bring(driver, wanted, inputs.retire);
+      const { host, dataDir, phase } = observed;
+      const spec = specOf(inputs);
+      await recordInstance(tx, { ...scope, id: wanted.id, phase: toPhase(phase), spec, host, dataDir });
+      return toOutputs(observed);
+    });
+  };
+
+  const remove = (scope: EffectScope, id: DatabaseId): Promise<void> =>
+    sql.tx(async (tx) => {
+      const [tenant = "", project = ""] = id.split(".");
+      mustOwn(scope, tenant, project);
+      await holdFence(tx, scope.stack, scope.fence);
+      const observed = await driver.observe(id);
+      if (observed !== undefined && observed.phase !== "Retired")
+        throw notRetired(`${id} is ${observed.phase}; it was not retired first, so it is not removed`);
+      await driver.remove(id);
+      await recordRemoved(tx, id, { fence: scope.fence, keepSeconds });
+    });
+
+  const read = async (id: DatabaseId): Promise<DatabaseRead | undefined> => {
+    const observed = await driver.observe(id);
+    if (observed === undefined) return undefined;
+    const { units, storageBytes, phase } = observed;
+    return { outputs: toOutputs(observed), seen: { units, storageBytes, retired: phase === "Retired" } };
+  };
+
+  return {
+    /** The effects as one operation may do them. */
+    under: (scope: EffectScope): Effects => ({
+      ensure: (inputs) => ensure(scope, inputs),
+      remove: (id) => remove(scope, id),
+      read: (id) => {
+        const [tenant = "", project = ""] = id.split(".");
+        mustOwn(scope, tenant, project);
+        return read(id);
+      },
+    }),
+  };
+}
+
+export type DirectEffects = ReturnType<typeof makeDirectEffects>;
+
+function mustOwn({ stack }: EffectScope, tenant: string, project: string): void {
+  if (stackName(tenant, project) !== stack)
+    throw foreignStack(`stack ${stack} may not touch a database of ${tenant}.${project}`);
+}
+
+/** A retired database is stopped as it is, whatever else changed; one that does not exist yet is made first. */
+async function bring(driver: ComputeDriver, wanted: InstanceWanted, retire: boolean): Promise<InstanceObserved> {
+  if (!retire) return driver.ensure(wanted);
+  if ((await driver.observe(wanted.id)) === undefined) await driver.ensure(wanted);
+  return driver.retire(wanted.id);
+}
+
+function toWanted(
+  inputs: DatabaseInputs,
+  port: number,
+  ownerPassword: InstanceWanted["ownerPassword"],
+  roles: InstanceWanted["roles"],
+): InstanceWanted {
+  const names = objectNames(inputs.tenant, inputs.project, inputs.name);
+  const { version, extensions, allowFrom, storageBytes, tags, compute } = inputs;
+  return {
+    ...{ id: idOf(inputs), version, port, extensions, allowFrom, storageBytes, tags, roles, ownerPassword },
+    units: compute.maxUnits,
+    databaseName: names.database,
+    ownerRole: names.ownerRole,
+  };
+}
+
+const toOutputs = ({ id, host, port, databaseName, ownerRole }: InstanceObserved): DatabaseOutputs => ({
+  ...{ host, port, database: databaseName, owner: ownerRole },
+  credentialRef: `credential:${id}:${ownerRole}`,
+});
+
+const toPhase = (phase: InstanceObserved["phase"]) =>
+  phase === "Paused" || phase === "Retired" ? phase : ("Ready" as const);

@@ -1,0 +1,26 @@
+import { type DatabaseId, databaseId, isName } from "../spec/index.ts";
+import type { DatabaseInputs } from "./effects.ts";
+import { badInputs } from "./errors.ts";
+
+const outputNames = ["host", "port", "database", "owner", "credentialRef"];
+
+/** The inputs of a database out of a resource's properties: outputs taken away, nulls that Pulumi dropped put back. */
+export function toInputs(properties: Readonly<Record<string, unknown>>): DatabaseInputs {
+  const own = Object.entries(properties).filter(([name]) => !outputNames.includes(name));
+  const inputs = { passwordSecret: null, ...Object.fromEntries(own) } as DatabaseInputs;
+  for (const part of ["tenant", "project", "name"] as const)
+    if (typeof inputs[part] !== "string" || !isName(inputs[part])) throw badInputs(`${part} is not a name`);
+  return inputs;
+}
+
+/** As Pulumi keeps them: nulls left out. */
+export const toProperties = (inputs: DatabaseInputs): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== null));
+
+export const idOf = ({ tenant, project, name }: DatabaseInputs): DatabaseId => databaseId(tenant, project, name);
+
+/** The part of the inputs that is the database's spec. */
+export function specOf(inputs: DatabaseInputs) {
+  const { tenant: _tenant, project: _project, placement: _placement, region: _region, ...spec } = inputs;
+  return spec;
+}
