@@ -187,8 +187,9 @@ describe("metering", () => {
           const machine = makeMachine();
           machine.runs("acme.shop.orders");
           let worker = machine.worker();
+          machine.run(second);
           await worker.pass();
-          let [lived, back] = [0, 0];
+          let [lived, back] = [second, 0];
           for (const event of events) {
             if ("run" in event) {
               machine.run(event.run);
