@@ -11,6 +11,7 @@
  * 5. An error is a problem document with code, sentence and hint; a 5xx says nothing about the inside.
  */
 import type { Express } from "express";
+import { makeFileReader } from "./files.ts";
 import type { Portal } from "./portal.ts";
 import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
@@ -21,6 +22,7 @@ export { defaultLimits, type Limits, type Portal } from "./portal.ts";
 export { routes } from "./routes.ts";
 
 /** What the caller brings; the rest the API makes itself. */
-export type ApiParts = Omit<Portal, "touched">;
+export type ApiParts = Omit<Portal, "touched" | "files">;
 
-export const makeApi = (parts: ApiParts): Express => serveRoutes(routes, { ...parts, touched: makeTouchedReader() });
+export const makeApi = (parts: ApiParts): Express =>
+  serveRoutes(routes, { ...parts, touched: makeTouchedReader(), files: makeFileReader() });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { roleScopes, roles } from "../../platform/identity/index.ts";
-import { type AnyRoute, isChange, type Reply } from "./route.ts";
+import { type AnyRoute, isChange, type Reply, type Tag, tags } from "./route.ts";
 import { components, problem } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export function openApi(table: readonly AnyRoute[], version: string): Json {
     },
     servers: [{ url: "/" }],
     security: [{ token: [] }],
-    tags: [...new Set(table.map(tagOf))].map((name) => ({ name })),
+    tags: [...new Set(table.map(tagOf))].map((name) => ({ name, description: tags[name] })),
     paths,
     components: {
       securitySchemes: { token: { type: "http", scheme: "bearer", description: "An API token: `ndb_...`." } },
@@ -182,4 +182,4 @@ function relink(schema: unknown): Json {
   return JSON.parse(text.replaceAll('"$ref":"#/$defs/', '"$ref":"#/components/schemas/')) as Json;
 }
 
-const tagOf = (entry: AnyRoute): string => entry.operationId.split(".")[0] ?? "";
+const tagOf = (entry: AnyRoute): Tag => entry.operationId.split(".")[0] as Tag;

@@ -2,6 +2,7 @@ import type { Clock, Metrics, Observe, Vault } from "../../platform/core/index.t
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
+import type { FileReader } from "./files.ts";
 import type { TouchedReader } from "./pulls/touched.ts";
 
 /** What the routes work with. Made once by main.ts; a test makes its own. */
@@ -16,6 +17,8 @@ export type Portal = {
   readonly hostOf: (repository: RepositoryRow) => GitHub;
   /** What a pull request touches, cached by its head. */
   readonly touched: TouchedReader;
+  /** The declarations an edit may read. */
+  readonly files: FileReader;
   /** Aborted when the process stops: streams end then. */
   readonly closing: AbortSignal;
   readonly limits: Limits;

@@ -3,6 +3,26 @@ import type { z } from "zod";
 import type { Principal, Scope, Target } from "../../platform/identity/index.ts";
 import type { Portal } from "./portal.ts";
 
+/** What routes are grouped by in the reference: the first word of their operation id. */
+export const tags = {
+  tenants: "Who owns projects and pays.",
+  projects: "The units of deployment, quota and placement.",
+  databases: "Databases. A change opens a pull request; pause and resume act at once.",
+  credentials: "How to connect.",
+  pulls: "Pull requests on the tenant repository, with their reviews.",
+  operations: "Work in progress and done.",
+  usage: "What was used, and what it costs.",
+  versions: "Engines and their versions.",
+  sizes: "Named sizes.",
+  providers: "Where databases can run.",
+  audit: "Who did what.",
+  auth: "Who you are.",
+  tokens: "API tokens.",
+  health: "For machines that watch.",
+  reference: "This API, described.",
+} as const;
+export type Tag = keyof typeof tags;
+
 /**
  * A route is data: one entry gives the validators, the OpenAPI operation, the authorisation, the audit line and the rate
  * headers. What it names it cannot forget: `scope` and `target` have no default, so a route without them does not compile.
@@ -17,7 +37,7 @@ export type Route<
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
   /** `<resource>.<verb>`: the OpenAPI operationId and the action of the audit. */
-  readonly operationId: `${string}.${string}`;
+  readonly operationId: `${Tag}.${string}`;
   readonly scope: Scope | "public";
   /**
    * What a request is about, by its parameters. "own": the route shows only what the principal reaches and filters itself.

@@ -2,20 +2,24 @@ import { auditRoutes } from "./audit-logs.ts";
 import { authRoutes } from "./auth.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
+import { databaseActs } from "./databases/run.ts";
 import { healthRoutes } from "./health.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { usageRoutes } from "./usage.ts";
 
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
 export const routes: readonly AnyRoute[] = [
   ...tenantRoutes,
   ...projectRoutes,
   ...databaseReads,
+  ...databaseActs,
   ...pullRoutes,
   ...operationRoutes,
+  ...usageRoutes,
   ...catalogueRoutes,
   ...auditRoutes,
   ...authRoutes,

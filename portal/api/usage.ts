@@ -1,0 +1,221 @@
+import { z } from "zod";
+import { type Principal, reaches } from "../../platform/identity/index.ts";
+import {
+  draftInvoice,
+  type Invoice,
+  meterNames,
+  monthOf,
+  monthSpan,
+  toFocusCsv,
+} from "../../platform/pricing/index.ts";
+import { type FleetRow, listFleets, listUsage, sumUsage, type UsageRecord } from "../../platform/store/index.ts";
+import { notFound, noUsage, requestProblems } from "./errors.ts";
+import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
+import type { Portal } from "./portal.ts";
+import { narrowTo } from "./reach.ts";
+import { json, route } from "./route.ts";
+import { money, name, named, timestamp } from "./schemas.ts";
+import { time } from "./wire.ts";
+
+const hourMs = 3_600_000;
+const longestSpanMs = 400 * 24 * hourMs;
+const month = z
+  .string()
+  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, "must be a month as YYYY-MM")
+  .optional()
+  .describe("YYYY-MM in UTC. Default: the current month.");
+
+const usageRecord = named(
+  "UsageRecord",
+  "What a database used of a meter in one hour, and whose declarations caused it.",
+  z.strictObject({
+    domain: z.string(),
+    project: z.string(),
+    database: z.string(),
+    meter: z.string(),
+    windowStart: timestamp,
+    windowEnd: timestamp,
+    quantity: z.string().describe("Decimal, in the meter's unit."),
+    source: z.string(),
+    revision: z.int().describe("0: the hour is open and the quantity grows."),
+    commits: z.array(z.string()),
+  }),
+);
+
+const invoice = named(
+  "Invoice",
+  "A draft: rated with the price book in force, and it grows while its month is open.",
+  z.strictObject({
+    id: z.string(),
+    kind: z.literal("draft"),
+    tenant: z.string(),
+    period: z.strictObject({ month: z.string(), from: timestamp, to: timestamp, open: z.boolean() }),
+    priceBook: z.string(),
+    currency: z.string(),
+    lines: z.array(
+      z.strictObject({
+        tenant: z.string(),
+        project: z.string(),
+        database: z.string(),
+        meter: z.enum(meterNames),
+        description: z.string(),
+        quantity: z.string(),
+        unit: z.string(),
+        pricedQuantity: z.string().nullable(),
+        pricedUnit: z.string().nullable(),
+        unitMicros: z.int(),
+        unitPrice: money,
+        micros: z.int(),
+        price: money,
+        records: z.int().describe("Usage records behind this line."),
+        commits: z.array(z.string()).describe("Commits whose declarations caused it."),
+      }),
+    ),
+    totalMicros: z.int(),
+    total: money,
+    madeAt: timestamp,
+  }),
+);
+
+export const usageRoutes = [
+  route({
+    method: "get",
+    path: "/api/v1/usage",
+    operationId: "usage.list",
+    scope: "usage:read",
+    target: "own",
+    summary: "Usage records, oldest first, the open hour included",
+    query: z.strictObject({
+      ...pageQuery,
+      domain: name.optional(),
+      project: name.optional(),
+      database: name.optional(),
+      meter: z.enum(meterNames).optional(),
+      from: z.iso.datetime().optional().describe("Rounded down to the hour. Default: start of the month."),
+      to: z.iso.datetime().optional().describe("Rounded up to the hour. Default: now."),
+    }),
+    replies: { 200: json("A page of usage records", pageOf(usageRecord)) },
+  }).handle(async ({ principal, query }, portal) => {
+    const { tenant, project } = narrowTo(principal, query);
+    const after = fromCursor("usage", query.cursor, position);
+    const filter = {
+      ...spanOf(query, portal.clock.now()),
+      ...(tenant === null ? {} : { tenant }),
+      ...(project === null ? {} : { project }),
+      ...(query.database === undefined ? {} : { database: query.database }),
+      ...(query.meter === undefined ? {} : { meter: query.meter }),
+    };
+    const page = { limit: query.limit + 1, ...(after === null ? {} : { after: fromPosition(after) }) };
+    const rows = await listUsage(portal.sql, filter, page);
+    return { status: 200, body: toPage("usage", rows, query.limit, toPosition, recordToWire) };
+  }),
+
+  route({
+    method: "get",
+    path: "/api/v1/usage/invoice",
+    operationId: "usage.invoice",
+    scope: "usage:read",
+    target: "own",
+    summary: "A tenant's draft invoice of a month",
+    query: z.strictObject({ domain: name.optional().describe("Default: your tenant."), month }),
+    replies: { 200: json("The draft", invoice) },
+  }).handle(async ({ principal, query }, portal) => {
+    const tenant = query.domain ?? principal.tenant;
+    if (tenant === null) throw requestProblems([{ path: "query.domain", message: "is required" }]);
+    const [made] = await invoicesOf(portal, principal, tenant, query.month);
+    if (made === undefined) throw noUsage("no fleet is in force, so there are no prices");
+    return { status: 200, body: invoiceToWire(made) };
+  }),
+
+  route({
+    method: "get",
+    path: "/api/v1/usage/export",
+    operationId: "usage.export",
+    scope: "usage:read",
+    target: "own",
+    summary: "Invoice lines of a month for finance: FOCUS 1.x columns as CSV, or JSON",
+    query: z.strictObject({
+      format: z.enum(["focus-csv", "json"]).default("focus-csv"),
+      domain: name.optional().describe("Default: every tenant inside your reach."),
+      month,
+    }),
+    replies: {
+      200: {
+        description: "The export",
+        content: {
+          "application/json": z.strictObject({ month: z.string(), invoices: z.array(invoice) }),
+          "text/csv": null,
+        },
+      },
+    },
+  }).handle(async ({ principal, query }, portal) => {
+    const invoices = await invoicesOf(portal, principal, query.domain ?? principal.tenant, query.month);
+    const named = query.month ?? monthOf(portal.clock.now());
+    if (query.format === "json") return { status: 200, body: { month: named, invoices: invoices.map(invoiceToWire) } };
+    return {
+      status: 200,
+      async write(response) {
+        response.type("text/csv").attachment(`nebuladb-${named}.csv`).send(toFocusCsv(invoices));
+      },
+    };
+  }),
+];
+
+/** An invoice is a whole tenant's: a principal of one project sees none. `tenant` null: every tenant. */
+async function invoicesOf(
+  portal: Portal,
+  principal: Principal,
+  tenant: string | null,
+  asked: string | undefined,
+): Promise<readonly Invoice[]> {
+  if (!reaches(principal, { tenant, project: null }))
+    throw notFound(`there is no invoice of ${tenant ?? "every tenant"} here`);
+  const nowMs = portal.clock.now();
+  const span = monthSpan(asked ?? monthOf(nowMs));
+  const [fleets, usage] = await Promise.all([
+    listFleets(portal.sql),
+    sumUsage(portal.sql, { ...span, ...(tenant === null ? {} : { tenant }) }),
+  ]);
+  const tenants = tenant === null ? [...new Set(usage.map((sum) => sum.tenant))].sort() : [tenant];
+  return tenants.flatMap((each) => {
+    const fleet = fleetOf(fleets, each);
+    if (fleet === undefined) return [];
+    return [draftInvoice({ tenant: each, month: span.month, usage, book: fleet.fleet.priceBook, nowMs })];
+  });
+}
+
+/** The prices of the repository that declares the tenant; a tenant that is gone pays those of the first. */
+const fleetOf = (fleets: readonly FleetRow[], tenant: string): FleetRow | undefined =>
+  fleets.find(({ tenants }) => tenants.some((each) => each.tenant === tenant)) ?? fleets[0];
+
+function spanOf({ from, to }: { from?: string | undefined; to?: string | undefined }, nowMs: number) {
+  const fromMs = from === undefined ? monthSpan(monthOf(nowMs)).fromMs : Math.floor(Date.parse(from) / hourMs) * hourMs;
+  const toMs = Math.ceil((to === undefined ? nowMs : Date.parse(to)) / hourMs) * hourMs;
+  if (toMs < fromMs) throw requestProblems([{ path: "query.to", message: "is before query.from" }]);
+  if (toMs - fromMs > longestSpanMs)
+    throw requestProblems([{ path: "query.from", message: "is more than 400 days before query.to" }]);
+  return { fromMs, toMs };
+}
+
+const position = z.tuple([z.int(), z.string(), z.string(), z.string(), z.string()]);
+const toPosition = (row: UsageRecord) => [row.windowStart.getTime(), row.tenant, row.project, row.database, row.meter];
+const fromPosition = ([ms, tenant, project, database, meter]: z.output<typeof position>) => ({
+  windowStart: new Date(ms),
+  tenant,
+  project,
+  database,
+  meter,
+});
+
+const recordToWire = ({ tenant, windowStart, windowEnd, commits, ...row }: UsageRecord) => ({
+  domain: tenant,
+  ...row,
+  windowStart: time(windowStart),
+  windowEnd: time(windowEnd),
+  commits: [...commits],
+});
+
+const invoiceToWire = (made: Invoice) => ({
+  ...made,
+  lines: made.lines.map((line) => ({ ...line, commits: [...line.commits] })),
+});
