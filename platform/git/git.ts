@@ -1,4 +1,4 @@
-import { type Batch, makeBatch, type ObjectType } from "./batch.ts";
+import { type Batch, makeBatch, type ObjectInfo, type ObjectType } from "./batch.ts";
 import { type FileChange, type FilePatch, joinPatches, parseRaw } from "./diff.ts";
 import { tokenConfig } from "./environment.ts";
 import { badRevision, objectMissing } from "./errors.ts";
@@ -31,6 +31,7 @@ export type Reader = {
   /** The hash a revision names, undefined when there is none. With `type`, tags and commits are peeled to it. */
   revParse(revision: string, type?: "commit" | "tree"): Promise<string | undefined>;
   typeOf(revision: string): Promise<ObjectType | undefined>;
+  infoOf(revision: string): Promise<ObjectInfo | undefined>;
   /** Entries of the folder `path` (default: the root) at a revision; empty when it has no such folder. @throws NEB377 no such revision. */
   lsTree(revision: string, path?: string, options?: { readonly recursive?: boolean }): Promise<readonly TreeEntry[]>;
   /** The entry at a path, undefined when there is none. */
@@ -99,6 +100,7 @@ function makeReader(run: Run, batch: Batch): Reader {
   const reader: Reader = {
     revParse: async (revision, type) =>
       (await batch.info(type === undefined ? revision : `${checkRevision(revision)}^{${type}}`))?.hash,
+    infoOf: (revision) => batch.info(revision),
     typeOf: async (revision) => (await batch.info(revision))?.type,
     async lsTree(revision, path = "", { recursive = false } = {}) {
       const folder = trimPath(path);

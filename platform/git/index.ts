@@ -17,7 +17,7 @@ export * from "./errors.ts";
 export type { FetchOptions, Git, Reader, Ref, Token } from "./git.ts";
 export { checkRevision, makeGit } from "./git.ts";
 export type { Commit, Person, TreeEntry } from "./objects.ts";
-export { emptyTree, typeOfMode } from "./objects.ts";
+export { emptyTree, records as splitRecords, typeOfMode } from "./objects.ts";
 export { initBare, maintain, minimumGit, requireGit } from "./repository.ts";
 export type { Ran, RunOptions } from "./run.ts";
 export { runGit } from "./run.ts";

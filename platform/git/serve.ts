@@ -15,12 +15,14 @@ export type ServeOptions = {
   readonly input: Readable | null;
   readonly output: Writable;
   readonly config?: GitConfig;
+  /** For hooks that the configuration names. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Default 600,000. */
   readonly timeoutMs?: number;
 };
 
 /**
- * One request of git's smart HTTP protocol, streamed both ways. The output is ended when git ended well.
+ * One request of git's smart HTTP protocol, streamed both ways. The output is left open.
  * Never called with a repository that the caller may not read or write: git itself checks nothing here.
  */
 export async function serveGit(dir: string, options: ServeOptions): Promise<void> {
@@ -28,7 +30,7 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
   const flags = ["--stateless-rpc", ...(advertise ? ["--http-backend-info-refs"] : [])];
   const version = protocol !== undefined && /^version=[0-2]$/.test(protocol) ? { GIT_PROTOCOL: protocol } : {};
   const child = spawn("git", [service.slice("git-".length), ...flags, dir], {
-    env: gitEnvironment(options.config, { ...ceiling(dir), ...version }),
+    env: gitEnvironment(options.config, { ...ceiling(dir), ...version, ...options.env }),
     stdio: ["pipe", "pipe", "pipe"],
   });
   let errors = "";
@@ -47,7 +49,7 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
   child.stdin.on("error", () => {}); // a client that goes away, or git that answers early
   const feeding = input === null ? child.stdin.end() : pipeline(input, child.stdin).catch(() => child.kill());
   try {
-    await Promise.all([pipeline(child.stdout, output, { end: true }), feeding]);
+    await Promise.all([pipeline(child.stdout, output, { end: false }), feeding]);
     const code = await ended;
     if (late) throw gitTimeout(`git ${service} did not end within ${timeoutMs} ms`);
     if (code !== 0) throw gitFailed(`git ${service} ended with ${code}: ${errors.trim().slice(0, 400)}`);
