@@ -5,12 +5,9 @@
  * 1. The same sources give the same bytes, so that a first start that died half-way finds what it made.
  * 2. Nothing is built again while no source changed: the file's name carries the hash of all that goes in.
  * 3. Dependencies are named at exactly the installed versions.
- *
- * The portal runs this file as a worker at its first start, so that the compiler's memory goes when it is done.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { collectSources, dependenciesOf, hashOf, type Sources } from "./pack/sources.ts";
 import { packTar } from "./pack/tar.ts";
 
@@ -70,10 +67,7 @@ const manifestOf = (own: { name: string; version: string }, dependencies: Readon
   dependencies,
 });
 
-if (!isMainThread && parentPort !== null && (workerData as { pack?: unknown } | null)?.pack === true) {
-  const { root, folder } = workerData as { root: string; folder: string };
-  parentPort.postMessage(await packPlatform(root, folder));
-} else if (import.meta.main) {
+if (import.meta.main) {
   const root = join(import.meta.dirname, "..");
   const packed = await packPlatform(root, process.argv[2] ?? join(root, "dist"));
   console.log(packed.file);

@@ -160,6 +160,14 @@ export const noSuchRoute = defineError({
   hint: "See /docs for the routes of this API.",
 });
 
+export const portTaken = defineError({
+  code: "NEB620",
+  status: 500,
+  title: "Port in use",
+  retry: false,
+  hint: "Stop what listens there, or start with another --port.",
+});
+
 /** One thing wrong with a request: `path` is where, in the notation of the body (`compute.max`, `query.limit`). */
 export type FieldProblem = {
   readonly path: string;

@@ -17,6 +17,7 @@ import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
 
+export { portTaken } from "./errors.ts";
 export { openApi } from "./openapi.ts";
 export { defaultLimits, type Limits, type Portal } from "./portal.ts";
 export { routes } from "./routes.ts";

@@ -1,0 +1,309 @@
+/**
+ * The portal's process: the API on NEBULA_PORT and the embedded forge on the next port. Wires by hand; everything that is
+ * opened here is closed in reverse order on SIGTERM. The only importer of the forge: the API reaches it by HTTP.
+ *
+ * 1. Prints one JSON line {"ready":true,"process":"portal"} when it serves, {"adminToken":"..."} once in the installation's
+ *    life, and nothing else on standard output.
+ * 2. The first start can be killed anywhere and repeated: every step looks before it makes (`install`).
+ */
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import {
+  asNebulaError,
+  badConfig,
+  choice,
+  integer,
+  makeLogger,
+  makeMetrics,
+  makeVault,
+  newId,
+  type Observe,
+  openScope,
+  resolveConfig,
+  type Scope,
+  Secret,
+  secret,
+  systemClock,
+  text,
+  type Vault,
+} from "../platform/core/index.ts";
+import { type GitHub, makeGitHub } from "../platform/github/index.ts";
+import { issueToken } from "../platform/identity/index.ts";
+import { makePool, type Pool } from "../platform/sql/index.ts";
+import {
+  expireRequests,
+  findRepository,
+  getSetting,
+  migrate,
+  putRepository,
+  putSetting,
+  type RepositoryRow,
+  repositoryContext,
+} from "../platform/store/index.ts";
+import { defaultLimits, makeApi, portTaken } from "./api/index.ts";
+import { type Forge, makeForge } from "./forge/index.ts";
+
+const root = join(import.meta.dirname, "..");
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+const fields = {
+  NEBULA_DATA: text(),
+  NEBULA_PORT: integer(4400),
+  NEBULA_LEDGER_URL: secret(),
+  NEBULA_FORGE_DATABASE_URL: secret(),
+  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+};
+
+/** Statuses that the reconciler must have set to success before anything reaches the default branch. */
+const required = ["nebula/types", "nebula/plan", "nebula/policy", "nebula/quota", "nebula/preview"];
+const home = { owner: "nebula", name: "tenants" } as const;
+const housekeepingMs = 3_600_000;
+
+type Parts = {
+  readonly sql: Pool;
+  readonly forge: Forge;
+  readonly vault: Vault;
+  readonly data: string;
+  readonly hookUrl: string;
+};
+
+async function main(scope: Scope): Promise<void> {
+  const config = resolveConfig(process.env, fields);
+  const vault = makeVault(masterKey(process.env));
+  if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
+  const metrics = makeMetrics("portal");
+  const log = makeLogger("portal", config.NEBULA_LOG_LEVEL);
+  const observe: Observe = (observation) => {
+    log(observation);
+    metrics.observe(observation);
+  };
+  const port = config.NEBULA_PORT;
+  const closing = scope.add(new AbortController(), () => undefined);
+  const pool = (url: Secret, name: string, max: number) =>
+    scope.add(makePool({ url, max, applicationName: `nebula-${name}` }), (opened) => opened.close());
+  const sql = pool(config.NEBULA_LEDGER_URL, "portal", 8);
+  await migrate(sql);
+  const forge = await openForge(scope, pool(config.NEBULA_FORGE_DATABASE_URL, "forge", 6), {
+    data: config.NEBULA_DATA,
+    port: port + 1,
+    vault,
+    observe,
+  });
+  const hookUrl = `http://127.0.0.1:${port + 3}/hooks/github`;
+  const adminToken = await install({ sql, forge, vault, data: config.NEBULA_DATA, hookUrl });
+  if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
+  const app = makeApi({
+    sql,
+    vault,
+    observe,
+    metrics,
+    clock: systemClock,
+    version,
+    hostOf: makeHosts(vault),
+    closing: closing.signal,
+    limits: defaultLimits,
+    checkAnswers: false,
+  });
+  const server = await listen((done) => app.listen(port, "127.0.0.1", done), port);
+  scope.add(server, (serving) => {
+    closing.abort();
+    return closed(serving);
+  });
+  const housekeeping = setInterval(() => void expireRequests(sql).catch(() => undefined), housekeepingMs);
+  scope.add(housekeeping, clearInterval);
+  observe({ kind: "process.started", process: "portal", version });
+  say({ ready: true, process: "portal" });
+  observe({ kind: "process.stopping", process: "portal", reason: await stopSignal() });
+}
+
+/** The installation's own repository, its App, hook and protection, the ledger's row and the first tokens. */
+async function install(parts: Parts): Promise<Secret | undefined> {
+  const { sql, forge, vault } = parts;
+  const { bootstrap } = forge;
+  const known = await findRepository(sql, home.owner, home.name);
+  const id = known?.id ?? newId("repo");
+  const open = (field: "bot-token" | "hook-secret", sealed: string | undefined) =>
+    sealed === undefined ? undefined : vault.open(sealed, repositoryContext(id, field));
+  const seal = (field: "bot-token" | "hook-secret" | "app-key", plain: Secret) =>
+    vault.seal(plain, repositoryContext(id, field));
+  await bootstrap.ensureOrganisation({ login: home.owner, name: "NebulaDB" });
+  await ensureSeeded(parts);
+  const app = await bootstrap.ensureApp({ owner: home.owner, name: "nebuladb", newKey: known?.appKeySealed == null });
+  await bootstrap.ensureUser({ login: "nebula-portal", name: "NebulaDB portal" });
+  const botToken = await bootstrap.ensureToken({
+    login: "nebula-portal",
+    owner: home.owner,
+    permissions: { contents: "write", pull_requests: "write", issues: "write", statuses: "read", checks: "read" },
+    current: open("bot-token", known?.botTokenSealed),
+  });
+  const hookSecret = open("hook-secret", known?.hookSecretSealed) ?? new Secret(randomBytes(32).toString("base64url"));
+  await bootstrap.ensureHook({
+    owner: home.owner,
+    repository: home.name,
+    url: parts.hookUrl,
+    secret: hookSecret,
+    events: ["push", "pull_request"],
+  });
+  await bootstrap.ensureProtection({
+    owner: home.owner,
+    repository: home.name,
+    branch: "main",
+    checks: required.map((context) => ({ context, appId: app.appId })),
+  });
+  await putRepository(sql, {
+    id,
+    ...home,
+    defaultBranch: "main",
+    apiUrl: `${forge.url()}/api/v3`,
+    gitUrl: `${forge.url()}/${home.owner}/${home.name}.git`,
+    appId: app.appId,
+    appKeySealed: app.privateKey === undefined ? (known?.appKeySealed ?? null) : seal("app-key", app.privateKey),
+    installationId: app.installationId,
+    hookSecretSealed: seal("hook-secret", hookSecret),
+    botTokenSealed: seal("bot-token", botToken),
+  });
+  await ensureGitToken(parts);
+  return ensureAdministrator(parts);
+}
+
+async function ensureSeeded({ forge, data }: Parts): Promise<void> {
+  const wanted = { ...home, description: "Databases of this installation's tenants" };
+  const { commit } = await forge.bootstrap.ensureRepository(wanted);
+  if (commit !== undefined) return;
+  const seed = await inWorker<ReadonlyMap<string, Uint8Array>>("../tools/seed-repository.ts", {
+    seed: true,
+    root,
+    cache: join(data, "cache"),
+  });
+  await forge.bootstrap.ensureRepository({
+    ...wanted,
+    seedFiles: new Map([...seed].map(([path, bytes]) => [path, Buffer.from(bytes)])),
+    seedMessage: "Seed the tenants' repository",
+  });
+}
+
+/** What a person pushes with: user `admin`, kept in <data>/secrets/git-token. */
+async function ensureGitToken({ sql, forge, vault, data }: Parts): Promise<void> {
+  const context = "forge:git-token";
+  const kept = await getSetting(sql, context);
+  await forge.bootstrap.ensureUser({ login: "admin", name: "Administrator" });
+  const token = await forge.bootstrap.ensureToken({
+    login: "admin",
+    owner: home.owner,
+    permissions: { contents: "write", pull_requests: "write", issues: "write", statuses: "read", checks: "read" },
+    current: typeof kept === "string" ? vault.open(kept, context) : undefined,
+  });
+  writeSecret(data, "git-token", token);
+  await putSetting(sql, context, vault.seal(token, context));
+}
+
+/** The first administrator's token: on disk before it is in force, so that a crash cannot lose the only way in. */
+const ensureAdministrator = ({ sql, data }: Parts): Promise<Secret | undefined> =>
+  sql.tx(async (tx) => {
+    if ((await getSetting(tx, "administrator")) !== undefined) return undefined;
+    const grant = { name: "first administrator", user: "admin", tenant: null, project: null, expiresAt: null };
+    const { text: token, row } = await issueToken(tx, null, { ...grant, role: "platform-admin" });
+    writeSecret(data, "admin-token", token);
+    await putSetting(tx, "administrator", { token: row.id });
+    return token;
+  });
+
+function writeSecret(data: string, name: string, value: Secret): void {
+  const folder = join(data, "secrets");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, name);
+  writeFileSync(`${file}.new`, `${value.reveal()}\n`, { mode: 0o600 });
+  chmodSync(`${file}.new`, 0o600);
+  renameSync(`${file}.new`, file);
+}
+
+type ForgePlace = { readonly data: string; readonly port: number; readonly vault: Vault; readonly observe: Observe };
+
+async function openForge(scope: Scope, sql: Pool, { data, port, vault, observe }: ForgePlace): Promise<Forge> {
+  const publicUrl = `http://127.0.0.1:${port}`;
+  const forge = await makeForge({ dataDir: data, sql, vault, observe, publicUrl });
+  scope.add(forge, (opened) => opened.close());
+  await forge.listen(port).catch((cause: unknown) => {
+    throw taken(port, cause);
+  });
+  return forge;
+}
+
+/** A client a repository, as the portal's bot; a new one when how it is reached has changed. */
+function makeHosts(vault: Vault): (repository: RepositoryRow) => GitHub {
+  const known = new Map<string, { readonly key: string; readonly host: GitHub }>();
+  return ({ id, owner, name, apiUrl, botTokenSealed }) => {
+    const key = `${apiUrl} ${botTokenSealed}`;
+    const found = known.get(id);
+    if (found?.key === key) return found.host;
+    const token = vault.open(botTokenSealed, repositoryContext(id, "bot-token"));
+    const host = makeGitHub({ apiUrl, repository: { owner, name }, auth: { kind: "token", token } });
+    known.set(id, { key, host });
+    return host;
+  };
+}
+
+const inWorker = <T>(script: string, workerData: unknown): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(script, import.meta.url), {
+      workerData,
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+    worker.once("message", resolve);
+    worker.once("error", reject);
+    worker.once("exit", (status) => reject(new Error(`${script} ended with ${status} and no answer`)));
+  });
+
+const listen = (open: (done: (problem?: Error) => void) => Server, port: number): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = open((problem) => (problem === undefined ? resolve(server) : reject(taken(port, problem))));
+  });
+
+function taken(port: number, cause: unknown): unknown {
+  const inUse = (cause as { code?: unknown } | null)?.code === "EADDRINUSE";
+  return inUse ? portTaken(`port ${port} on 127.0.0.1 is in use`, { cause }) : cause;
+}
+
+/** Lets running requests end for a moment, then cuts what is left. */
+const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), 3_000);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+
+function masterKey(environment: NodeJS.ProcessEnv): Secret {
+  const { NEBULA_MASTER_KEY: key, NEBULA_MASTER_KEY_FILE: file } = environment;
+  if (key) return new Secret(key);
+  if (!file) throw badConfig("NEBULA_MASTER_KEY or NEBULA_MASTER_KEY_FILE must be set");
+  try {
+    return new Secret(readFileSync(file, "utf8").trim());
+  } catch (cause) {
+    throw badConfig(`NEBULA_MASTER_KEY_FILE: ${file} cannot be read`, { cause });
+  }
+}
+
+const stopSignal = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+
+const say = (message: Readonly<Record<string, unknown>>): void =>
+  void process.stdout.write(`${JSON.stringify(message)}\n`);
+
+const scope = openScope();
+try {
+  await main(scope);
+} catch (thrown) {
+  const { code, message, hint } = asNebulaError(thrown);
+  process.stderr.write(`${JSON.stringify({ level: "error", process: "portal", code, message, hint })}\n`);
+  process.exitCode = 1;
+} finally {
+  await scope.close();
+}
