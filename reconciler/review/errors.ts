@@ -38,16 +38,6 @@ export const needsDomainAdmin = refused(
   "Changes members or roles of a tenant",
   "A Domain Admin of that tenant must approve this pull request.",
 );
-export const strangeEntry = refused(
-  "NEB394",
-  "A symbolic link or submodule among the declarations",
-  "Declarations are plain files; put the text itself there.",
-);
-export const twinPath = refused(
-  "NEB395",
-  "Two paths that some file systems cannot tell apart",
-  "Rename one of them: they differ only in case or in how a letter is composed.",
-);
 export const previewFailed = defineError({
   code: "NEB396",
   status: 422,

@@ -10,6 +10,8 @@ export function headlineOf(review: Review): string {
   switch (review.verdict) {
     case "success":
       return `✅ Ready to merge: ${planSummary(review)}`;
+    case "pending":
+      return `⏳ Previewing: ${planSummary(review)}`;
     case "failure":
       return `❌ Not ready to merge: ${failures(review)}`;
     case "error":

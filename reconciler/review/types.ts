@@ -58,7 +58,8 @@ export type Review = {
   readonly number: number;
   readonly head: string;
   readonly base: string;
-  readonly verdict: "success" | "failure" | "error";
+  /** `pending` while only previews are missing. */
+  readonly verdict: CheckState;
   readonly checks: Readonly<Record<CheckName, Check>>;
   /** Only what the change touches, sorted by stack. */
   readonly projects: readonly ProjectReview[];

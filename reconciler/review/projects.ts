@@ -1,0 +1,110 @@
+import type { Evaluated } from "../../platform/evaluate/index.ts";
+import type { Git } from "../../platform/git/index.ts";
+import {
+  authorityAtBase,
+  checkPolicy,
+  checkProjectDeleted,
+  checkQuota,
+  databasesAppearing,
+} from "../../platform/policy/index.ts";
+import { metersOf, priceDifference } from "../../platform/pricing/index.ts";
+import type { DeclarationProblem, FleetSpec, ProjectSpec, StackName, TenantSpec } from "../../platform/spec/index.ts";
+import { getProjects } from "../../platform/store/index.ts";
+import { planProject } from "../plan/index.ts";
+import { evaluateProjects, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
+import type { Preview, ProjectReview } from "./types.ts";
+
+/** A project that a change touches: before and after, as far as each evaluates. */
+export type Touched = {
+  readonly stack: StackName;
+  readonly tenant: string;
+  readonly project: string;
+  /** Of its inputs after the merge; null when it is gone. */
+  readonly tree: string | null;
+  readonly before: ProjectSpec | null;
+  readonly after: Evaluated | null;
+};
+
+/** Projects whose inputs differ between two trees, sorted by stack. */
+export function touchedStacks(base: Snapshot, head: Snapshot): readonly StackName[] {
+  const all = new Set([...base.projects.keys(), ...head.projects.keys()]);
+  return [...all].filter((stack) => base.projects.get(stack)?.treeHash !== head.projects.get(stack)?.treeHash).sort();
+}
+
+/** Evaluates both sides of what changed. A base that is broken counts as the last good spec that the ledger has. */
+export async function readTouched(
+  parts: SourceParts,
+  git: Git,
+  { base, head }: { readonly base: Snapshot; readonly head: Snapshot },
+): Promise<readonly Touched[]> {
+  const stacks = touchedStacks(base, head);
+  const inputsIn = (side: Snapshot) => stacks.flatMap((stack) => side.projects.get(stack) ?? []);
+  const [before, after, rows] = await Promise.all([
+    evaluateProjects(parts, git, base, inputsIn(base)),
+    evaluateProjects(parts, git, head, inputsIn(head)),
+    getProjects(parts.sql, stacks),
+  ]);
+  const known = new Map(rows.map((row) => [row.stack, row.wantedSpec]));
+  return stacks.flatMap((stack): Touched[] => {
+    const inputs = head.projects.get(stack) ?? base.projects.get(stack);
+    if (inputs === undefined) return [];
+    const { tenant, project } = inputs;
+    const old = base.projects.has(stack) ? (specOf(before.get(stack)) ?? known.get(stack) ?? null) : null;
+    const tree = head.projects.get(stack)?.treeHash ?? null;
+    return [{ stack, tenant, project, tree, before: old, after: after.get(stack) ?? null }];
+  });
+}
+
+export const problemsOf = (touched: readonly Touched[]): readonly DeclarationProblem[] =>
+  touched.flatMap(({ after }) => (after?.kind === "invalid" ? after.problems : []));
+
+type Rules = { readonly commit: string; readonly fleet: FleetSpec | null; readonly tenants: readonly TenantSpec[] };
+
+/** Plan, price, quota and policy of every touched project. Pure. */
+export function reviewProjects(touched: readonly Touched[], rules: Rules): readonly ProjectReview[] {
+  const bases = touched.flatMap(({ before }) => before ?? []);
+  const heads = touched.flatMap(({ after }) => (after?.kind === "ok" ? [after.spec] : []));
+  const appeared = databasesAppearing(bases, heads);
+  return touched.map((one) => reviewProject(one, rules, appeared));
+}
+
+const pending: Preview = { kind: "pending" };
+
+function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof databasesAppearing>): ProjectReview {
+  const { stack, tenant, project, tree, before, after } = one;
+  const named = { stack, tenant, project, tree, sources: after?.kind === "ok" ? after.sources : {} };
+  if (after?.kind === "invalid") return { ...named, ...unknown, kind: "broken" };
+  if (after === null && before === null) return { ...named, ...unknown, kind: "removed" };
+  const removed = after === null && before !== null;
+  const next = after?.spec ?? { ...(before as ProjectSpec), databases: [] };
+  const plan = planProject(before, next);
+  const kind = removed
+    ? "removed"
+    : before === null
+      ? "added"
+      : plan.steps.length + plan.project.length === 0
+        ? "same"
+        : "changed";
+  const preview: Preview = kind === "same" ? { kind: "skipped", reason: "nothing changes" } : pending;
+  const { fleet, tenants, commit } = rules;
+  if (fleet === null) return { ...named, kind, plan, price: null, quota: null, policy: [], preview };
+  const baseTenant = tenants.find((candidate) => candidate.tenant === tenant) ?? null;
+  const authority = authorityAtBase({ baseCommit: commit, baseFleet: fleet, baseTenant });
+  return {
+    ...named,
+    kind,
+    plan,
+    price: priceDifference(before, removed ? null : next, fleet.priceBook, metersOf[next.placement]),
+    quota: removed ? null : checkQuota(next, authority.granted, before),
+    policy: removed ? checkProjectDeleted(before, appeared) : checkPolicy(next, authority, before, appeared),
+    preview,
+  };
+}
+
+const unknown = {
+  plan: null,
+  price: null,
+  quota: null,
+  policy: [],
+  preview: { kind: "skipped", reason: "there is nothing to preview" },
+} as const;

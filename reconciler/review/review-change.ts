@@ -1,0 +1,107 @@
+import { type Clock, toTimestamp } from "../../platform/core/index.ts";
+import type { Git } from "../../platform/git/index.ts";
+import type { ProjectSpec, StackName } from "../../platform/spec/index.ts";
+import type { RepositoryRow } from "../../platform/store/index.ts";
+import { pathsOf, readFiles, type SourceParts } from "../source/index.ts";
+import { assemble, type Findings, joinProblems } from "./assemble.ts";
+import { readRules } from "./authority.ts";
+import { isPlatform, isTenant, touchedPaths } from "./changes.ts";
+import { fleetMissing } from "./errors.ts";
+import { type Previewer, runPreviews } from "./previews.ts";
+import { problemsOf, readTouched, reviewProjects, type Touched, touchedStacks } from "./projects.ts";
+import { readTrees, type Trees } from "./trees.ts";
+import { checkTypes, type TypeReport } from "./typecheck.ts";
+import type { Note, Review } from "./types.ts";
+
+export type ReviewParts = SourceParts & { readonly clock: Clock; readonly preview: Previewer };
+
+export type Change = {
+  readonly repository: RepositoryRow;
+  readonly number: number;
+  readonly head: string;
+  readonly base: string;
+};
+
+/**
+ * Reviews one head against one base, in stages: the trees; types beside evaluation; plan, price, quota and policy; previews.
+ * `told` hears the review when only the previews are missing.
+ */
+export async function reviewChange(
+  parts: ReviewParts,
+  change: Change,
+  { told, signal }: { readonly told: (review: Review) => void; readonly signal: AbortSignal },
+): Promise<Review> {
+  const started = parts.clock.monotonicMs();
+  const git = parts.mirrors.of(change.repository);
+  const trees = await readTrees(git, change);
+  const [types, touched, rules] = await Promise.all([
+    typesOf(git, trees, signal),
+    readTouched(parts, git, trees),
+    readRules(parts, git, change.repository, trees),
+  ]);
+  signal.throwIfAborted();
+  const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched)];
+  const findings: Findings = {
+    about: { repository: nameOf(change), number: change.number, head: change.head, base: change.base },
+    types,
+    problems: joinProblems(declared, types.report, await textsOf(git, trees, declared, types.report)),
+    notes: rules.base.fleet === null ? [noFleet, ...trees.notes] : trees.notes,
+    projects: reviewProjects(touched, { commit: change.base, ...rules.base }),
+  };
+  const finish = (projects: Findings["projects"]): Review =>
+    assemble(
+      { ...findings, projects },
+      {
+        reviewedAt: toTimestamp(parts.clock.now()),
+        durationMs: Math.round(parts.clock.monotonicMs() - started),
+      },
+    );
+  const first = finish(findings.projects);
+  if (first.checks.preview.state !== "pending") return first;
+  told(first);
+  return finish(await runPreviews(parts.preview, findings.projects, specsAfter(touched), signal));
+}
+
+/** Types of what changed: the inputs of every touched project, and the fleet's and tenants' files where those changed. */
+async function typesOf(
+  git: Git,
+  { base, head, changes }: Trees,
+  signal: AbortSignal,
+): Promise<{ readonly report: TypeReport; readonly files: number }> {
+  const inputs = touchedStacks(base, head).flatMap((stack) =>
+    pathsOf(head.projects.get(stack) ?? { treeHash: "", files: [] }),
+  );
+  const beside = touchedPaths(changes).filter((path) => isPlatform(path) || isTenant(path));
+  const fleet = [...head.files.keys()].filter((path) => path.startsWith("tenants/fleet/"));
+  const touchesFleet = beside.some((path) => path.startsWith("tenants/fleet/"));
+  const texts = await readFiles(git, head, [...inputs, ...beside, ...(touchesFleet ? fleet : [])]);
+  return { report: await checkTypes(texts, { signal }), files: texts.size };
+}
+
+/** The texts that problems point into. */
+const textsOf = (git: Git, { head }: Trees, declared: readonly { file: string }[], types: TypeReport) =>
+  readFiles(
+    git,
+    head,
+    [...declared, ...(types.kind === "problems" ? types.problems : [])].map(({ file }) => file),
+  );
+
+/** What each project would be deployed as; a removed one as the same project without databases. */
+function specsAfter(touched: readonly Touched[]): ReadonlyMap<StackName, ProjectSpec> {
+  return new Map(
+    touched.flatMap(({ stack, before, after }): [StackName, ProjectSpec][] => {
+      if (after?.kind === "ok") return [[stack, after.spec]];
+      return after === null && before !== null ? [[stack, { ...before, databases: [] }]] : [];
+    }),
+  );
+}
+
+const nameOf = ({ repository: { owner, name } }: Change): string => `${owner}/${name}`;
+
+const noFleet: Note = {
+  severity: "error",
+  code: fleetMissing.definition.code,
+  message: fleetMissing.definition.title,
+  hint: fleetMissing.definition.hint,
+  paths: [],
+};

@@ -1,0 +1,71 @@
+import pLimit from "p-limit";
+import type { Evaluator, FileSet, Inputs } from "../../platform/evaluate/index.ts";
+import type { Git } from "../../platform/git/index.ts";
+import type { DeclarationProblem, FleetSpec, TenantSpec } from "../../platform/spec/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { type FleetRow, getFleet, putFleet, type RepositoryRow } from "../../platform/store/index.ts";
+import { pathsOf, readFiles, type Snapshot } from "./snapshot.ts";
+
+/** Fleet and tenants of one tree, as far as they evaluate: the authority that a change is held to. */
+export type AuthoritySpecs = {
+  readonly fleet: FleetSpec | null;
+  readonly tenants: readonly TenantSpec[];
+  readonly problems: readonly DeclarationProblem[];
+};
+
+/** Evaluates tenants/fleet/ and every tenant.ts. The evaluator's cache makes an unchanged one cheap. */
+export async function readAuthority(git: Git, snapshot: Snapshot, evaluator: Evaluator): Promise<AuthoritySpecs> {
+  const all = [...(snapshot.fleet === null ? [] : [snapshot.fleet]), ...snapshot.tenants.values()];
+  const texts = await readFiles(git, snapshot, all.flatMap(pathsOf));
+  const limit = pLimit(2);
+  const [fleet, ...tenants] = await Promise.all([
+    evaluator.fleet(snapshot.fleet === null ? new Map() : only(texts, snapshot.fleet)),
+    ...[...snapshot.tenants].map(([tenant, inputs]) => limit(() => evaluator.tenant(only(texts, inputs), tenant))),
+  ]);
+  return {
+    fleet: fleet.kind === "ok" ? fleet.spec : null,
+    tenants: tenants.flatMap((one) => (one.kind === "ok" ? [one.spec] : [])),
+    problems: [fleet, ...tenants].flatMap((one) => (one.kind === "invalid" ? one.problems : [])),
+  };
+}
+
+/**
+ * The fleet in force as of a commit. A text that does not evaluate changes nothing: the last good fleet and the last good
+ * tenants stay, with the problems beside them.
+ * @returns `row` undefined when there never was a good one.
+ */
+export async function currentFleet(
+  { sql, evaluator }: { readonly sql: Sql; readonly evaluator: Evaluator },
+  at: { readonly git: Git; readonly snapshot: Snapshot; readonly repository: RepositoryRow; readonly commit: string },
+): Promise<{ readonly row: FleetRow | undefined; readonly problems: readonly DeclarationProblem[] }> {
+  const { repository, snapshot, commit } = at;
+  const last = await getFleet(sql, repository.id);
+  if (last?.inputs === snapshot.authorityHash) return { row: last, problems: last.problems };
+  const { fleet, tenants, problems } = await readAuthority(at.git, snapshot, evaluator);
+  const inForce = fleet ?? last?.fleet;
+  if (inForce === undefined) return { row: undefined, problems };
+  const row: FleetRow = {
+    repository: repository.id,
+    commit: fleet === null ? (last?.commit ?? commit) : commit,
+    inputs: snapshot.authorityHash,
+    fleet: inForce,
+    tenants: keepBroken(tenants, last?.tenants ?? [], snapshot),
+    problems,
+  };
+  await putFleet(sql, row);
+  return { row, problems };
+}
+
+/** A tenant whose new text is broken keeps its old one; one whose file is gone is gone. */
+function keepBroken(
+  good: readonly TenantSpec[],
+  last: readonly TenantSpec[],
+  { tenants: declared }: Snapshot,
+): TenantSpec[] {
+  const names = new Set(good.map(({ tenant }) => tenant));
+  const kept = last.filter(({ tenant }) => !names.has(tenant) && declared.has(tenant));
+  return [...good, ...kept].sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
+}
+
+const only = (texts: FileSet, inputs: Inputs): FileSet =>
+  new Map(pathsOf(inputs).map((path) => [path, texts.get(path) ?? ""]));

@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Secret } from "../../platform/core/index.ts";
+import {
+  type Git,
+  gitUnreachable,
+  initBare,
+  makeGit,
+  objectMissing,
+  remoteRepositoryMissing,
+} from "../../platform/git/index.ts";
+import { isFault } from "../../platform/github/index.ts";
+import type { RepositoryRow } from "../../platform/store/index.ts";
+
+/**
+ * Bare mirrors of the tenant repositories in `<data>/mirror`. A cache: deleted or damaged ones are made again. One command at a
+ * time fetches into a mirror; reading goes on beside it.
+ */
+export type Mirrors = {
+  /** Newest commit of the default branch, undefined when there is none. Fetches. */
+  fetchHead(repository: RepositoryRow, token: Secret): Promise<string | undefined>;
+  /** Makes the head of a pull request readable, and the default branch fresh. The base is undefined when it has none. */
+  fetchPull(
+    repository: RepositoryRow,
+    token: Secret,
+    pull: { readonly number: number; readonly sha: string },
+  ): Promise<{ readonly base: string | undefined }>;
+  /** Throws a damaged mirror away; the next fetch makes it again. */
+  rebuild(repository: RepositoryRow): Promise<void>;
+  /** For reading. */
+  of(repository: RepositoryRow): Git;
+  close(): void;
+};
+
+export function makeMirrors(folder: string): Mirrors {
+  const open = new Map<string, Git>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  const of = ({ id }: RepositoryRow): Git => {
+    const found = open.get(id) ?? makeGit(join(folder, `${id}.git`));
+    open.set(id, found);
+    return found;
+  };
+
+  /** One after the other, in a mirror that exists. */
+  const inTurn = <T>(repository: RepositoryRow, work: (git: Git) => Promise<T>): Promise<T> => {
+    const last = turns.get(repository.id) ?? Promise.resolve();
+    const turn = last.then(async () => {
+      const git = of(repository);
+      if (!existsSync(join(git.dir, "HEAD"))) await initBare(git.dir, repository.defaultBranch);
+      return work(git);
+    });
+    turns.set(
+      repository.id,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  };
+
+  return {
+    of,
+    fetchHead: (repository, token) =>
+      inTurn(repository, async (git) => {
+        const ref = headRef(repository);
+        try {
+          await git.fetch(repository.gitUrl, [`+${ref}:${ref}`], { token });
+        } catch (thrown) {
+          // An empty repository has no such branch; one that is not there at all has not either. Both stop everything.
+          if (isFault(thrown, remoteRepositoryMissing)) return undefined;
+          throw thrown;
+        }
+        return git.revParse(ref, "commit");
+      }),
+    fetchPull: (repository, token, { number, sha }) =>
+      inTurn(repository, async (git) => {
+        const [ref, own] = [headRef(repository), `refs/nebula/pulls/${number}`];
+        const fetch = (head: string) =>
+          git.fetch(repository.gitUrl, [`+${ref}:${ref}`, ...(head === "" ? [] : [`+${head}:${own}`])], { token });
+        const isHere = async () => (await git.typeOf(sha)) === "commit";
+        await fetch((await isHere()) ? "" : sha).catch((thrown) => {
+          if (isFault(thrown, gitUnreachable)) throw thrown;
+          return fetch(`refs/pull/${number}/head`); // a host that gives out references only
+        });
+        if (!(await isHere())) throw objectMissing(`commit ${sha} of pull request ${number} is gone`);
+        return { base: await git.revParse(ref, "commit") };
+      }),
+    rebuild: (repository) =>
+      inTurn(repository, async (git) => {
+        git.close();
+        open.delete(repository.id);
+        await rm(git.dir, { recursive: true, force: true });
+      }),
+    close() {
+      for (const git of open.values()) git.close();
+      open.clear();
+    },
+  };
+}
+
+const headRef = ({ defaultBranch }: RepositoryRow): string => `refs/heads/${defaultBranch}`;

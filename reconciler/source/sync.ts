@@ -1,0 +1,98 @@
+import type { Observe } from "../../platform/core/index.ts";
+import type { Evaluator } from "../../platform/evaluate/index.ts";
+import type { Git } from "../../platform/git/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { listWanted, markSeen, type RepositoryRow, stallRepository } from "../../platform/store/index.ts";
+import { compareProjects } from "./compare.ts";
+import { declarationsMissing, historyRewritten, repositoryEmpty } from "./errors.ts";
+import { currentFleet } from "./fleet.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Mirrors } from "./mirror.ts";
+import { type Recorded, record } from "./record.ts";
+import { readSnapshot } from "./snapshot.ts";
+import { understand } from "./understand.ts";
+
+export type SourceParts = {
+  readonly sql: Sql;
+  readonly mirrors: Mirrors;
+  readonly hosts: Hosts;
+  readonly evaluator: Evaluator;
+  readonly observe: Observe;
+};
+
+export type SyncReport =
+  | { readonly kind: "unchanged"; readonly commit: string }
+  | { readonly kind: "stalled"; readonly code: string; readonly reason: string }
+  | { readonly kind: "synced"; readonly commit: string; readonly recorded: readonly Recorded[] };
+
+/**
+ * Brings the ledger to the newest commit of the default branch: fetch, find what changed by content, evaluate only that, record
+ * and queue. A pass may run twice, and one that dies half-way is repeated by the next.
+ */
+export async function syncRepository(parts: SourceParts, repository: RepositoryRow): Promise<SyncReport> {
+  const started = performance.now();
+  const { sql, mirrors, hosts, observe } = parts;
+  const commit = await mirrors.fetchHead(repository, await hosts.of(repository).gitToken());
+  const git = mirrors.of(repository);
+  if (commit === undefined) return stalled(sql, repository, emptyRepository(repository));
+  const rewritten = await findRewrite(git, repository, commit);
+  if (rewritten !== undefined) return stalled(sql, repository, rewritten);
+
+  const [snapshot, known] = await Promise.all([readSnapshot(git, commit), listWanted(sql, repository.id)]);
+  if (known.length > 0 && snapshot.files.size === 0)
+    return stalled(sql, repository, nothingDeclared(commit, known.length));
+
+  const fleet = await currentFleet(parts, { git, snapshot, repository, commit });
+  const changes = compareProjects(snapshot.projects, known);
+  const understood = await understand(parts, {
+    git,
+    snapshot,
+    fleet: fleet.row,
+    fleetProblems: fleet.problems,
+    changes,
+  });
+  const recorded = await record(sql, git, { repository, commit, understood });
+  const moved = commit !== repository.seenCommit || repository.stalledCode !== null;
+  if (moved) await markSeen(sql, repository.id, commit);
+  if (!moved && recorded.length === 0) return { kind: "unchanged", commit };
+
+  const name = `${repository.owner}/${repository.name}`;
+  const durationMs = performance.now() - started;
+  observe({ kind: "source.fetched", repository: name, commit, changedProjects: recorded.length, durationMs });
+  for (const { operation, stack } of recorded)
+    if (operation !== null) observe({ kind: "operation.queued", operation, stack, type: "DEPLOY" });
+  return { kind: "synced", commit, recorded };
+}
+
+type Stall = { readonly code: string; readonly reason: string };
+
+async function stalled(sql: Sql, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
+  await stallRepository(sql, repository.id, stall);
+  return { kind: "stalled", ...stall };
+}
+
+const emptyRepository = ({ defaultBranch, owner, name }: RepositoryRow): Stall => ({
+  code: repositoryEmpty.definition.code,
+  reason: `${owner}/${name} has no commit on ${defaultBranch}. ${repositoryEmpty.definition.hint}`,
+});
+
+const nothingDeclared = (commit: string, known: number): Stall => ({
+  code: declarationsMissing.definition.code,
+  reason: `commit ${commit.slice(0, 7)} has no tenants/ folder, and ${known} projects were declared there. ${declarationsMissing.definition.hint}`,
+});
+
+/** The branch must go forward. An old commit that is gone altogether was rewritten away too. */
+async function findRewrite(
+  git: Git,
+  { seenCommit, defaultBranch }: RepositoryRow,
+  commit: string,
+): Promise<Stall | undefined> {
+  if (seenCommit === null || seenCommit === commit) return undefined;
+  const isKnown = (await git.typeOf(seenCommit)) === "commit";
+  if (isKnown && (await git.isAncestor(seenCommit, commit))) return undefined;
+  const [from, to] = [seenCommit.slice(0, 7), commit.slice(0, 7)];
+  return {
+    code: historyRewritten.definition.code,
+    reason: `${defaultBranch} was moved from ${from} to ${to}, which does not follow it. ${historyRewritten.definition.hint}`,
+  };
+}

@@ -1,0 +1,102 @@
+import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { getRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
+
+/**
+ * When a repository is looked at: at once when woken, and every `pollMs` whatever happens. A wake is a hint, the poll is the
+ * truth.
+ *
+ * 1. One pass a repository at a time; wakes during a pass become one more pass.
+ * 2. A pass that fails is repeated after 1, 2, 4... seconds, at most the poll's interval; the others go on.
+ */
+export type Watch = {
+  /** Looks at a repository as soon as its running pass, if any, has ended. Resolves when a pass that began later is over. */
+  wake(repositoryId: string): Promise<void>;
+  start(): void;
+  close(): Promise<void>;
+};
+
+type Slot = { running: Promise<void> | undefined; next: Promise<void> | undefined; failures: number };
+
+export function makeWatch(options: {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  readonly pollMs: number;
+  readonly pass: (repository: RepositoryRow, signal: AbortSignal) => Promise<void>;
+}): Watch {
+  const { sql, clock, observe, pollMs, pass } = options;
+  const slots = new Map<string, Slot>();
+  const stopping = new AbortController();
+  const retries = new Set<Promise<void>>();
+  let loop: Promise<void> | undefined;
+
+  const slotOf = (id: string): Slot => {
+    const found = slots.get(id) ?? { running: undefined, next: undefined, failures: 0 };
+    slots.set(id, found);
+    return found;
+  };
+
+  const passOnce = async (id: string, slot: Slot): Promise<void> => {
+    try {
+      const repository = await getRepository(sql, id);
+      if (repository === undefined || stopping.signal.aborted) return;
+      await pass(repository, stopping.signal);
+      slot.failures = 0;
+    } catch (thrown) {
+      const { code, message } = asNebulaError(thrown);
+      observe({ kind: "fault", where: "source.pass", code, message });
+      slot.failures += 1;
+      retryLater(id, slot.failures);
+    }
+  };
+
+  const retryLater = (id: string, failures: number): void => {
+    const delayMs = Math.min(1000 * 2 ** (failures - 1), pollMs);
+    const retry = clock.sleep(delayMs, stopping.signal).then(() => {
+      retries.delete(retry);
+      if (!stopping.signal.aborted) void wake(id);
+    });
+    retries.add(retry);
+  };
+
+  const wake = (id: string): Promise<void> => {
+    if (stopping.signal.aborted) return Promise.resolve();
+    const slot = slotOf(id);
+    if (slot.next !== undefined) return slot.next;
+    const before = slot.running ?? Promise.resolve();
+    const turn = before.then(() => {
+      slot.next = undefined;
+      slot.running = passOnce(id, slot).finally(() => {
+        slot.running = undefined;
+      });
+      return slot.running;
+    });
+    slot.next = turn;
+    return turn;
+  };
+
+  const poll = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      const all = await listRepositories(sql).catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        observe({ kind: "fault", where: "source.poll", code, message });
+        return [];
+      });
+      for (const { id } of all) void wake(id);
+      await clock.sleep(pollMs * (0.9 + Math.random() * 0.2), stopping.signal);
+    }
+  };
+
+  return {
+    wake,
+    start() {
+      loop ??= poll();
+    },
+    async close() {
+      stopping.abort();
+      await loop;
+      await Promise.all([...retries, ...[...slots.values()].flatMap(({ running, next }) => [running, next])]);
+    },
+  };
+}
