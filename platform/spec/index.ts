@@ -12,7 +12,7 @@ export { canonicalJson, deepFreeze, specHash } from "./canonical.ts";
 export { defaultQuota, defaults, findSize, limits, type NamedSize, namedSizes, versions } from "./catalogue.ts";
 export { cidrAllows, isCidr, isPublicCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
-export { duplicateName, nameCollision, type Resolved, type SpecProblem } from "./errors.ts";
+export { duplicateName, nameCollision, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
 export { dotted } from "./issues.ts";
 export {
   isName,

@@ -1,5 +1,6 @@
 import type ts from "typescript";
-import type { Computed, Constant } from "./follow.ts";
+import { findCall } from "./declaration.ts";
+import { type Computed, type Constant, computed } from "./follow.ts";
 import { type LocatedNode, locateNode, type OptionPath } from "./locate.ts";
 import type { Files, Range } from "./source.ts";
 import { typescript } from "./typescript.ts";
@@ -36,6 +37,17 @@ export function removeOption(files: Files, file: string, name: string | null, pa
     default:
       return found;
   }
+}
+
+/** Takes one declaration out of the list that a file exports. A file's only declaration goes with its file instead. */
+export function removeDeclaration(files: Files, file: string, name: string): Edited {
+  const call = findCall(files, file, name);
+  if (call.kind === "computed") return call;
+  if (call.kind === "missing") return { ...call, file, start: 0, end: 0, line: 1, column: 1 };
+  const { parent } = call.node;
+  if (!typescript().isArrayLiteralExpression(parent))
+    return computed(call.node, "it does not stand in a list by itself");
+  return edits([removal(call.node)], []);
 }
 
 /** The set with edits applied. Edits of one file must not overlap. */

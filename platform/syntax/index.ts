@@ -8,7 +8,9 @@
  * 3. The TypeScript package is loaded on first use and nothing is type-checked here.
  */
 export { declaredNames, locateDeclaration, vocabularyModule } from "./declaration.ts";
-export { applyEdits, type Edited, keyText, removeOption, setOption, type TextEdit } from "./edit.ts";
+export { applyEdits, type Edited, keyText, removeDeclaration, removeOption, setOption, type TextEdit } from "./edit.ts";
 export type { Computed, Constant } from "./follow.ts";
 export { type Located, locateOption, type OptionPath } from "./locate.ts";
-export { type Files, type Range, type SyntaxError, syntaxErrors } from "./source.ts";
+export { type ImportOf, importsOf, type SyntaxProblem, syntaxProblems } from "./problems.ts";
+export { importersOf, type Reader, readersOf } from "./readers.ts";
+export type { Files, Range } from "./source.ts";

@@ -13,8 +13,6 @@ export type Range = {
   readonly column: number;
 };
 
-export type SyntaxError = Range & { readonly message: string };
-
 const cache = new WeakMap<Files, Map<string, ts.SourceFile>>();
 
 /** The syntax tree of a file; undefined when the set does not hold it. Parsed once for each text. */
@@ -29,22 +27,6 @@ export function parse(files: Files, file: string): ts.SourceFile | undefined {
   const source = createSourceFile(file, text, ScriptTarget.Latest, true, ScriptKind.TS);
   parsed.set(file, source);
   return source;
-}
-
-/** Every syntax error of a file, with its place. */
-export function syntaxErrors(files: Files, file: string): SyntaxError[] {
-  const source = parse(files, file);
-  if (source === undefined) return [];
-  const { flattenDiagnosticMessageText, transpileModule, ModuleKind, ScriptTarget } = typescript();
-  const { diagnostics = [] } = transpileModule(source.text, {
-    fileName: file,
-    reportDiagnostics: true,
-    compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ESNext, erasableSyntaxOnly: true },
-  });
-  return diagnostics.map((one) => ({
-    ...rangeAt(source, one.start ?? 0, (one.start ?? 0) + (one.length ?? 0)),
-    message: flattenDiagnosticMessageText(one.messageText, " "),
-  }));
 }
 
 export function rangeAt(source: ts.SourceFile, start: number, end: number): Range {

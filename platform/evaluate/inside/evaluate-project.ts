@@ -1,0 +1,139 @@
+import { posix } from "node:path";
+import {
+  type DatabaseSpec,
+  duplicateName,
+  type Engine,
+  engines,
+  nearest,
+  type ProjectSpec,
+  resolveDatabase,
+  resolveProject,
+  type SourceLocation,
+  shown,
+} from "../../spec/index.ts";
+import { fileNameDiffers, noProjectFile, notADeclaration, problemAt, topOf } from "../errors.ts";
+import { pathProblems, placeOfPath } from "../layout.ts";
+import { optionPlace, placeProblem } from "./places.ts";
+import { type FileResult, type Recorded, runFile } from "./run-file.ts";
+import type { Workspace } from "./workspace.ts";
+
+export type ProjectResult = { readonly spec: ProjectSpec; readonly sources: Record<string, SourceLocation> };
+
+/** Every file of the project's folder, then the project as a whole. undefined when the workspace got problems. */
+export async function evaluateProject(
+  workspace: Workspace,
+  tenant: string,
+  project: string,
+): Promise<ProjectResult | undefined> {
+  const { files, problems } = workspace;
+  const folder = `tenants/${tenant}/${project}`;
+  problems.push(...pathProblems(files.keys()));
+  const projectFile = `${folder}/project.ts`;
+  if (!files.has(projectFile))
+    problems.push(problemAt(noProjectFile, topOf(projectFile), `${folder} has no project.ts`));
+
+  const databases: Database[] = [];
+  let own: Recorded | undefined;
+  for (const file of declaringFiles(files.keys(), folder)) {
+    const result = await runFile(workspace, file);
+    if (workspace.broken) return undefined;
+    if (result === undefined) continue;
+    if (file === projectFile) own = readProject(workspace, file, result);
+    else databases.push(...readDatabases(workspace, file, result));
+  }
+  const unique = withoutTwins(workspace, databases);
+  const resolved = resolveProject(
+    tenant,
+    project,
+    own?.options,
+    unique.map(({ spec }) => spec),
+  );
+  if (resolved.kind === "invalid") {
+    const declaration = { name: null, at: own?.at ?? topOf(projectFile) };
+    problems.push(...resolved.problems.map((one) => placeProblem(files, declaration, one)));
+  }
+  if (problems.length > 0 || resolved.kind === "invalid") return undefined;
+  return { spec: resolved.spec, sources: Object.fromEntries(unique.map(({ spec, at }) => [spec.name, at])) };
+}
+
+type Database = { readonly spec: DatabaseSpec; readonly at: SourceLocation };
+
+const declaringFiles = (paths: Iterable<string>, folder: string): string[] =>
+  [...paths]
+    .filter((path) => path.startsWith(`${folder}/`) && path.endsWith(".ts") && !path.endsWith(".d.ts"))
+    .filter((path) => {
+      const placed = placeOfPath(path);
+      return placed?.scope === "project" && placed.declares;
+    })
+    .sort();
+
+function readProject({ problems }: Workspace, file: string, { many, declared }: FileResult): Recorded | undefined {
+  const [one] = declared;
+  if (!many && one?.kind === "project") return one;
+  problems.push(
+    problemAt(
+      notADeclaration,
+      one?.at ?? topOf(file),
+      "project.ts must export one project",
+      'Write: export default project({ placement: "local" });',
+    ),
+  );
+  return undefined;
+}
+
+function readDatabases(workspace: Workspace, file: string, { many, declared }: FileResult): Database[] {
+  return declared.flatMap((one) => {
+    const { files, problems } = workspace;
+    const { engine, name, options, at } = one;
+    if (one.kind !== "database" || !isEngine(engine) || typeof name !== "string") {
+      problems.push(problemAt(notADeclaration, at, whatItIs(one)));
+      return [];
+    }
+    const base = posix.basename(file, ".ts");
+    if (!many && name !== base)
+      problems.push(
+        problemAt(
+          fileNameDiffers,
+          optionPlace(files, { name, at }, ["name"]),
+          `the database ${shown(name)} is declared in ${base}.ts`,
+          renameHint(name, base),
+        ),
+      );
+    const resolved = resolveDatabase({ engine, name, options: options ?? {} });
+    if (resolved.kind === "ok") return [{ spec: resolved.spec, at }];
+    problems.push(...resolved.problems.map((problem) => placeProblem(files, { name, at }, problem)));
+    return [];
+  });
+}
+
+const isEngine = (engine: unknown): engine is Engine => engines.some((known) => known === engine);
+
+function whatItIs({ kind, is, name }: Recorded): string {
+  if (is !== undefined) return `the file exports ${is}, which is no declaration`;
+  if (kind === "database" && typeof name !== "string") return "the database has no name";
+  if (typeof kind === "string" && kind !== "database") return `${kind}() does not belong in this file`;
+  return "the file exports something that is no declaration";
+}
+
+const renameHint = (name: string, base: string): string =>
+  nearest(name, [base]) === undefined
+    ? `Rename the file to ${name}.ts, or the database to "${base}". A new name is a new database.`
+    : `Rename the file to ${name}.ts if the database exists already; else correct the name.`;
+
+function withoutTwins({ problems }: Workspace, databases: readonly Database[]): Database[] {
+  const first = new Map<string, Database>();
+  for (const database of databases) {
+    const twin = first.get(database.spec.name);
+    if (twin === undefined) first.set(database.spec.name, database);
+    else
+      problems.push(
+        problemAt(
+          duplicateName,
+          database.at,
+          `the database "${database.spec.name}" is declared in ${twin.at.file}:${twin.at.line} as well`,
+          "Give one of them another name, or remove it.",
+        ),
+      );
+  }
+  return [...first.values()];
+}

@@ -1,0 +1,137 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, extname, join } from "node:path";
+import { evaluatorUnavailable } from "./errors.ts";
+import type { Answer, FromChild, Job, ToChild } from "./protocol.ts";
+
+/*
+ * One child process that evaluates, started when it is first needed and again whenever it died. One job at a time: a job that
+ * kills its child is known, and takes nobody with it.
+ */
+export type Worker = {
+  /** undefined when the child died or had to be killed during this job. */
+  readonly run: (job: Job, hardLimitMs: number) => Promise<Answer | undefined>;
+  readonly close: () => Promise<void>;
+};
+
+const startLimitMs = 20_000;
+
+export function makeWorker(): Worker {
+  let child: Promise<ChildProcess> | undefined;
+  let queue: Promise<unknown> = Promise.resolve();
+  let nextId = 0;
+  let closed = false;
+
+  async function runNow(job: Job, hardLimitMs: number): Promise<Answer | undefined> {
+    if (closed) throw evaluatorUnavailable("the evaluator is closed");
+    child ??= startChild();
+    let running: ChildProcess;
+    try {
+      running = await child;
+    } catch (thrown) {
+      child = undefined;
+      throw thrown;
+    }
+    nextId += 1;
+    const reply = await ask(running, { id: nextId, job }, hardLimitMs);
+    if (reply === undefined || reply.last) child = undefined;
+    return reply?.answer;
+  }
+
+  return {
+    run: (job, hardLimitMs) => {
+      const turn = queue.then(() => runNow(job, hardLimitMs));
+      queue = turn.catch(() => {});
+      return turn;
+    },
+    close: async () => {
+      closed = true;
+      const running = await child?.catch(() => undefined);
+      if (running !== undefined) await kill(running);
+    },
+  };
+}
+
+type Reply = FromChild & { readonly kind: "answer" };
+
+/** Sends a job and waits for its answer, the child's death or the time limit, whichever comes first. */
+async function ask(child: ChildProcess, message: ToChild, limitMs: number): Promise<Reply | undefined> {
+  child.ref();
+  child.channel?.ref();
+  const reply = await new Promise<Reply | undefined>((done) => {
+    const onMessage = (answer: FromChild) => {
+      if (answer.kind === "answer" && answer.id === message.id) settle(answer);
+    };
+    const onEnd = () => settle(undefined);
+    const timer = setTimeout(onEnd, limitMs);
+    const settle = (result: Reply | undefined) => {
+      clearTimeout(timer);
+      child.off("message", onMessage).off("exit", onEnd).off("error", onEnd);
+      done(result);
+    };
+    child.on("message", onMessage).on("exit", onEnd).on("error", onEnd);
+    if (child.exitCode !== null || child.signalCode !== null || !child.connected) settle(undefined);
+    else child.send(message, (failed) => failed && settle(undefined));
+  });
+  if (reply === undefined) await kill(child);
+  else if (child.connected) {
+    // An idle child keeps nobody alive: it ends when its parent's end of the channel closes.
+    child.unref();
+    child.channel?.unref();
+  }
+  return reply;
+}
+
+async function startChild(): Promise<ChildProcess> {
+  const here = import.meta.dirname;
+  const child = fork(join(here, "inside", `main${extname(import.meta.filename)}`), [], {
+    env: {},
+    cwd: "/",
+    execArgv: [
+      "--max-old-space-size=256",
+      "--disable-warning=ExperimentalWarning",
+      "--permission",
+      ...readable(here).map((folder) => `--allow-fs-read=${folder}`),
+    ],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  let tail = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    tail = (tail + text).slice(-2_000);
+  });
+  await new Promise<void>((done, fail) => {
+    const timer = setTimeout(() => fail(evaluatorUnavailable("the evaluator did not start in time")), startLimitMs);
+    child.once("message", () => done());
+    child.once("error", (cause) => fail(evaluatorUnavailable("the evaluator cannot be started", { cause })));
+    child.once("exit", (code) =>
+      fail(evaluatorUnavailable(`the evaluator ended at its start (${code})`, { cause: new Error(tail) })),
+    );
+    child.once("message", () => clearTimeout(timer));
+    child.once("exit", () => clearTimeout(timer));
+  }).catch(async (thrown) => {
+    await kill(child);
+    throw thrown;
+  });
+  (child.stderr as (NodeJS.ReadableStream & { unref?: () => void }) | null)?.unref?.();
+  child.unref();
+  child.channel?.unref();
+  return child;
+}
+
+/** What the child may read: the platform's code and its three dependencies. Nothing of the machine, no data, no secrets. */
+function readable(here: string): string[] {
+  const require = createRequire(import.meta.url);
+  const modules = ["zod", "typescript", "quickjs-emscripten"].map((name) => {
+    const resolved = require.resolve(name);
+    return resolved.slice(0, resolved.lastIndexOf("node_modules") + "node_modules".length);
+  });
+  return [...new Set([dirname(here), ...modules])];
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
+  const ended = new Promise((done) => child.once("exit", done));
+  child.kill("SIGKILL");
+  await ended;
+}
