@@ -1,0 +1,25 @@
+import { policies } from "@nebuladb/platform";
+
+/** Rules that every database keeps, whoever declares it. */
+export default policies({
+  requiredTags: [],
+  allowedExtensions: [
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "fuzzystrmatch",
+    "hstore",
+    "intarray",
+    "ltree",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pgcrypto",
+    "tablefunc",
+    "unaccent",
+    "uuid-ossp",
+    "vector",
+  ],
+  maxUnitsPerDatabase: 16,
+  minBackupRetention: "1d",
+  allowPublicNetwork: false,
+});

@@ -1,0 +1,3 @@
+import { project } from "@nebuladb/platform";
+
+export default project({ placement: "local" });
