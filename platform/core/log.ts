@@ -25,6 +25,7 @@ function levelOf(observation: Observation): LogLevel {
     case "fault":
       return "error";
     case "process.ended":
+    case "merge.refused":
     case "lease.lost":
     case "lock.removed":
     case "instance.healed":

@@ -62,6 +62,7 @@ function makeInstruments(registry: Registry) {
     fetches: histogram("source_fetch_duration_seconds", "Fetches of a tenant repository.", []),
     evaluations: histogram("evaluate_duration_seconds", "Evaluations of a project.", ["verdict"]),
     reviews: histogram("review_duration_seconds", "Reviews of a pull request, push to verdict.", ["verdict"]),
+    mergesRefused: counter("merges_refused_total", "Automatic merges that the Git host refused.", ["code"]),
     queued: counter("operations_queued_total", "Operations queued.", ["type"]),
     waits: histogram("operation_wait_seconds", "From queued to claimed.", ["type"]),
     operations: histogram("operation_duration_seconds", "From claimed to ended.", ["type", "state"]),
@@ -96,6 +97,8 @@ function record(to: Instruments, o: Observation): void {
       return to.evaluations.observe({ verdict: o.verdict }, o.durationMs / 1000);
     case "review.done":
       return to.reviews.observe({ verdict: o.verdict }, o.durationMs / 1000);
+    case "merge.refused":
+      return to.mergesRefused.inc({ code: o.code });
     case "operation.queued":
       return to.queued.inc({ type: o.type });
     case "operation.claimed":

@@ -61,6 +61,13 @@ export type Observation =
       readonly verdict: "success" | "failure" | "error";
       readonly durationMs: number;
     }
+  | {
+      readonly kind: "merge.refused";
+      readonly repository: string;
+      readonly pull: number;
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly kind: "operation.queued"; readonly operation: string; readonly stack: string; readonly type: string }
   | {
       readonly kind: "operation.claimed";

@@ -38,6 +38,11 @@ export const needsDomainAdmin = refused(
   "Changes members or roles of a tenant",
   "A Domain Admin of that tenant must approve this pull request.",
 );
+export const changeNotAllowed = refused(
+  "NEB394",
+  "The change did not pass its review",
+  "The pull request says what is wrong and where; correct it there, or ask for something else.",
+);
 export const previewFailed = defineError({
   code: "NEB396",
   status: 422,
@@ -51,4 +56,11 @@ export const reviewFailed = defineError({
   title: "The review could not be finished",
   retry: true,
   hint: "It is tried again; push again to start it at once.",
+});
+export const deployEnded = defineError({
+  code: "NEB398",
+  status: 500,
+  title: "Merged, but not deployed",
+  retry: false,
+  hint: "What ran before goes on running. See the operation of the stack, correct the cause, and merge or retry.",
 });

@@ -86,6 +86,7 @@ create table operations (
 create index operations_queue on operations (priority desc, created_at) where state = 'QUEUED';
 create unique index operations_running on operations (stack) where state = 'IN_PROGRESS' and fence is not null;
 create index operations_by_stack on operations (stack, created_at desc);
+create index operations_by_commit on operations (commit) where commit is not null;
 create index operations_unreported on operations (finished_at) where reported_at is null and commit is not null;
 create index operations_newest on operations (created_at desc, id desc);
 

@@ -14,4 +14,10 @@ export {
   operationTypes,
 } from "./operation.ts";
 export { getOperation, listOperations, type OperationFilter } from "./read-operations.ts";
+export {
+  listDeploysOfCommit,
+  listNewestDeploys,
+  listUnreportedOperations,
+  markOperationReported,
+} from "./report-operations.ts";
 export { type OperationPatch, updateOperation } from "./update-operation.ts";

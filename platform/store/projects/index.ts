@@ -1,4 +1,11 @@
 export { hasUnsettledDeploy } from "./has-unsettled-deploy.ts";
 export type { ProjectRow, ProjectStatus } from "./project.ts";
-export { getProject, getProjects, listProjects, listWanted, type ProjectFilter } from "./read-projects.ts";
+export {
+  getProject,
+  getProjects,
+  listProjects,
+  listProjectsAt,
+  listWanted,
+  type ProjectFilter,
+} from "./read-projects.ts";
 export { deleteProject, recordApplied, recordStatus, recordWanted, type Wanted } from "./write-projects.ts";

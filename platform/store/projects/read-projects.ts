@@ -35,3 +35,10 @@ export const listWanted = (
 /** The rows of many stacks. */
 export const getProjects = (sql: Sql, stacks: readonly string[]): Promise<readonly ProjectRow[]> =>
   sql.query<ProjectRow>(`select ${projectColumns} from projects where stack = any($1) order by stack`, [stacks]);
+
+/** Projects whose text was last understood at this commit. */
+export const listProjectsAt = (sql: Sql, repository: string, commit: string): Promise<readonly ProjectRow[]> =>
+  sql.query<ProjectRow>(
+    `select ${projectColumns} from projects where repository = $1 and wanted_commit = $2 order by stack`,
+    [repository, commit],
+  );

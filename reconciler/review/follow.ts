@@ -1,0 +1,124 @@
+import { asNebulaError } from "../../platform/core/index.ts";
+import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
+import {
+  listPullRows,
+  type PullRow,
+  type RepositoryRow,
+  recordPull,
+  recordPullState,
+} from "../../platform/store/index.ts";
+import { touchedPaths } from "./changes.ts";
+import { tellOperation } from "./operation.ts";
+import type { Reviewer, ReviewerParts } from "./reviewer.ts";
+import type { Review } from "./types.ts";
+
+type Row = PullRow<Review>;
+
+/**
+ * Brings the ledger's pull requests in line with the Git host's: new ones are noted, merged and closed ones too, and every open
+ * one whose review is missing, broken, out of date or not shown is reviewed. Reviews run on after this returns.
+ * @returns whether a merge became known: then there is something new on the default branch.
+ */
+export async function followPulls(
+  parts: ReviewerParts,
+  reviewer: Reviewer,
+  repository: RepositoryRow,
+): Promise<{ readonly merged: boolean }> {
+  const host = parts.hosts.of(repository);
+  const [open, rows] = await Promise.all([
+    host.listPulls({ state: "open", base: repository.defaultBranch, limit: 500 }),
+    listPullRows<Review>(parts.sql, { repository: repository.id, state: "open" }),
+  ]);
+  const known = new Map(rows.map((row) => [row.number, row]));
+  for (const pull of open) {
+    const row = known.get(pull.number);
+    if (row === undefined || (await needsReview(parts, repository, row, pull))) void reviewer.review(repository, pull);
+  }
+  const stillOpen = new Set(open.map(({ number }) => number));
+  let merged = false;
+  for (const row of rows) {
+    if (stillOpen.has(row.number)) continue;
+    merged = (await noteState(parts, repository, await host.getPull(row.number))) || merged;
+  }
+  return { merged };
+}
+
+/** Notes what became of a pull request. True when it is merged and that is news. */
+export async function noteState({ sql }: ReviewerParts, repository: RepositoryRow, pull: Pull): Promise<boolean> {
+  const state = pull.merged ? "merged" : pull.state;
+  await recordPull(sql, { repository: repository.id, number: pull.number, requestedBy: pull.author, by: "reconciler" });
+  const { number, mergeCommit } = pull;
+  const changed = await recordPullState(sql, { repository: repository.id, number, state, mergeCommit });
+  if (changed !== undefined) await tellOperation(sql, changed);
+  return changed?.state === "merged";
+}
+
+async function needsReview(parts: ReviewerParts, repository: RepositoryRow, row: Row, pull: Pull): Promise<boolean> {
+  if (row.headCommit !== pull.head.sha || row.postedAt === null || row.verdict === "error") return true;
+  return baseMatters(parts, repository, row);
+}
+
+/** The default branch went on, and what it changed has to do with this review: its projects, its tenants, or the fleet. */
+async function baseMatters({ mirrors }: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
+  const { seenCommit } = repository;
+  if (seenCommit === null || row.baseCommit === null || row.baseCommit === seenCommit) return false;
+  const git = mirrors.of(repository);
+  if ((await git.typeOf(row.baseCommit)) === undefined) return true;
+  const paths = touchedPaths(await git.diffTree(row.baseCommit, seenCommit));
+  const folders = (row.review?.projects ?? []).flatMap(({ tenant, project }) => [
+    `tenants/${tenant}/${project}/`,
+    `tenants/${tenant}/shared/`,
+  ]);
+  const tenants = (row.review?.projects ?? []).map(({ tenant }) => `tenants/${tenant}`);
+  return paths.some(
+    (path) =>
+      path.startsWith("tenants/fleet/") ||
+      folders.some((folder) => path.startsWith(folder)) ||
+      tenants.includes(path.slice(0, path.lastIndexOf("/"))),
+  );
+}
+
+/**
+ * Merges what asked for it: open, reviewed, shown, every check passed, and still the very commit that was asked for. What the
+ * host refuses stays open and is tried at the next look.
+ * @returns whether something was merged.
+ */
+export async function mergeReady(parts: ReviewerParts, repository: RepositoryRow): Promise<boolean> {
+  const rows = await listPullRows<Review>(parts.sql, { repository: repository.id, state: "open" });
+  const asked = rows.filter(
+    ({ autoMerge, autoMergeHead, headCommit, verdict, postedAt }) =>
+      autoMerge && autoMergeHead !== null && autoMergeHead === headCommit && verdict === "success" && postedAt !== null,
+  );
+  let merged = false;
+  for (const row of asked) {
+    if (await baseMatters(parts, repository, row)) continue; // it is reviewed again first
+    merged = (await mergeOne(parts, repository, row)) || merged;
+  }
+  return merged;
+}
+
+async function mergeOne({ sql, hosts, observe }: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
+  const { number, headCommit } = row;
+  try {
+    const { sha } = await hosts.of(repository).mergePull(number, { sha: headCommit ?? "", method: "squash" });
+    const changed = await recordPullState(sql, {
+      repository: repository.id,
+      number,
+      state: "merged",
+      mergeCommit: sha,
+    });
+    if (changed !== undefined) await tellOperation(sql, changed);
+    return true;
+  } catch (thrown) {
+    const { code, message } = asNebulaError(thrown);
+    if (!isFault(thrown, githubNotMergeable) && !isFault(thrown, githubConflict)) throw thrown;
+    observe({
+      kind: "merge.refused",
+      repository: `${repository.owner}/${repository.name}`,
+      pull: number,
+      code,
+      message,
+    });
+    return false;
+  }
+}

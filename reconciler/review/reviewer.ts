@@ -1,0 +1,148 @@
+import { asNebulaError } from "../../platform/core/index.ts";
+import type { Pull } from "../../platform/github/index.ts";
+import {
+  beginReview,
+  getPullRow,
+  markPosted,
+  type PullRow,
+  type RepositoryRow,
+  recordPull,
+  recordReview,
+} from "../../platform/store/index.ts";
+import { tellReviewed } from "./operation.ts";
+import { makePublisher, type Publisher } from "./publish.ts";
+import { type Change, type ReviewParts, reviewChange } from "./review-change.ts";
+import type { Review } from "./types.ts";
+
+/**
+ * Runs reviews. One a pull request: a newer head ends the review of the older one; the same head joins it.
+ *
+ * 1. The five statuses are pending before anything is computed.
+ * 2. The ledger has the review before the pull request shows it; whatever was not shown is shown by the next look.
+ * 3. A review that breaks says so in every status. No status stays pending for ever.
+ */
+export type Reviewer = {
+  /** Reviews the head of an open pull request; resolves when the review is over, whatever came of it. */
+  review(repository: RepositoryRow, pull: Pull): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Running = { readonly head: string; readonly abort: AbortController; readonly done: Promise<void> };
+
+export type ReviewerParts = ReviewParts & {
+  /** Of the portal's API: where statuses link to. */
+  readonly portalUrl: string;
+};
+
+export function makeReviewer(parts: ReviewerParts): Reviewer {
+  const running = new Map<string, Running>();
+  const start = (key: string, repository: RepositoryRow, pull: Pull, before: Promise<void>): Promise<void> => {
+    const abort = new AbortController();
+    const done = before
+      .then(() => runReview(parts, repository, pull, abort.signal))
+      .catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        if (!abort.signal.aborted) parts.observe({ kind: "fault", where: "review", code, message });
+      })
+      .finally(() => {
+        if (running.get(key)?.abort === abort) running.delete(key);
+      });
+    running.set(key, { head: pull.head.sha, abort, done });
+    return done;
+  };
+  return {
+    review(repository, pull) {
+      const key = `${repository.id} ${pull.number}`;
+      const current = running.get(key);
+      if (current?.head === pull.head.sha) return current.done;
+      current?.abort.abort();
+      return start(key, repository, pull, current?.done ?? Promise.resolve());
+    },
+    async close() {
+      const all = [...running.values()];
+      for (const { abort } of all) abort.abort();
+      await Promise.all(all.map(({ done }) => done));
+    },
+  };
+}
+
+async function runReview(
+  parts: ReviewerParts,
+  repository: RepositoryRow,
+  pull: Pull,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const { sql, hosts, mirrors, clock, observe } = parts;
+  const started = clock.monotonicMs();
+  const host = hosts.of(repository);
+  const about = { repository: repository.id, number: pull.number, head: pull.head.sha };
+  const row = await recordPull(sql, { ...about, requestedBy: pull.author, by: "reconciler" });
+  const known = row.commentId === null ? {} : { commentId: row.commentId };
+  const targetUrl = `${parts.portalUrl}/api/v1/pulls/${pull.number}`;
+  const publisher = makePublisher(host, { ...about, targetUrl, ...known }, observe);
+  const [base] = await Promise.all([
+    hosts
+      .of(repository)
+      .gitToken()
+      .then((token) => mirrors.fetchPull(repository, token, { number: pull.number, sha: pull.head.sha }))
+      .then((fetched) => fetched.base ?? pull.base.sha),
+    publisher.begin(),
+  ]);
+  signal.throwIfAborted();
+  await beginReview(sql, { ...about, base });
+  const review = await computeAndShow(
+    parts,
+    publisher,
+    { repository, number: pull.number, head: pull.head.sha, base },
+    signal,
+  );
+  if (review === undefined) return;
+  const durationMs = clock.monotonicMs() - started;
+  const verdict = review.verdict === "pending" ? "error" : review.verdict;
+  const name = `${repository.owner}/${repository.name}`;
+  observe({ kind: "review.done", repository: name, pull: pull.number, commit: review.head, verdict, durationMs });
+}
+
+/** Undefined when a newer head came in between. */
+async function computeAndShow(
+  parts: ReviewerParts,
+  publisher: Publisher,
+  change: Change,
+  signal: AbortSignal,
+): Promise<Review | undefined> {
+  let shown: Promise<unknown> = Promise.resolve();
+  const show = (review: Review) => {
+    shown = shown.then(() => (signal.aborted ? undefined : publisher.publish(review)));
+    return shown;
+  };
+  try {
+    const review = await reviewChange(parts, change, {
+      told: (first) => void show(first).catch(() => undefined),
+      signal,
+    });
+    await shown.catch(() => undefined);
+    signal.throwIfAborted();
+    if (!(await keep(parts, change, review))) return undefined;
+    const { commentId } = await publisher.publish(review);
+    const { repository, number, head } = change;
+    await markPosted(parts.sql, { repository: repository.id, number, head, commentId });
+    return review;
+  } catch (thrown) {
+    await shown.catch(() => undefined);
+    if (signal.aborted) return undefined;
+    await publisher.fail(`the review broke: ${asNebulaError(thrown).message}`).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** The ledger's copy, and a line for whoever follows the operation. */
+async function keep({ sql }: ReviewerParts, { repository, number, head }: Change, review: Review): Promise<boolean> {
+  const { planHash, verdict } = review;
+  return sql.tx(async (tx) => {
+    const kept = await recordReview(tx, { repository: repository.id, number, head, review, planHash, verdict });
+    const row: PullRow | undefined = kept ? await getPullRow(tx, repository.id, number) : undefined;
+    if (row !== undefined) await tellReviewed(tx, row, review);
+    return kept;
+  });
+}
