@@ -1,109 +1,13 @@
-/** `nebula`: the local commands, and the product's from portal/cli. Every command's code is loaded only when it is used. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { locateData, repository } from "./data-folder.ts";
-import { noCommand } from "./errors.ts";
-import { exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { highestPort } from "./ports.ts";
-import { type Format, formats, printFailure } from "./print.ts";
+/** What `./nebula` becomes. */
+import { exitCodeOf } from "./exit-codes.ts";
+import { type Format, printFailure } from "./print.ts";
+import { makeProgram } from "./program.ts";
 
-export async function makeProgram(): Promise<Command> {
-  const program = new Command("nebula")
-    .description("NebulaDB: databases as a Git repository")
-    .addOption(new Option("-o, --output <format>", "format of standard output").choices(formats).default("table"))
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "nebula: ")) });
-  addLocalCommands(program);
-  await addProduct(program);
-  // What a failing command prints belongs to whoever asked the top-level program.
-  const inherit = (command: Command) => {
-    for (const child of command.commands) inherit(child.copyInheritedSettings(command));
-  };
-  inherit(program);
-  return program;
+const program = await makeProgram();
+try {
+  await program.parseAsync(process.argv.slice(2), { from: "user" });
+} catch (thrown) {
+  const isCommander = (thrown as { code?: string }).code?.startsWith("commander.");
+  if (!isCommander) printFailure(thrown, program.opts<{ output: Format }>().output);
+  process.exitCode = exitCodeOf(thrown);
 }
-
-function addLocalCommands(program: Command): void {
-  const output = () => program.opts<{ output: Format }>().output;
-  const data = () => new Option("--data <dir>", "data folder (default: $NEBULA_DATA, else .nebula beside the code)");
-  program
-    .command("up")
-    .description("start the platform on this machine; a running one is left as it is")
-    .option("-d, --detach", "return when it is ready")
-    .addOption(data())
-    .addOption(new Option("--port <n>", "first of its ports (default: the last one used, else 4400)").argParser(toPort))
-    .action(async (options) => (await import("./commands/up.ts")).up({ ...options, output: output() }));
-  program
-    .command("down")
-    .description("stop it: reconciler, portal, databases, ledger")
-    .addOption(data())
-    .action(async (options) => (await import("./commands/down.ts")).down({ ...options, output: output() }));
-  program
-    .command("status")
-    .description("processes, addresses, memory, versions")
-    .addOption(data())
-    .action(async (options) => (await import("./commands/status.ts")).status({ ...options, output: output() }));
-  program
-    .command("test")
-    .description("checks and tests; the last line is `N passed, N failed`")
-    .argument("[suite...]", "unit, conformance, system, ...; types, lint, rooms, docs")
-    .action(async (suites) => orFail((await import("./commands/test.ts")).test(suites, { output: output() })));
-  program
-    .command("bench")
-    .description("run one bench of bench/ and print its report")
-    .argument("<name>")
-    .argument("[args...]")
-    .action(async (name, args) => {
-      await (await import("./commands/bench.ts")).bench(name, args, { output: output() });
-    });
-  program
-    .command("doctor")
-    .description("what this machine has, what is missing, what to do")
-    .addOption(data())
-    .action(async (options) => orFail((await import("./commands/doctor.ts")).doctor({ ...options, output: output() })));
-  program
-    .command("completion")
-    .description('print a completion script: eval "$(nebula completion bash)"')
-    .addArgument(new Argument("<shell>").choices(["bash", "zsh"]))
-    .action(async (shell) => {
-      process.stdout.write((await import("./commands/completion.ts")).completion(program, shell));
-    });
-}
-
-/** The commands that speak HTTP. They find the platform of this checkout by NEBULA_DATA. */
-async function addProduct(program: Command): Promise<void> {
-  const index = join(repository, "portal/cli/index.ts");
-  if (!existsSync(index)) return;
-  const product = (await import(index)) as { addProductCommands?: (program: Command) => void };
-  if (product.addProductCommands === undefined) throw noCommand(`${index} has no commands`);
-  const local = new Set(program.commands);
-  product.addProductCommands(program);
-  program.hook("preAction", (_, command) => {
-    if (!local.has(command)) process.env.NEBULA_DATA ??= locateData(undefined, process.env);
-  });
-}
-
-async function orFail(succeeded: Promise<boolean>): Promise<void> {
-  if (!(await succeeded)) process.exitCode = exitCodes.error;
-}
-
-function toPort(text: string): number {
-  const port = Number(text);
-  if (!Number.isSafeInteger(port) || port < 1024 || port > highestPort)
-    throw new InvalidArgumentError(`a port is a number from 1024 to ${highestPort}.`);
-  return port;
-}
-
-async function main(argv: readonly string[]): Promise<void> {
-  const program = await makeProgram();
-  try {
-    await program.parseAsync([...argv], { from: "user" });
-  } catch (thrown) {
-    const isCommander = (thrown as { code?: string }).code?.startsWith("commander.");
-    if (!isCommander) printFailure(thrown, program.opts<{ output: Format }>().output);
-    process.exitCode = exitCodeOf(thrown);
-  }
-}
-
-if (import.meta.main) await main(process.argv.slice(2));

@@ -58,16 +58,14 @@ function isOpenToAll(path: string): boolean {
   return (mode & 0o001) !== 0 && (dirname(path) === path || isOpenToAll(dirname(path)));
 }
 
-const minimumFreeBytes = 200 * 1024 * 1024;
-
 /** Makes what is missing and proves that it can be used. @throws NEB921, NEB922, NEB929 */
-export function prepareData(folder: DataFolder, user: OsUser | null): void {
+export function prepareData(folder: DataFolder, user: OsUser | null, minimumFreeBytes = 200 * 1024 * 1024): void {
   try {
     mkdirSync(folder.root, { recursive: true, mode: 0o711 });
     if (user) chmodSync(folder.root, 0o711);
     const { bavail, bsize } = statfsSync(folder.root);
     if (bavail * bsize < minimumFreeBytes)
-      throw diskFull(`${folder.root} has ${Math.round((bavail * bsize) / 2 ** 20)} MB left; a start needs 200 MB`);
+      throw diskFull(`${folder.root} has ${Math.round((bavail * bsize) / 2 ** 20)} MB left, too little to start`);
     mkdirSync(folder.secrets, { recursive: true, mode: 0o700 });
     mkdirSync(folder.log, { recursive: true, mode: 0o755 });
     mkdirSync(folder.run, { recursive: true, mode: 0o755 });

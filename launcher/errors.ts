@@ -56,14 +56,6 @@ export const processFailed = defineError({
   hint: "The named log file says why.",
 });
 
-export const ledgerFailed = defineError({
-  code: "NEB927",
-  status: 500,
-  title: "The ledger's Postgres did not start",
-  retry: true,
-  hint: "Read the ledger's log file named in the message.",
-});
-
 export const unknownName = defineError({
   code: "NEB928",
   status: 404,

@@ -7,6 +7,18 @@
  * 2. Data on standard output, talk on standard error.
  * 3. Secrets are files of mode 0600 under <data>/secrets; they reach children by environment, never by argument.
  */
+export { takeDown } from "./commands/down.ts";
+export { count } from "./commands/test.ts";
+export { type DataFolder, layout, prepareData, readSecrets } from "./data-folder.ts";
+export { exitCodeOf } from "./exit-codes.ts";
+export { lockOwner, tryLock, withLock } from "./lock.ts";
+export { rotateLog } from "./main-process.ts";
 export { canEnter } from "./os-user.ts";
-export { findPostgres, type Postgres, resolvePostgres } from "./toolchain/postgres.ts";
+export { readPlatform } from "./platform-file.ts";
+export { isAlive, type ProcessId, startTimeOf } from "./processes.ts";
+export { makeProgram } from "./program.ts";
+export { type Running, type SuperviseInput, supervise } from "./supervisor.ts";
+export { install } from "./toolchain/cache.ts";
+export { findPostgres, type Postgres, resolvePostgres, verifyWheel } from "./toolchain/postgres.ts";
+export { findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";
 export { makeSay, quiet, type Say } from "./toolchain/say.ts";

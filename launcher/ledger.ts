@@ -1,5 +1,7 @@
 /** The ledger's Postgres: where it is, lean settings, its two databases, kept alive. */
 import { createHash } from "node:crypto";
+import { globSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makePostgresServer, type PostgresServer } from "../platform/compute/index.ts";
@@ -49,9 +51,22 @@ function socketFolder(folder: DataFolder): string {
   return join(tmpdir(), `ndb-ledger-${createHash("sha256").update(folder.root).digest("hex").slice(0, 16)}`);
 }
 
+/**
+ * A killed postmaster's socket lock names its pid; where nobody has reaped that process, Postgres takes it for living. The
+ * folder is the ledger's alone, so with no server in the data folder there is none on the socket.
+ */
+async function clearSockets(folder: DataFolder): Promise<void> {
+  for (const file of globSync(".s.PGSQL.*", { cwd: socketFolder(folder) }))
+    await rm(join(socketFolder(folder), file), { force: true });
+}
+
 /** Makes, starts or adopts it. */
-export async function startLedger(server: PostgresServer, observe: Observe): Promise<Ledger> {
-  await server.start();
+export async function startLedger(folder: DataFolder, server: PostgresServer, observe: Observe): Promise<Ledger> {
+  const start = async () => {
+    if (!(await server.find())) await clearSockets(folder);
+    await server.start();
+  };
+  await start();
   let restart: Promise<unknown> | undefined;
   let stopping = false;
   return {
@@ -60,7 +75,7 @@ export async function startLedger(server: PostgresServer, observe: Observe): Pro
     async look() {
       if (stopping || restart || (await server.find()) || stopping || restart) return;
       observe({ kind: "process.ended", process: "ledger", how: "killed", restartInMs: 0 });
-      restart = server.start().catch(() => {}); // the next look tries again; the ledger's log says why
+      restart = start().catch(() => {}); // the next look tries again; the ledger's log says why
       await restart;
       restart = undefined;
     },

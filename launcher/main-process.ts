@@ -48,27 +48,38 @@ export async function startMain(options: MainOptions): Promise<MainProcess> {
   let delayMs = backOff.firstMs;
   let restart: NodeJS.Timeout | undefined;
 
-  const launch = (onReady?: () => void, onFirstEnd?: (how: string) => void) => {
+  const launch = (first?: { ready(): void; ended(how: string): void }) => {
     const startedAt = performance.now();
+    let isReady = false;
     child = spawnMain(options, logFile);
     if (child.pid !== undefined) writePid(pidFile, child.pid);
     readMessages(child, logFile, (message) => {
-      if (message.ready === true) onReady?.();
+      if (message.ready === true) {
+        isReady = true;
+        first?.ready();
+      }
       options.onMessage?.(message);
     });
-    let ended = false;
     const onEnd = (how: string) => {
-      if (ended) return;
-      ended = true;
-      if (onFirstEnd) onFirstEnd(how);
-      if (stopping) return;
-      if (performance.now() - startedAt > backOff.healthyMs) delayMs = backOff.firstMs;
-      observe({ kind: "process.ended", process: name, how, restartInMs: delayMs });
-      restart = setTimeout(() => launch(), delayMs);
-      delayMs = Math.min(delayMs * 2, backOff.mostMs);
+      if (!isReady && first) first.ended(how);
+      launchLater(how, performance.now() - startedAt);
     };
     child.on("exit", (code, signal) => onEnd(signal ?? `exit code ${code}`));
     child.on("error", (error) => onEnd(error.message));
+  };
+  const launchLater = (how: string, ranMs: number) => {
+    if (stopping || restart) return;
+    if (ranMs > backOff.healthyMs) delayMs = backOff.firstMs;
+    observe({ kind: "process.ended", process: name, how, restartInMs: delayMs });
+    restart = setTimeout(() => {
+      restart = undefined;
+      try {
+        launch();
+      } catch (thrown) {
+        launchLater(thrown instanceof Error ? thrown.message : String(thrown), 0); // a full disk, for example
+      }
+    }, delayMs);
+    delayMs = Math.min(delayMs * 2, backOff.mostMs);
   };
   const stop = async (graceMs = 10_000) => {
     stopping = true;
@@ -77,28 +88,21 @@ export async function startMain(options: MainOptions): Promise<MainProcess> {
   };
 
   const logged = sizeOf(logFile);
+  const timeoutMs = options.readyTimeoutMs ?? 60_000;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (what: string) => {
+    stopping = true;
+    reject(processFailed(`${name} ${what}${lastWords(logFile, logged)} (log: ${logFile})`));
+  };
+  const timer = setTimeout(() => fail(`is not ready after ${timeoutMs / 1000} s`), timeoutMs);
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timeoutMs = options.readyTimeoutMs ?? 60_000;
-      const fail = (what: string) => {
-        stopping = true;
-        reject(processFailed(`${name} ${what}${lastWords(logFile, logged)} (log: ${logFile})`));
-      };
-      const timer = setTimeout(() => fail(`is not ready after ${timeoutMs / 1000} s`), timeoutMs);
-      launch(
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        (how) => {
-          clearTimeout(timer);
-          fail(`ended with ${how} before it was ready`);
-        },
-      );
-    });
+    launch({ ready: resolve, ended: (how) => fail(`ended with ${how} before it was ready`) });
+    await promise;
   } catch (thrown) {
     await stop(1_000);
     throw thrown;
+  } finally {
+    clearTimeout(timer);
   }
   return { pid: () => (child.exitCode === null ? child.pid : undefined), rotate: () => rotateLog(logFile), stop };
 }

@@ -12,7 +12,7 @@ import { type Observe, openScope, type Scope, type Secret } from "../platform/co
 import { type DataFolder, readSecrets, readSettings, repository, writeSettings } from "./data-folder.ts";
 import { ledgerServer, startLedger } from "./ledger.ts";
 import { type MainProcess, startMain } from "./main-process.ts";
-import { mark } from "./orphans.ts";
+import { endOrphans, mark } from "./orphans.ts";
 import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
 import { defaultPort, type Ports, portsFrom, requireFree } from "./ports.ts";
 import { endDatabases, endMains, type MainName } from "./shutdown.ts";
@@ -59,8 +59,9 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
   const scope = openScope();
   try {
     step("starting the ledger");
-    const ledger = scope.add(await startLedger(server, observe), (started) => started.stop());
+    const ledger = scope.add(await startLedger(folder, server, observe), (started) => started.stop());
     scope.add(folder, () => endDatabases(folder, input.pgBin, secrets.masterKey));
+    scope.add(folder, () => endOrphans(folder.root, 2_000));
     step("starting the portal and the reconciler");
     const env = environment(input, ports, ledger, secrets.masterKeyFile);
     const { mains, adminToken } = await startMains(input, scope, env, ledger.forgeUrl, settings.port === undefined);

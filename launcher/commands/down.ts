@@ -12,7 +12,7 @@ import { isSame } from "../processes.ts";
 import { lockPath } from "../running.ts";
 import { endDatabases, endMains } from "../shutdown.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
-import { makeSay, type Say } from "../toolchain/say.ts";
+import { makeSay, quiet } from "../toolchain/say.ts";
 
 export async function down(options: { readonly data?: string; readonly output: Format }): Promise<void> {
   const say = makeSay();
@@ -25,7 +25,7 @@ export async function down(options: { readonly data?: string; readonly output: F
 }
 
 /** Returns the names of what was stopped. */
-export async function takeDown(folder: DataFolder, env: NodeJS.ProcessEnv, say: Say): Promise<string[]> {
+export async function takeDown(folder: DataFolder, env: NodeJS.ProcessEnv, say = quiet): Promise<string[]> {
   const supervisor = lockOwner(lockPath(folder));
   if (supervisor) {
     say.step("stopping");

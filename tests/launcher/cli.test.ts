@@ -1,0 +1,94 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { count, exitCodeOf } from "../../launcher/index.ts";
+
+const cli = join(import.meta.dirname, "../../launcher/cli.ts");
+let data: string;
+beforeAll(() => {
+  data = mkdtempSync(join(tmpdir(), "nebula-cli-"));
+});
+afterAll(() => rmSync(data, { recursive: true, force: true }));
+
+const nebula = (...args: string[]) =>
+  spawnSync(process.execPath, [cli, ...args], { encoding: "utf8", env: { ...process.env, NEBULA_DATA: data } });
+
+test("wrong usage ends with 2 and keeps standard output clean", () => {
+  for (const args of [["frobnicate"], ["up", "--port", "x"], ["completion", "fish"], ["status", "-o", "xml"]])
+    expect(nebula(...args)).toMatchObject({ status: 2, stdout: "" });
+});
+
+test("help is data and ends with 0", () => {
+  const help = nebula("--help");
+  expect(help.status).toBe(0);
+  for (const name of ["up", "down", "status", "test", "bench", "doctor", "completion"])
+    expect(help.stdout).toContain(`  ${name}`);
+});
+
+test("an unknown bench names the known ones and ends with 4", () => {
+  const ran = nebula("bench", "nope");
+  expect(ran).toMatchObject({ status: 4, stdout: "" });
+  expect(ran.stderr).toContain("NEB928 there is no bench nope");
+  expect(ran.stderr).toContain("up");
+});
+
+test("a failure in JSON is one object on standard error", () => {
+  expect(JSON.parse(nebula("bench", "nope", "-o", "json").stderr)).toMatchObject({ error: { code: "NEB928" } });
+});
+
+test("status and down of a platform that does not run say so and succeed", () => {
+  expect(JSON.parse(nebula("status", "-o", "json").stdout)).toMatchObject({ running: false, processes: [] });
+  expect(JSON.parse(nebula("down", "-o", "json").stdout)).toMatchObject({ stopped: [] });
+  expect(nebula("status", "-o", "yaml").stdout).toContain("running: false");
+});
+
+test("doctor names every tool with what to do where it is not well", () => {
+  const { findings } = JSON.parse(nebula("doctor", "-o", "json").stdout) as {
+    findings: { name: string; state: string; advice: string }[];
+  };
+  expect(findings.map((finding) => finding.name)).toEqual(
+    expect.arrayContaining([
+      "node",
+      "npm",
+      "git",
+      "postgres",
+      "pulumi",
+      "go",
+      "python3",
+      "ports",
+      "data folder",
+      "cgroup",
+    ]),
+  );
+  for (const finding of findings) expect(finding.state === "ok" || finding.advice !== "").toBe(true);
+});
+
+test.each([
+  ["nebula d", ["down", "doctor", "db"]],
+  ["nebula up --d", ["--detach", "--data"]],
+  ["nebula status -o ", ["table", "json", "yaml"]],
+  ["nebula completion ", ["bash", "zsh", "-o", "--output", "--help"]],
+])("bash completes `%s`", (line, expected) => {
+  const words = line.split(" ");
+  const script = `${nebula("completion", "bash").stdout}
+    COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}) COMP_CWORD=${words.length - 1}
+    _nebula; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const ran = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+  expect(ran.stdout.trim().split("\n").sort()).toEqual([...expected].sort());
+});
+
+test("exit codes follow the kind of failure", () => {
+  const codes = [{ status: 401 }, { status: 404 }, { status: 409 }, { status: 408 }, { exitCode: 6 }, new Error("x")];
+  expect(codes.map(exitCodeOf)).toEqual([3, 4, 5, 7, 6, 1]);
+});
+
+test("a test file that could not be run counts as failed", () => {
+  const files = [
+    { status: "passed", assertionResults: [{ status: "passed" }] },
+    { status: "failed", assertionResults: [{ status: "failed" }] },
+    { status: "failed", assertionResults: [] },
+  ];
+  expect(count({ numPassedTests: 7, numFailedTests: 1, testResults: files })).toEqual({ passed: 7, failed: 2 });
+});

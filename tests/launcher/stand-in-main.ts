@@ -1,0 +1,19 @@
+/** Stands in for portal/main.ts or reconciler/main.ts where the supervisor is what is tested: serves, and ends on SIGTERM. */
+import { spawn } from "node:child_process";
+import { createServer } from "node:http";
+
+const [, , name = ""] = process.argv;
+const behaviour = process.env.STAND_IN ?? "";
+if (behaviour === "fail") {
+  console.error("cannot go on: the moon is full");
+  process.exit(3);
+}
+const offset = name === "portal" ? 0 : 3;
+// A child of its own, as the reconciler has them.
+spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+const server = createServer((_, response) => response.end(JSON.stringify({ pid: process.pid, name })));
+server.listen(Number(process.env.NEBULA_PORT) + offset, "127.0.0.1", () => {
+  if (name === "portal") console.log(JSON.stringify({ adminToken: "ndb_test" }));
+  console.log(JSON.stringify({ ready: true, process: name }));
+});
+process.on("SIGTERM", () => process.exit(0));

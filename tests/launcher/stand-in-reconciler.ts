@@ -1,0 +1,2 @@
+process.argv[2] = "reconciler";
+await import("./stand-in-main.ts");

