@@ -58,8 +58,8 @@ export function makeEvaluator(options: EvaluatorOptions = {}): Evaluator {
   }
 
   async function fresh(job: Job): Promise<Answer> {
-    const answer = await worker.run(job, timeoutMs + graceMs);
-    return deepFreeze(answer ?? died(job));
+    const ran = await worker.run(job, timeoutMs + graceMs);
+    return deepFreeze(ran.kind === "answered" ? ran.answer : died(ran.file ?? nameOf(job)));
   }
 
   return {
@@ -103,9 +103,9 @@ function nameOf(subject: Subject): string {
   }
 }
 
-const died = (job: Job): Answer => ({
+const died = (file: string): Answer => ({
   kind: "invalid",
-  problems: [problemAt(sandboxDied, topOf(nameOf(job)), "the evaluation did not come back and was ended")],
+  problems: [problemAt(sandboxDied, topOf(file), "the evaluation did not come back and was ended")],
 });
 
 const isDoubtful = (answer: Answer): boolean =>

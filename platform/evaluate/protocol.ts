@@ -24,4 +24,6 @@ export type Answer = Evaluated | EvaluatedTenant | EvaluatedFleet;
 export type ToChild = { readonly id: number; readonly job: Job };
 export type FromChild =
   | { readonly kind: "ready" }
+  /** This file's program is about to run: the last one named is to blame when nothing more is heard. */
+  | { readonly kind: "running"; readonly file: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: Answer; readonly last: boolean };

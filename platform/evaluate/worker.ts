@@ -9,12 +9,18 @@ import type { Answer, FromChild, Job, ToChild } from "./protocol.ts";
  * kills its child is known, and takes nobody with it.
  */
 export type Worker = {
-  /** undefined when the child died or had to be killed during this job. */
-  readonly run: (job: Job, hardLimitMs: number) => Promise<Answer | undefined>;
+  readonly run: (job: Job, hardLimitMs: number) => Promise<Ran>;
   readonly close: () => Promise<void>;
 };
 
+/** `died`: the child ended, or had to be killed, during this job; `file` is what it ran then. */
+export type Ran =
+  | { readonly kind: "answered"; readonly answer: Answer }
+  | { readonly kind: "died"; readonly file: string | undefined };
+
 const startLimitMs = 20_000;
+/** A child that nobody needs gives its memory back; the next job starts another in a third of a second. */
+const idleMs = 120_000;
 
 export function makeWorker(): Worker {
   let child: Promise<ChildProcess> | undefined;
@@ -22,8 +28,11 @@ export function makeWorker(): Worker {
   let nextId = 0;
   let closed = false;
 
-  async function runNow(job: Job, hardLimitMs: number): Promise<Answer | undefined> {
+  let idle: NodeJS.Timeout | undefined;
+
+  async function runNow(job: Job, hardLimitMs: number): Promise<Ran> {
     if (closed) throw evaluatorUnavailable("the evaluator is closed");
+    clearTimeout(idle);
     child ??= startChild();
     let running: ChildProcess;
     try {
@@ -34,8 +43,14 @@ export function makeWorker(): Worker {
     }
     nextId += 1;
     const reply = await ask(running, { id: nextId, job }, hardLimitMs);
-    if (reply === undefined || reply.last) child = undefined;
-    return reply?.answer;
+    if (reply.kind === "died" || reply.last) child = undefined;
+    else idle = setTimeout(retire, idleMs, running).unref();
+    return reply.kind === "died" ? reply : { kind: "answered", answer: reply.answer };
+  }
+
+  function retire(running: ChildProcess): void {
+    child = undefined;
+    void kill(running);
   }
 
   return {
@@ -46,6 +61,7 @@ export function makeWorker(): Worker {
     },
     close: async () => {
       closed = true;
+      clearTimeout(idle);
       const running = await child?.catch(() => undefined);
       if (running !== undefined) await kill(running);
     },
@@ -53,27 +69,30 @@ export function makeWorker(): Worker {
 }
 
 type Reply = FromChild & { readonly kind: "answer" };
+type Died = Ran & { readonly kind: "died" };
 
 /** Sends a job and waits for its answer, the child's death or the time limit, whichever comes first. */
-async function ask(child: ChildProcess, message: ToChild, limitMs: number): Promise<Reply | undefined> {
+async function ask(child: ChildProcess, message: ToChild, limitMs: number): Promise<Reply | Died> {
   child.ref();
   child.channel?.ref();
-  const reply = await new Promise<Reply | undefined>((done) => {
+  let file: string | undefined;
+  const reply = await new Promise<Reply | Died>((done) => {
     const onMessage = (answer: FromChild) => {
+      if (answer.kind === "running") file = answer.file;
       if (answer.kind === "answer" && answer.id === message.id) settle(answer);
     };
-    const onEnd = () => settle(undefined);
+    const onEnd = () => settle({ kind: "died", file });
     const timer = setTimeout(onEnd, limitMs);
-    const settle = (result: Reply | undefined) => {
+    const settle = (result: Reply | Died) => {
       clearTimeout(timer);
       child.off("message", onMessage).off("exit", onEnd).off("error", onEnd);
       done(result);
     };
     child.on("message", onMessage).on("exit", onEnd).on("error", onEnd);
-    if (child.exitCode !== null || child.signalCode !== null || !child.connected) settle(undefined);
-    else child.send(message, (failed) => failed && settle(undefined));
+    if (child.exitCode !== null || child.signalCode !== null || !child.connected) onEnd();
+    else child.send(message, (failed) => failed && onEnd());
   });
-  if (reply === undefined) await kill(child);
+  if (reply.kind === "died") await kill(child);
   else if (child.connected) {
     // An idle child keeps nobody alive: it ends when its parent's end of the channel closes.
     child.unref();

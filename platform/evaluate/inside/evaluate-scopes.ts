@@ -57,7 +57,9 @@ export async function evaluateFleet(workspace: Workspace): Promise<FleetSpec | u
     const part = parts.get(kind);
     if (part === undefined) {
       if (problems.length === 0 || ![...files.keys()].some(declares))
-        problems.push(problemAt(fleetIncomplete, topOf("tenants/fleet"), `tenants/fleet/ declares no ${kind}`));
+        problems.push(
+          problemAt(fleetIncomplete, topOf(`tenants/fleet/${kind}.ts`), `tenants/fleet/ declares no ${kind}`),
+        );
       continue;
     }
     const resolved = resolveFleetPart(kind, part.options);

@@ -23,6 +23,7 @@ async function answer(job: Job): Promise<{ answer: Answer; last: boolean }> {
     memoryBytes: job.memoryBytes,
     deadline: performance.now() + job.timeMs,
     stripped: new Map(),
+    onRun: (file) => void send({ kind: "running", file }),
     problems: [],
     broken: false,
   };

@@ -39,6 +39,7 @@ export async function runFile(workspace: Workspace, file: string): Promise<FileR
     problems.push(problemAt(outOfTime, topOf(file), "the project had used up its time before this file"));
     return undefined;
   }
+  workspace.onRun(file);
   const before = problems.length;
   const outcome = await sandbox.run(mainOf(file), makeLoader(workspace, file), { memoryBytes, timeMs });
   if (problems.length > before) return undefined;

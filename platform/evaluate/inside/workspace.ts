@@ -17,6 +17,8 @@ export type Workspace = {
   /** On the clock of performance.now(). */
   readonly deadline: number;
   readonly stripped: Map<string, Stripped>;
+  /** Told before a file's program runs. */
+  readonly onRun: (file: string) => void;
   readonly problems: DeclarationProblem[];
   /** Set when this process must not evaluate anything more. */
   broken: boolean;
