@@ -104,12 +104,12 @@ export const wrongState = defineError({
   hint: "Look at its state first; the message says which one is needed.",
 });
 
-export const alreadyDeclared = defineError({
+export const alreadyThere = defineError({
   code: "NEB613",
   status: 409,
-  title: "Already declared",
+  title: "Nothing to change",
   retry: false,
-  hint: "Choose another name, or change the one that is there.",
+  hint: "The declaration says this already; read it again if you expected something else.",
 });
 
 export const noCredentials = defineError({

@@ -72,7 +72,7 @@ function operationOf(entry: AnyRoute, hoist: Hoist): Json {
       : {
           requestBody: {
             required: !entry.body.safeParse({}).success,
-            content: { "application/json": { schema: hoist(entry.body, "input") } },
+            content: { "application/json": { schema: hoist(entry.bodyDocument ?? entry.body, "input") } },
           },
         }),
     responses: {

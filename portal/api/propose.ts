@@ -12,7 +12,7 @@ import {
   updateOperation,
 } from "../../platform/store/index.ts";
 import { noRepository } from "./errors.ts";
-import type { FileSet } from "./files.ts";
+import type { Declarations } from "./files.ts";
 import type { Portal } from "./portal.ts";
 import { type Host, hostFor } from "./repository.ts";
 import { operationToWire } from "./wire.ts";
@@ -34,13 +34,13 @@ export type Proposal = {
 type Asker = { readonly principal: Principal; readonly idempotencyKey: string | undefined };
 
 /** What a write works on: the default branch as it is now. */
-export type Base = Host & { readonly commit: string; readonly files: FileSet };
+export type Base = Host & Declarations & { readonly commit: string };
 
 export async function readBase(portal: Portal, tenant: string, project: string): Promise<Base> {
   const at = await hostFor(portal);
   const commit = await at.host.getBranch(at.row.defaultBranch);
   if (commit === undefined) throw noRepository(`${at.row.owner}/${at.row.name} has no branch ${at.row.defaultBranch}`);
-  return { ...at, commit, files: await portal.files(at.host, commit, tenant, project) };
+  return { ...at, commit, ...(await portal.files(at.host, commit, tenant, project)) };
 }
 
 /**

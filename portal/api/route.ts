@@ -49,6 +49,8 @@ export type Route<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** What the reference shows of the body, where `body` leaves the details to the handler. */
+  readonly bodyDocument?: z.ZodType;
   /** If-Match: the change names the version that it changes. */
   readonly match?: true;
   /** The answer holds a secret: it is not kept for a repeated Idempotency-Key. */

@@ -3,6 +3,7 @@ import { authRoutes } from "./auth.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
+import { databaseWrites } from "./databases/write.ts";
 import { healthRoutes } from "./health.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
@@ -16,6 +17,7 @@ export const routes: readonly AnyRoute[] = [
   ...tenantRoutes,
   ...projectRoutes,
   ...databaseReads,
+  ...databaseWrites,
   ...databaseActs,
   ...pullRoutes,
   ...operationRoutes,

@@ -91,6 +91,7 @@ export const usageRoutes = [
       project: name.optional(),
       database: name.optional(),
       meter: z.enum(meterNames).optional(),
+      month: month.describe("YYYY-MM in UTC, instead of `from` and `to`."),
       from: z.iso.datetime().optional().describe("Rounded down to the hour. Default: start of the month."),
       to: z.iso.datetime().optional().describe("Rounded up to the hour. Default: now."),
     }),
@@ -188,7 +189,16 @@ async function invoicesOf(
 const fleetOf = (fleets: readonly FleetRow[], tenant: string): FleetRow | undefined =>
   fleets.find(({ tenants }) => tenants.some((each) => each.tenant === tenant)) ?? fleets[0];
 
-function spanOf({ from, to }: { from?: string | undefined; to?: string | undefined }, nowMs: number) {
+type Span = {
+  readonly month?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+};
+
+function spanOf({ month: whole, from, to }: Span, nowMs: number) {
+  if (whole !== undefined && (from ?? to) !== undefined)
+    throw requestProblems([{ path: "query.month", message: "cannot stand beside query.from or query.to" }]);
+  if (whole !== undefined) return monthSpan(whole);
   const fromMs = from === undefined ? monthSpan(monthOf(nowMs)).fromMs : Math.floor(Date.parse(from) / hourMs) * hourMs;
   const toMs = Math.ceil((to === undefined ? nowMs : Date.parse(to)) / hourMs) * hourMs;
   if (toMs < fromMs) throw requestProblems([{ path: "query.to", message: "is before query.from" }]);

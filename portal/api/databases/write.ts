@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { type DatabaseSpec, databaseId } from "../../../platform/spec/index.ts";
+import { alreadyThere, matchFailed, wrongState } from "../errors.ts";
+import { type Declarations, isFor } from "../files.ts";
+import type { Portal } from "../portal.ts";
+import { type Base, propose, readBase } from "../propose.ts";
+import { type Call, json, route } from "../route.ts";
+import { change } from "../schemas.ts";
+import {
+  createBody,
+  createDocument,
+  newOptions,
+  patchBody,
+  patchDocument,
+  patchOptions,
+  pathsOf,
+  scalable,
+  scaleDocument,
+} from "./declared.ts";
+import { collection, inProject, member } from "./read.ts";
+import { databaseParams, projectParams } from "./schemas.ts";
+import { type DatabaseView, findView, tagOf } from "./view.ts";
+
+const proposed = json("A pull request is open; nothing has changed yet", change, {
+  Location: "The operation to follow.",
+});
+
+export const databaseWrites = [
+  route({
+    method: "post",
+    path: collection,
+    operationId: "databases.create",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that declares a database",
+    params: projectParams,
+    body: createBody,
+    bodyDocument: createDocument,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => {
+    const { domain, project } = call.params;
+    const { name, engine, autoMerge = false } = call.body;
+    const options = newOptions(call.body);
+    const base = await readBase(portal, domain, project);
+    const { createDatabase } = await import("../../edit/index.ts");
+    const { changes } = createDatabase(base.files, { tenant: domain, project, name, engine, options });
+    const answer = await propose(portal, call, base, {
+      tenant: domain,
+      project,
+      database: name,
+      step: "create",
+      title: `Add ${engine} ${name} to ${domain}/${project}`,
+      why: `Declares the database ${databaseId(domain, project, name)}.`,
+      autoMerge,
+      changes,
+    });
+    return { status: 202, ...answer };
+  }),
+
+  route({
+    method: "patch",
+    path: member,
+    operationId: "databases.change",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that changes a declaration",
+    description:
+      "The body is a JSON merge patch of declared options. Comments and formatting of the file stay as they are.",
+    params: databaseParams,
+    body: patchBody,
+    bodyDocument: patchDocument,
+    match: true,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal)) })),
+
+  route({
+    method: "post",
+    path: `${member}/scale`,
+    operationId: "databases.scale",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that changes compute, storage, replicas or instances",
+    params: databaseParams,
+    body: z.strictObject({
+      ...Object.fromEntries(scalable.map((option) => [option, z.unknown().optional()])),
+      autoMerge: z.boolean().optional(),
+    }),
+    bodyDocument: scaleDocument,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal)) })),
+
+  route({
+    method: "delete",
+    path: member,
+    operationId: "databases.delete",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that retires a database, or deletes one that is retired",
+    description:
+      "The first time the pull request says `retire: true`: merged, the database stops and everything is kept. The second " +
+      "time it removes the declaration: merged, a final copy is kept for the retention time.",
+    params: databaseParams,
+    query: z.strictObject({ autoMerge: z.stringbool().default(false) }),
+    match: true,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => {
+    const { domain, project, database: name } = call.params;
+    const { wanted, base } = await readDeclared(call, portal);
+    const { deleteDatabase, retireDatabase } = await import("../../edit/index.ts");
+    const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
+    const edit = wanted.retire ? deleteDatabase : retireDatabase;
+    const { changes } = edit(base.files, place);
+    const answer = await propose(portal, call, base, {
+      tenant: domain,
+      project,
+      database: name,
+      step: wanted.retire ? "delete" : "retire",
+      title: `${wanted.retire ? "Delete" : "Retire"} ${name} of ${domain}/${project}`,
+      why: wanted.retire
+        ? `Removes the declaration of ${databaseId(domain, project, name)}; a final copy is kept for the retention time.`
+        : `Stops ${databaseId(domain, project, name)} and keeps everything; deleting it is a second pull request.`,
+      autoMerge: call.query.autoMerge,
+      changes,
+    });
+    return { status: 202, ...answer };
+  }),
+];
+
+type InDatabase = Call<z.output<typeof databaseParams>, unknown, unknown>;
+
+async function proposeChange(
+  call: Call<z.output<typeof databaseParams>, unknown, z.output<typeof patchBody>>,
+  portal: Portal,
+) {
+  const { domain, project, database: name } = call.params;
+  const { wanted, base } = await readDeclared(call, portal);
+  const patch = patchOptions(wanted, call.body);
+  const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
+  const { changeDatabase } = await import("../../edit/index.ts");
+  const { changes } = changeDatabase(base.files, place, patch);
+  if (changes.length === 0) throw alreadyThere(`${domain}/${project}/${name} says that already`);
+  const paths = pathsOf(patch);
+  return propose(portal, call, base, {
+    tenant: domain,
+    project,
+    database: name,
+    step: "change",
+    title: `Change ${name} of ${domain}/${project}: ${shorten(paths.join(", "))}`,
+    why: `Changes ${paths.join(", ")} of ${databaseId(domain, project, name)}.`,
+    autoMerge: call.body.autoMerge ?? false,
+    changes,
+  });
+}
+
+/**
+ * The declaration that a change is about, held against If-Match and against the default branch as it is now.
+ * @throws NEB612 when it is not declared any more, NEB607 when it is not what the caller read.
+ */
+async function readDeclared(call: InDatabase, portal: Portal): Promise<{ wanted: DatabaseSpec; base: Base }> {
+  const { domain, project, database: name } = call.params;
+  const view = await findView(portal, domain, project, name);
+  if (view.wanted === null) throw wrongState(`${domain}/${project}/${name} is not declared any more`);
+  const tag = tagOf(view);
+  if (call.match !== "*" && !tags(call.match).includes(tag ?? ""))
+    throw matchFailed(`${domain}/${project}/${name} has the ETag ${tag} now`);
+  const base = await readBase(portal, domain, project);
+  if (call.match !== "*") await demandSeen(portal, view, base);
+  return { wanted: view.wanted, base };
+}
+
+/** The ledger may be a moment behind Git: what the caller read must be what the default branch says now. */
+async function demandSeen(portal: Portal, { project: row }: DatabaseView, base: Base): Promise<void> {
+  if (row.wantedCommit === base.commit) return;
+  const own = ({ files }: Declarations) => [...files].filter(([path]) => isFor(path, row.project));
+  const seen = own(await portal.files(base.host, row.wantedCommit, row.tenant, row.project));
+  const same = seen.length === own(base).length && seen.every(([path, text]) => base.files.get(path) === text);
+  if (!same)
+    throw matchFailed(`${row.tenant}/${row.project} changed in Git and has not been read yet`, {
+      hint: "Read it again in a second, and decide on what it says then.",
+    });
+}
+
+const tags = (header: string): string[] => header.split(",").map((tag) => tag.trim());
+
+const shorten = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 59)}…`);
