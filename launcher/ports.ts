@@ -33,6 +33,15 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   });
 }
 
+/** A first port whose four are free now, away from the default ones. */
+export async function findFreePorts(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 40_000);
+    const free = await Promise.all(Object.values(portsFrom(first)).map(isFree));
+    if (free.every(Boolean)) return first;
+  }
+}
+
 export const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer();

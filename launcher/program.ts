@@ -63,6 +63,10 @@ function addLocalCommands(program: Command): void {
     .addOption(data())
     .action(async (options) => orFail((await import("./commands/doctor.ts")).doctor({ ...options, output: output() })));
   program
+    .command("demo")
+    .description("the main job in one command, against the running platform or a temporary one")
+    .action(async () => (await import("./commands/demo.ts")).demo({ output: output() }));
+  program
     .command("completion")
     .description('print a completion script: eval "$(nebula completion bash)"')
     .addArgument(new Argument("<shell>").choices(["bash", "zsh"]))
@@ -79,8 +83,10 @@ async function addProduct(program: Command): Promise<void> {
   if (product.addProductCommands === undefined) throw noCommand(`${index} has no commands`);
   const local = new Set(program.commands);
   product.addProductCommands(program);
-  program.hook("preAction", (_, command) => {
-    if (!local.has(command)) process.env.NEBULA_DATA ??= locateData(undefined, process.env);
+  program.hook("preAction", async (_, command) => {
+    if (local.has(command)) return;
+    process.env.NEBULA_DATA ??= locateData(undefined, process.env);
+    if (command.name() === "connect") await (await import("./commands/demo.ts")).nameClientTools(process.env);
   });
 }
 

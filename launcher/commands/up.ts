@@ -36,20 +36,24 @@ type Start = {
 export async function up(options: UpOptions): Promise<void> {
   const say = makeSay();
   const began = performance.now();
-  const folder = layout(locateData(options.data, process.env));
-  prepareData(folder, await resolveOsUser());
-  const found = findRunning(folder);
-  if (found) return announceRunning(found.platform, options, say);
-  const tools = {
-    pgBin: (await resolvePostgres(process.env, say)).binDir,
-    pulumiBin: (await resolvePulumi(process.env, say)).path,
-  };
-  const start = { folder, port: options.port, tools, say };
+  const start = await prepareStart(layout(locateData(options.data, process.env)), options.port, say);
   const announce = (platform: PlatformFile, adminToken: string | undefined) => {
     say.line(`NebulaDB is up, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     return printPlatform(platform, { alreadyRunning: false, ...(adminToken ? { adminToken } : {}) }, options.output);
   };
-  await (options.detach ? runDetached(start, options, announce) : runHere(start, options, announce));
+  if (!options.detach) return runHere(start, options, announce);
+  const started = await startDetached(start);
+  if (started.kind === "theirs") await announceRunning(started.platform, options, say);
+  else await announce(started.value.platform, started.value.adminToken);
+}
+
+/** The tools, unless the platform runs already, which needs none. */
+export async function prepareStart(folder: DataFolder, port: number | undefined, say: Say): Promise<Start> {
+  prepareData(folder, await resolveOsUser());
+  if (findRunning(folder)) return { folder, port, say, tools: { pgBin: "", pulumiBin: "" } };
+  const postgres = await resolvePostgres(process.env, say);
+  const pulumi = await resolvePulumi(process.env, say);
+  return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path } };
 }
 
 type Announce = (platform: PlatformFile, adminToken: string | undefined) => Promise<void>;
@@ -90,15 +94,18 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
   }
 }
 
-async function runDetached(start: Start, options: UpOptions, announce: Announce): Promise<void> {
+type Ready = Extract<Report, { kind: "ready" }>;
+
+/** Starts a supervisor of its own process, unless the platform runs already. */
+export async function startDetached(start: Start): Promise<Turn<Ready>> {
   const turn = await untilOurs(start.folder, async () => {
     const report = await launch(start);
     return report.kind === "busy" ? undefined : report;
   });
   start.say.done();
-  if (turn.kind === "theirs") return announceRunning(turn.platform, options, start.say);
+  if (turn.kind === "theirs") return turn;
   if (turn.value.kind === "failed") throw revive(turn.value);
-  await announce(turn.value.platform, turn.value.adminToken);
+  return { kind: "ours", value: turn.value };
 }
 
 type Turn<T> =
