@@ -14,6 +14,7 @@ import {
 import type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
 import { foreignStack, notRetired } from "./errors.ts";
 import { idOf, specOf } from "./inputs.ts";
+import { makeOperations } from "./operate.ts";
 import { makePasswords } from "./passwords.ts";
 
 /** Under which right an effect is done. */
@@ -37,7 +38,8 @@ export type DirectOptions = {
  * 2. The ledger knows an instance and its port before the machine has it; a kill in between is repaired by doing it again.
  * 3. A password is sealed before it is used.
  */
-export function makeDirectEffects({ sql, vault, driver, portBase, keepSeconds = 7 * 86_400 }: DirectOptions) {
+export function makeDirectEffects(options: DirectOptions) {
+  const { sql, vault, driver, portBase, keepSeconds = 7 * 86_400 } = options;
   const passwordsOf = makePasswords(vault);
 
   const reserve = (scope: EffectScope, inputs: DatabaseInputs): Promise<Instance> =>
@@ -86,6 +88,7 @@ export function makeDirectEffects({ sql, vault, driver, portBase, keepSeconds = 
   };
 
   return {
+    operate: makeOperations(options, ensure),
     /** The effects as one operation may do them. */
     under: (scope: EffectScope): Effects => ({
       ensure: (inputs) => ensure(scope, inputs),

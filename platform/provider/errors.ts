@@ -55,3 +55,11 @@ export const noLedger = defineError({
   retry: false,
   hint: "Set PULUMI_BACKEND_URL to the state URL that came with the tenant's CI credentials.",
 });
+
+export const databaseMissing = defineError({
+  code: "NEB328",
+  status: 404,
+  title: "No such database",
+  retry: false,
+  hint: "`nebula db list` shows the databases of the project.",
+});

@@ -14,7 +14,9 @@ export type Ending =
   | { readonly kind: "failed"; readonly outcome: "blocked" | "stalled"; readonly error: ProblemDocument }
   /** Worth another try, until the attempts are used up: then it fails as stalled. */
   | { readonly kind: "retry"; readonly error: ProblemDocument }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled" }
+  /** Another text is wanted by now; its own operation brings it. */
+  | { readonly kind: "superseded" };
 
 /** Seconds before try n + 1: 2, 8, 32, each between half and the whole, so that a herd spreads. */
 const backoff = "make_interval(secs => power(4, attempt - 1) * 2 * (0.5 + random() / 2))";
@@ -54,10 +56,11 @@ async function end(tx: Sql, claim: Claim, ending: Ending): Promise<Operation> {
     completed: "COMPLETED",
     failed: "FAILED",
     cancelled: "CANCELLED",
+    superseded: "CANCELLED",
   };
   return write(tx, claim.operation.id, {
     state: states[ending.kind],
-    outcome: ending.kind === "cancelled" ? "cancelled" : ending.outcome,
+    outcome: ending.kind === "cancelled" || ending.kind === "superseded" ? ending.kind : ending.outcome,
     error: ending.kind === "failed" ? ending.error : null,
     result: ending.kind === "completed" ? (ending.result ?? null) : null,
   });

@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { EngineEvent } from "@pulumi/pulumi/automation/events.js";
+import { LocalWorkspace } from "@pulumi/pulumi/automation/localWorkspace.js";
+import { Stack } from "@pulumi/pulumi/automation/stack.js";
+import { Project } from "../../../platform/components/index.ts";
+import type { Effects } from "../../../platform/provider/index.ts";
+import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
+import { pulumiEnvironment, stateUrl } from "./environment.ts";
+import { makeEventLog } from "./event-log.ts";
+import { previewStore } from "./preview-store.ts";
+import { commandFailed, wrongPassphrase } from "./translate.ts";
+import type { Tools } from "./worker.ts";
+
+/**
+ * The one place that calls the Automation API.
+ *
+ * 1. One command a job: `up` or `preview`. The SDK would run five more, one after the other (version, select, outputs twice,
+ *    history): the version is known since the worker was warmed, the stack exists (the parent saw or made its checkpoint), outputs
+ *    and summary come with the events.
+ * 2. A work dir of its own for each job: the SDK and the command keep shared state in it.
+ * 3. The outcome is judged by the summary event and the command's exit. What the SDK throws after a good exit (its check for
+ *    promises that leaked) is not an outcome.
+ * 4. A preview runs on a copy of the state: it has nothing that it could write to.
+ */
+export async function runPulumi(
+  tools: Tools,
+  job: DeployJob | PreviewJob,
+  signal: AbortSignal,
+): Promise<PulumiOutcome> {
+  const workDir = await mkdtemp(join(tools.settings.scratchDir, `${job.stack}-`));
+  try {
+    const first = await runOnce(tools, job, workDir, job.salt, signal);
+    return wrongPassphrase(first) && job.salt !== null ? await runOnce(tools, job, workDir, null, signal) : first;
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function runOnce(
+  tools: Tools,
+  job: DeployJob | PreviewJob,
+  workDir: string,
+  salt: string | null,
+  signal: AbortSignal,
+): Promise<PulumiOutcome> {
+  const log = makeEventLog();
+  const output: string[] = [];
+  const stack = await openStack(tools, job, workDir, salt);
+  const options = {
+    program: async () => ({ databases: new Project(job.spec).databases }),
+    onEvent: (event: EngineEvent) => log.add(event),
+    onOutput: (text: string) => output.push(text),
+    onError: (text: string) => log.stderr(text),
+    color: "never",
+    suppressProgress: true,
+    signal,
+  } as const;
+  tools.recorder.begin(effectsOf(tools, job));
+  let failed = false;
+  try {
+    if (job.kind === "preview") await stack.preview({ ...options, diff: true, suppressOutputs: true });
+    else await stack.up({ ...options, suppressOutputs: true, refresh: job.refresh, parallel: 4 });
+  } catch (thrown) {
+    failed = commandFailed(thrown);
+  }
+  const { faults, providerMs } = tools.recorder.end();
+  return log.close({ failed, faults, providerMs, text: output.join("") });
+}
+
+/** A stack that is known to exist: nothing is selected, and nobody asks for outputs and history afterwards. */
+async function openStack(
+  { settings, provider, vault, command }: Tools,
+  job: DeployJob | PreviewJob,
+  workDir: string,
+  salt: string | null,
+): Promise<Stack> {
+  const backend = job.kind === "preview" ? await previewStore(workDir, job) : stateUrl(settings.ledgerUrl, job);
+  const workspace = await LocalWorkspace.create({
+    workDir,
+    pulumiHome: join(workDir, ".home"),
+    pulumiCommand: command,
+    projectSettings: { name: "nebuladb", runtime: "nodejs" },
+    stackSettings: { [job.stack]: salt === null ? {} : { encryptionSalt: salt } },
+    envVars: pulumiEnvironment(backend, vault.derive(`pulumi:${job.stack}`), provider.port),
+  });
+  workspace.selectStack = async () => undefined;
+  const stack = await Stack.select(job.stack, workspace);
+  stack.outputs = async () => ({});
+  stack.info = async () => undefined;
+  return stack;
+}
+
+/** A preview shows what a create would ask for; it must not come to ask. */
+const effectsOf = ({ direct }: Tools, job: DeployJob | PreviewJob): Effects =>
+  direct.under(
+    job.kind === "deploy"
+      ? { stack: job.stack, fence: job.fence, commit: job.commit }
+      : { stack: job.stack, fence: -1, commit: null },
+  );

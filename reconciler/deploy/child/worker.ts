@@ -1,0 +1,87 @@
+import { delimiter, dirname } from "node:path";
+import { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
+import { makeLocalDriver } from "../../../platform/compute/index.ts";
+import { asNebulaError, makeVault, Secret } from "../../../platform/core/index.ts";
+import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
+import { makePool } from "../../../platform/sql/index.ts";
+import {
+  type FromWorker,
+  type Job,
+  type JobResult,
+  type ToWorker,
+  toWireProblem,
+  type WorkerSettings,
+} from "../messages.ts";
+import { act } from "./act.ts";
+import { makeRecorder, type Recorder } from "./recorder.ts";
+import { runPulumi } from "./run-pulumi.ts";
+
+/** What a warm worker holds between two jobs. */
+export type Tools = Awaited<ReturnType<typeof warmUp>>;
+
+/** Serves jobs one after the other. The parent never sends a second one before the first is answered. */
+export function serveWorker(): void {
+  let tools: Promise<Tools> | undefined;
+  let running = new AbortController();
+  process.on("message", (message: ToWorker) => {
+    switch (message.kind) {
+      case "settings":
+        tools = warmUp(message.settings);
+        tools.then(
+          () => send({ kind: "warm" }),
+          (thrown) => giveUp(thrown),
+        );
+        return;
+      case "interrupt":
+        running.abort();
+        return;
+      case "job":
+        running = new AbortController();
+        void serveJob(tools, message.id, message.job, running.signal);
+        return;
+    }
+  });
+}
+
+async function serveJob(tools: Promise<Tools> | undefined, id: number, job: Job, signal: AbortSignal): Promise<void> {
+  try {
+    if (tools === undefined) throw new Error("a job came before the settings");
+    send({ kind: "done", id, result: await run(await tools, job, signal) });
+  } catch (thrown) {
+    send({ kind: "failed", id, error: toWireProblem(thrown) });
+  }
+}
+
+const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResult> =>
+  job.kind === "act" ? act(tools, job) : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
+
+/** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
+async function warmUp(settings: WorkerSettings) {
+  const vault = makeVault(new Secret(settings.masterKey));
+  const sql = makePool({ url: new Secret(settings.ledgerUrl), max: 6, applicationName: "nebula deploy worker" });
+  const { dataDir, pgBin, portBase } = settings;
+  const observe = (observation: (FromWorker & { kind: "observation" })["observation"]) =>
+    send({ kind: "observation", observation });
+  const driver = await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const direct = makeDirectEffects({ sql, vault, driver, portBase });
+  const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
+  const provider = await serveProvider(recorder.effects);
+  const command = await findPulumi(settings.pulumiBin);
+  await sql.query("select 1");
+  return { settings, vault, sql, driver, direct, recorder, provider, command };
+}
+
+/** The SDK finds the command on PATH, or in a folder laid out as Pulumi's own: ours is put first on PATH. */
+async function findPulumi(path: string): Promise<PulumiCommand> {
+  process.env.PATH = `${dirname(path)}${delimiter}${process.env.PATH ?? ""}`;
+  return PulumiCommand.get({ skipVersionCheck: true });
+}
+
+function send(message: FromWorker): void {
+  process.send?.(message, () => undefined);
+}
+
+function giveUp(thrown: unknown): void {
+  console.error(asNebulaError(thrown).message);
+  process.exit(1);
+}

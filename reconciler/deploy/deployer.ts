@@ -1,0 +1,154 @@
+import { makeLocalDriver } from "../../platform/compute/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  ignoreObservations,
+  makeVault,
+  type Observe,
+  type Secret,
+  systemClock,
+} from "../../platform/core/index.ts";
+import { makeDirectEffects } from "../../platform/provider/index.ts";
+import type { Pool, Sql } from "../../platform/sql/index.ts";
+import { type Claim, claimOperation, type Operation, type OperationType } from "../../platform/store/index.ts";
+import { makeEffectsExecutor } from "./effects-executor.ts";
+import { expireDeadHolders, ourHolder } from "./holder.ts";
+import { makePreview, type Preview, type PreviewRequest } from "./preview.ts";
+import { runClaim } from "./run-claim.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+import { makeWorkers } from "./workers.ts";
+
+export type DeployerOptions = {
+  readonly sql: Pool;
+  readonly ledgerUrl: Secret;
+  /** Base64 of 32 bytes; the workers open sealed credentials with it. */
+  readonly masterKey: Secret;
+  readonly dataDir: string;
+  readonly pgBin: string;
+  /** Path of the `pulumi` command. */
+  readonly pulumiBin: string;
+  /** The lowest port that an instance gets. */
+  readonly portBase: number;
+  /** Operations at a time; as many warm processes. Default: 2. */
+  readonly concurrency?: number;
+  readonly observe?: Observe;
+  /** Written in the transaction that ends an operation: the project's status. */
+  readonly onEnded?: (tx: Sql, operation: Operation) => Promise<void>;
+  readonly clock?: Clock;
+  readonly leaseSeconds?: number;
+  readonly heartbeatMs?: number;
+  readonly graceMs?: number;
+  readonly pollMs?: number;
+};
+
+export type Deployer = {
+  /** Begins to claim and run; resolves when it listens. */
+  start(): Promise<void>;
+  /** What `pulumi up` would do to a stack, without lock, lease or any write. */
+  preview(request: PreviewRequest): Promise<Preview>;
+  /** Stops claiming, asks what runs to stop, and returns when no process is left. */
+  close(): Promise<void>;
+  /** For status pages: the operations that run here. */
+  running(): readonly Claim[];
+};
+
+/** What this room runs. */
+export const deployTypes: readonly OperationType[] = ["DEPLOY", "DESTROY", "PAUSE", "RESUME", "ROTATE_CREDENTIALS"];
+
+/** Claims operations and runs each in a warm worker, for as long as it is open. */
+export async function makeDeployer(options: DeployerOptions): Promise<Deployer> {
+  const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 2, pollMs = 1000 } = options;
+  const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
+  const { dataDir, pgBin, pulumiBin, portBase } = options;
+  const [ledgerUrl, masterKey] = [options.ledgerUrl.reveal(), options.masterKey.reveal()];
+  const workers = makeWorkers(concurrency, { ledgerUrl, masterKey, dataDir, pgBin, pulumiBin, portBase, observe });
+  const vault = makeVault(options.masterKey);
+  const driver = await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const executor = makeEffectsExecutor({ sql, observe, direct: makeDirectEffects({ sql, vault, driver, portBase }) });
+  const holder = ourHolder();
+  const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
+  const supervision = { sql, clock, observe, leaseSeconds, heartbeatMs, graceMs };
+  let closed = false;
+  let filling: Promise<void> | undefined;
+  let again = false;
+
+  /** Gives every idle worker an operation, as long as there are both. */
+  const fill = async (): Promise<void> => {
+    for (let worker = workers.tryBorrow(); worker !== undefined && !closed; worker = workers.tryBorrow()) {
+      const claim = await claimOperation(sql, { holder, leaseSeconds, types: deployTypes }).catch((thrown) => {
+        report("deploy.claim", thrown);
+        return undefined;
+      });
+      if (claim === undefined) return workers.putBack(worker);
+      begin(claim, worker);
+    }
+  };
+
+  const begin = (claim: Claim, worker: WorkerProcess) => {
+    const { id, type } = claim.operation;
+    const { stack, fence, waitMs } = claim;
+    observe({ kind: "operation.claimed", operation: id, stack, type, fence, waitMs });
+    const done = runClaim({ ...supervision, onEnded }, claim, worker)
+      .catch((thrown) => report("deploy.run", thrown))
+      .finally(() => {
+        running.delete(claim);
+        workers.giveBack(worker);
+        wake();
+      });
+    running.set(claim, { worker, done });
+  };
+
+  /** One filling at a time; a call during one makes it look once more. */
+  const wake = (): void => {
+    again = true;
+    filling ??= (async () => {
+      while (again && !closed) {
+        again = false;
+        await fill();
+      }
+    })().finally(() => {
+      filling = undefined;
+      if (again && !closed) wake();
+    });
+  };
+
+  const report = (where: string, thrown: unknown) => {
+    const { code, message, stack } = asNebulaError(thrown);
+    observe({ kind: "fault", where, code, message, ...(stack === undefined ? {} : { stack }) });
+  };
+
+  const poll = async () => {
+    await expireDeadHolders(sql).catch((thrown) => report("deploy.poll", thrown));
+    wake();
+    executor.wake();
+  };
+
+  const releases: (() => unknown)[] = [];
+  const { preview, close: closePreview } = makePreview({ sql, workers, clock });
+  workers.onIdle(wake);
+  return {
+    async start() {
+      void driver.prepare().catch((thrown) => report("deploy.prepare", thrown));
+      releases.push(await sql.listen("nebula_operations", wake));
+      releases.push(await sql.listen("nebula_effects", executor.wake));
+      const polling = setInterval(() => void poll(), pollMs);
+      releases.push(() => clearInterval(polling));
+      await poll();
+    },
+    preview,
+    running: () => [...running.keys()],
+    async close() {
+      closed = true;
+      for (const release of releases.splice(0)) await release();
+      await filling;
+      closePreview();
+      for (const { worker } of running.values()) worker.interrupt();
+      const ended = Promise.all([...running.values()].map(({ done }) => done));
+      await Promise.race([ended, clock.sleep(graceMs)]);
+      await workers.close();
+      await ended;
+      await executor.close();
+      await driver.close();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { asNebulaError, type Observation, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
+import type { ProjectSpec } from "../../platform/spec/index.ts";
+
+/** What crosses between the deployer and its workers. Structured clones: plain values only; secrets in clear, over a pipe of ours. */
+export type WorkerSettings = {
+  readonly ledgerUrl: string;
+  readonly masterKey: string;
+  readonly dataDir: string;
+  readonly pgBin: string;
+  readonly pulumiBin: string;
+  readonly portBase: number;
+  /** A folder of the worker's own; work dirs are made below it. */
+  readonly scratchDir: string;
+};
+
+export type DeployJob = {
+  readonly kind: "deploy";
+  readonly stack: string;
+  readonly fence: number;
+  readonly commit: string | null;
+  readonly spec: ProjectSpec;
+  /** Salt of the checkpoint's secrets manager; null for a new stack. */
+  readonly salt: string | null;
+  /** Ask the machines first: after a take-over the state may be behind them. */
+  readonly refresh: boolean;
+};
+
+export type PreviewJob = {
+  readonly kind: "preview";
+  readonly stack: string;
+  readonly spec: ProjectSpec;
+  /** Pulumi's state of the stack, null when it was never deployed. The preview works on a copy. */
+  readonly checkpoint: string | null;
+  readonly salt: string | null;
+};
+
+export type ActVerb = "pause" | "resume" | "rotate" | "discard";
+
+/** Something done to machines without Pulumi: the declaration does not change. */
+export type ActJob = {
+  readonly kind: "act";
+  readonly verb: ActVerb;
+  readonly stack: string;
+  readonly fence: number;
+  /** Ids. */
+  readonly databases: readonly string[];
+};
+
+export type Job = DeployJob | PreviewJob | ActJob;
+
+export type PulumiStep = {
+  readonly op: string;
+  readonly type: string;
+  readonly name: string;
+  readonly urn: string;
+  /** Property paths that differ. */
+  readonly diffs: readonly string[];
+};
+
+/** Milliseconds: until the engine began, in the program and the engine, in the provider's effects, and after them. */
+export type Phases = {
+  readonly startMs: number;
+  readonly engineMs: number;
+  readonly providerMs: number;
+  readonly finishMs: number;
+};
+
+export type PulumiOutcome = {
+  /** The command ended well and the engine summed up. */
+  readonly ok: boolean;
+  readonly resourceChanges: Readonly<Record<string, number>>;
+  readonly steps: readonly PulumiStep[];
+  /** What the provider refused or failed at. */
+  readonly faults: readonly ProblemDocument[];
+  /** Error diagnostics of the engine, and the end of its error output. */
+  readonly diagnostics: readonly string[];
+  readonly phases: Phases;
+  /** What Pulumi printed. */
+  readonly text: string;
+};
+
+export type JobResult =
+  | { readonly kind: "pulumi"; readonly outcome: PulumiOutcome }
+  | { readonly kind: "acted"; readonly faults: readonly ProblemDocument[] };
+
+export type Progress = {
+  readonly phase: string;
+  readonly message: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+};
+
+export type ToWorker =
+  | { readonly kind: "settings"; readonly settings: WorkerSettings }
+  | { readonly kind: "job"; readonly id: number; readonly job: Job }
+  | { readonly kind: "interrupt" };
+
+export type FromWorker =
+  | { readonly kind: "warm" }
+  | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "observation"; readonly observation: Observation }
+  | { readonly kind: "done"; readonly id: number; readonly result: JobResult }
+  | { readonly kind: "failed"; readonly id: number; readonly error: ProblemDocument };
+
+/** A fault for the way through the pipe: with its own words and whether trying again can help. */
+export function toWireProblem(thrown: unknown): ProblemDocument {
+  const error = asNebulaError(thrown);
+  return { ...toProblem(error), detail: error.message, retry: error.retry };
+}
