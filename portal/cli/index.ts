@@ -12,7 +12,6 @@ import { addUsageCommands } from "./commands/usage.ts";
 export { runDemo } from "./demo/index.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
 export { readConnection } from "./settings.ts";
-export { readConnection } from "./settings.ts";
 
 export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
