@@ -43,13 +43,21 @@ export function makeMirrors(folder: string): Mirrors {
     return found;
   };
 
+  /** What reads from a folder that is gone reads nothing. */
+  const forget = ({ id }: RepositoryRow): void => {
+    open.get(id)?.close();
+    open.delete(id);
+  };
+
   /** One after the other, in a mirror that exists. */
   const inTurn = <T>(repository: RepositoryRow, work: (git: Git) => Promise<T>): Promise<T> => {
     const last = turns.get(repository.id) ?? Promise.resolve();
     const turn = last.then(async () => {
-      const git = of(repository);
-      if (!existsSync(join(git.dir, "HEAD"))) await initBare(git.dir, repository.defaultBranch);
-      return work(git);
+      if (!existsSync(join(of(repository).dir, "HEAD"))) {
+        forget(repository);
+        await initBare(of(repository).dir, repository.defaultBranch);
+      }
+      return work(of(repository));
     });
     turns.set(
       repository.id,
@@ -87,8 +95,7 @@ export function makeMirrors(folder: string): Mirrors {
       }),
     rebuild: (repository) =>
       inTurn(repository, async (git) => {
-        git.close();
-        open.delete(repository.id);
+        forget(repository);
         await rm(git.dir, { recursive: true, force: true });
       }),
     close() {
