@@ -1,4 +1,5 @@
 import { defineError, type NebulaError } from "../../platform/core/index.ts";
+import type { SpecProblem } from "../../platform/spec/index.ts";
 
 export const badJson = defineError({
   code: "NEB600",
@@ -183,3 +184,7 @@ export function requestProblems(problems: readonly FieldProblem[]): NebulaError 
   const where = first === undefined || first.path === "" ? "the request" : first.path;
   return badRequest(`${where}: ${first?.message ?? "does not fit"}${more}`, { fields: { errors: problems } });
 }
+
+/** Problems of declared options, in the terms of the body that brought them. */
+export const optionProblems = (problems: readonly SpecProblem[]): NebulaError =>
+  requestProblems(problems.map(({ path, message, code, hint }) => ({ path: path.join("."), message, code, hint })));

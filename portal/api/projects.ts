@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { authorityAtBase, narrowQuota, quotaUse } from "../../platform/policy/index.ts";
-import { placements, type Quota } from "../../platform/spec/index.ts";
+import { placements, projectOptions, type Quota, resolveProject } from "../../platform/spec/index.ts";
 import { type FleetRow, getFleet, getProject, listProjects, type ProjectRow } from "../../platform/store/index.ts";
-import { notFound } from "./errors.ts";
+import type { OptionsPatch } from "../edit/index.ts";
+import { notFound, optionProblems } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
-import { narrowTo } from "./reach.ts";
+import { propose, readBase } from "./propose.ts";
+import { demand, narrowTo } from "./reach.ts";
 import { json, route } from "./route.ts";
-import { name, named, timestamp } from "./schemas.ts";
+import { change, name, named, timestamp } from "./schemas.ts";
 import { time } from "./wire.ts";
 
 export const quota = named(
@@ -107,6 +109,45 @@ export const projectRoutes = [
   }).handle(async ({ params: { domain, project } }, portal) => {
     const row = await findProject(portal, domain, project);
     return { status: 200, body: projectToWire(row, await getFleet(portal.sql, row.repository)) };
+  }),
+
+  route({
+    method: "post",
+    path: "/api/v1/projects",
+    operationId: "projects.create",
+    scope: "projects:write",
+    target: "own",
+    summary: "Open a pull request that adds a project to a tenant",
+    body: z.looseObject({ domain: name, name, autoMerge: z.boolean().optional() }),
+    bodyDocument: named(
+      "NewProject",
+      "A project as it is declared. Without a quota it gets what the tenant's plan grants.",
+      z.strictObject({ domain: name, name, ...projectOptions.shape, autoMerge: z.boolean().optional() }),
+    ),
+    replies: { 202: json("A pull request is open; nothing has changed yet", change, { Location: "The operation." }) },
+  }).handle(async (call, portal) => {
+    const { domain, name: project, autoMerge = false, ...options } = call.body;
+    demand(call.principal, { tenant: domain, project }, `tenant ${domain}`);
+    const resolved = resolveProject(domain, project, options, []);
+    if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
+    const base = await readBase(portal, domain, project);
+    const { createProject } = await import("../edit/index.ts");
+    const { changes } = createProject(base.files, { tenant: domain, project, options: options as OptionsPatch });
+    const answer = await propose(portal, call, base, {
+      tenant: domain,
+      project,
+      database: null,
+      step: "create",
+      title: `Add project ${domain}/${project}`,
+      why: `Declares the project ${domain}/${project}.`,
+      autoMerge,
+      changes,
+    });
+    return {
+      status: 202,
+      ...answer,
+      trail: { ...answer.trail, tenant: domain, project, resource: `${domain}/${project}` },
+    };
   }),
 ];
 

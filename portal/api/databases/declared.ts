@@ -8,11 +8,10 @@ import {
   knownOptions,
   optionSchemas,
   resolveDatabase,
-  type SpecProblem,
   versions,
 } from "../../../platform/spec/index.ts";
 import type { Json, OptionsPatch } from "../../edit/index.ts";
-import { type FieldProblem, requestProblems } from "../errors.ts";
+import { optionProblems, requestProblems } from "../errors.ts";
 import { name, named } from "../schemas.ts";
 
 /**
@@ -71,7 +70,7 @@ export function newOptions({
 }: Body & { name: string; engine: Engine }): OptionsPatch {
   const options = { version: versions[engine][0], ...given };
   const resolved = resolveDatabase({ engine, name: database, options });
-  if (resolved.kind === "invalid") throw requestProblems(resolved.problems.map(toField));
+  if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
   return options as OptionsPatch;
 }
 
@@ -82,7 +81,7 @@ export function patchOptions(current: DatabaseSpec, { autoMerge: _auto, ...given
   const merged = mergePatch(optionsOf(current, patch), patch);
   const { engine, name: database } = current;
   const resolved = resolveDatabase({ engine, name: database, options: merged });
-  if (resolved.kind === "invalid") throw requestProblems(resolved.problems.map(toField));
+  if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
   return patch;
 }
 
@@ -130,10 +129,3 @@ export const pathsOf = (patch: OptionsPatch, prefix = ""): string[] =>
 
 const isObject = (value: Json | undefined): value is { readonly [key: string]: Json } =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-const toField = ({ path, message, code, hint }: SpecProblem): FieldProblem => ({
-  path: path.join("."),
-  message,
-  code,
-  hint,
-});

@@ -1,0 +1,412 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
+import { type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
+import {
+  getPullRow,
+  listAudit,
+  lockPorts,
+  putRepository,
+  recordInstance,
+  recordReview,
+  recordWanted,
+  reserveInstance,
+} from "../../platform/store/index.ts";
+import { type TestForge, testForge } from "../harness/forge.ts";
+import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+
+const orders = `// The shop's orders.
+import { Postgres } from "@nebuladb/platform";
+
+export default new Postgres("orders", {
+  version: "18",
+  compute: { min: 0.25, max: 2, suspendAfter: "5m" }, // grows at Christmas
+  storage: "10Gi",
+  backups: { retention: "30d", pitr: true },
+});
+`;
+const seed = new Map([
+  [
+    "tenants/shop/tenant.ts",
+    'import { tenant } from "@nebuladb/platform";\n\nexport default tenant({ plan: "standard" });\n',
+  ],
+  ["tenants/shop/store/project.ts", 'import { project } from "@nebuladb/platform";\n\nexport default project();\n'],
+  ["tenants/shop/store/orders.ts", orders],
+  [
+    "tenants/shop/store/old.ts",
+    'import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("old", { version: "18", retire: true });\n',
+  ],
+  ["package.json", "{}\n"],
+]);
+const optionsOf: Record<string, object> = {
+  orders: {
+    version: "18",
+    compute: { min: 0.25, max: 2, suspendAfter: "5m" },
+    storage: "10Gi",
+    backups: { retention: "30d", pitr: true },
+  },
+  old: { version: "18", retire: true },
+};
+
+const collection = "/api/v1/domain/shop/project/store/databases";
+let forge: TestForge;
+let portal: TestPortal;
+let host: GitHub;
+let developer: Caller;
+
+const declared = (name: string) => {
+  const resolved = resolveDatabase({ engine: "postgres", name, options: optionsOf[name] });
+  if (resolved.kind !== "ok") throw new Error(JSON.stringify(resolved.problems));
+  return resolved.spec;
+};
+
+beforeAll(async () => {
+  forge = await testForge();
+  const { bootstrap } = forge.forge;
+  await bootstrap.ensureOrganisation({ login: "nebula" });
+  await bootstrap.ensureUser({ login: "bot" });
+  const { commit = "" } = await bootstrap.ensureRepository({ owner: "nebula", name: "tenants", seedFiles: seed });
+  const token = await bootstrap.makeToken({
+    login: "bot",
+    owner: "nebula",
+    permissions: { contents: "write", pull_requests: "write", statuses: "write" },
+  });
+  const repository = { owner: "nebula", name: "tenants" };
+  host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
+  portal = await startPortal({ hostOf: () => host });
+  developer = portal.as(await portal.tokenFor("developer", "shop", "store", "eve"));
+  await putRepository(portal.sql, {
+    ...repository,
+    id: "repo_1",
+    defaultBranch: "main",
+    apiUrl: forge.apiUrl,
+    gitUrl: forge.url,
+    appId: null,
+    appKeySealed: null,
+    installationId: null,
+    hookSecretSealed: "-",
+    botTokenSealed: "-",
+  });
+  const databases = [declared("old"), declared("orders")];
+  const spec: ProjectSpec = {
+    tenant: "shop",
+    project: "store",
+    placement: "local",
+    region: "local",
+    quota: null,
+    databases,
+  };
+  const at = { tenant: "shop", project: "store", repository: "repo_1", commit, tree: "t", unsettled: false };
+  await recordWanted(portal.sql, { ...at, kind: "spec", spec, hash: specHash(spec) });
+});
+afterAll(async () => {
+  await portal.close();
+  await forge.close();
+});
+
+const fileAt = async (commit: string, name: string) =>
+  (await host.getFile(`tenants/shop/store/${name}.ts`, commit))?.text;
+const tagOfOrders = async () => (await developer.get(`${collection}/orders`)).headers.get("etag") ?? "";
+
+describe("a created database", () => {
+  it("is a pull request with exactly one new file, an operation to follow and a line in the audit", async () => {
+    const answer = await developer.send("POST", collection, {
+      name: "sessions",
+      version: "18",
+      compute: { max: 1 },
+      tags: { team: "web" },
+    });
+    expect(answer.status).toBe(202);
+    const { pull, operation, step } = answer.body;
+    expect(step).toBe("create");
+    expect(answer.headers.get("location")).toBe(`/api/v1/operations/${operation.id}`);
+    expect(operation).toMatchObject({
+      type: "PULL_REQUEST",
+      state: "IN_PROGRESS",
+      pull: pull.number,
+      requestedBy: "eve",
+      database: "sessions",
+    });
+    expect(await fileAt(pull.headCommit, "sessions")).toBe(
+      'import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("sessions", {\n  version: "18",\n  compute: { max: 1 },\n  tags: { team: "web" },\n});\n',
+    );
+    expect(await host.pullFiles(pull.number)).toMatchObject([
+      { path: "tenants/shop/store/sessions.ts", status: "added" },
+    ]);
+    const onHost = await host.getPull(pull.number);
+    expect(onHost).toMatchObject({
+      title: "Add postgres sessions to shop/store",
+      state: "open",
+      head: { sha: pull.headCommit },
+    });
+    expect((await host.getCommit(pull.headCommit)).message).toContain("Requested-by: eve");
+    expect(await getPullRow(portal.sql, "repo_1", pull.number)).toMatchObject({
+      requestedBy: "eve",
+      operation: operation.id,
+      autoMerge: false,
+    });
+    const [audited] = await listAudit(portal.sql, {
+      tenant: "shop",
+      project: null,
+      actor: "eve",
+      action: "databases.create",
+      beforeId: null,
+      limit: 1,
+    });
+    expect(audited).toMatchObject({
+      result: "accepted",
+      operation: operation.id,
+      commit: pull.headCommit,
+      project: "store",
+    });
+    const events = await developer.get(`/api/v1/operations/${operation.id}/events`);
+    expect(events.body.items.map((each: { phase: string }) => each.phase)).toEqual(["queued", "opened"]);
+  });
+
+  it("is asked for once, however often the same request comes, also after a crash between two steps", async () => {
+    const key = { "idempotency-key": "create-cache-1" };
+    const ask = () => developer.send("POST", collection, { name: "cache", version: "18", autoMerge: true }, key);
+    const first = await ask();
+    expect(first.status).toBe(202);
+    expect(await ask()).toMatchObject({ status: 202, body: first.body });
+    await portal.sql.query("delete from idempotency_keys");
+    const repeated = await ask();
+    expect(repeated.body.pull.number).toBe(first.body.pull.number);
+    expect(repeated.body.operation.id).toBe(first.body.operation.id);
+    expect(await getPullRow(portal.sql, "repo_1", first.body.pull.number)).toMatchObject({
+      autoMerge: true,
+      autoMergeHead: first.body.pull.headCommit,
+    });
+    const other = await developer.send("POST", collection, { name: "cache2", version: "18" }, key);
+    expect(other).toMatchObject({ status: 422, body: { code: "NEB608" } });
+  });
+
+  it.each([
+    ["an unknown option", { name: "x", version: "18", colour: "red" }, 422, "NEB601", "colour"],
+    ["a misspelt option", { name: "x", version: "18", compute: { maxx: 1 } }, 422, "NEB601", "compute.maxx"],
+    ["a wrong unit", { name: "x", version: "18", storage: "10 apples" }, 422, "NEB601", "storage"],
+    ["a bare number", { name: "x", version: "18", storage: 10 }, 422, "NEB601", "storage"],
+    ["an unknown version", { name: "x", version: "3" }, 422, "NEB601", "version"],
+    ["a bad name", { name: "X_1", version: "18" }, 422, "NEB601", "name"],
+    ["a reserved name", { name: "project", version: "18" }, 422, "NEB601", "name"],
+    ["no name", { version: "18" }, 422, "NEB601", "name"],
+    ["an unknown engine", { name: "x", engine: "oracle" }, 422, "NEB601", "engine"],
+    ["another engine's option", { name: "x", engine: "redis", extensions: ["vector"] }, 422, "NEB601", "extensions"],
+    ["min above max", { name: "x", version: "18", compute: { min: 2, max: 1 } }, 422, "NEB601", "compute.min"],
+    ["a password in clear", { name: "x", version: "18", password: "hunter2" }, 422, "NEB601", "password"],
+    ["a host bit in a block", { name: "x", version: "18", allowFrom: ["10.0.0.1/8"] }, 422, "NEB601", "allowFrom.0"],
+    ["a name that is taken", { name: "orders", version: "18" }, 409, "NEB641", undefined],
+  ])(
+    "with %s is refused, says where, why and what to do, and opens nothing",
+    async (_says, body, status, code, path) => {
+      const before = (await host.listPulls({ state: "all" })).length;
+      const answer = await developer.send("POST", collection, body);
+      expect(answer).toMatchObject({ status, body: { code } });
+      expect(answer.body.detail).toMatch(/\S/);
+      expect(answer.body.hint).toMatch(/\S/);
+      if (path !== undefined) {
+        const found = answer.body.errors.find((each: { path: string }) => each.path === path);
+        expect(found, JSON.stringify(answer.body.errors)).toBeDefined();
+        expect(found.message).toMatch(/\S/);
+      }
+      expect(JSON.stringify(answer.body)).not.toContain("hunter2");
+      expect(await host.listPulls({ state: "all" })).toHaveLength(before);
+    },
+  );
+
+  it("in a project that is not there answers 404", async () => {
+    const admin = portal.as(await portal.tokenFor("platform-admin"));
+    const answer = await admin.send("POST", "/api/v1/domain/shop/project/nope/databases", { name: "x", version: "18" });
+    expect(answer.status).toBe(404);
+  });
+});
+
+describe("a changed database", () => {
+  it("changes the declaration's value and no other byte", async () => {
+    const { status, body } = await developer.send(
+      "PATCH",
+      `${collection}/orders`,
+      { compute: { max: 4 } },
+      { "if-match": await tagOfOrders() },
+    );
+    expect(status).toBe(202);
+    expect(body.pull.title).toBe("Change orders of shop/store: compute.max");
+    expect(await fileAt(body.pull.headCommit, "orders")).toBe(orders.replace("max: 2", "max: 4"));
+  });
+
+  it("is scaled without If-Match", async () => {
+    const { status, body } = await developer.send("POST", `${collection}/orders/scale`, {
+      replicas: 1,
+      storage: "20Gi",
+    });
+    expect(status).toBe(202);
+    const text = (await fileAt(body.pull.headCommit, "orders")) ?? "";
+    expect(text).toContain('storage: "20Gi"');
+    expect(text).toContain("replicas: 1");
+    expect(text).toContain("// grows at Christmas");
+    const refused = await developer.send("POST", `${collection}/orders/scale`, { extensions: ["vector"] });
+    expect(refused.body.errors[0].path).toBe("extensions");
+  });
+
+  it("must name the version that was read, and it must still be there", async () => {
+    const change = { compute: { max: 4 } };
+    expect(await developer.send("PATCH", `${collection}/orders`, change)).toMatchObject({
+      status: 428,
+      body: { code: "NEB606" },
+    });
+    expect(await developer.send("PATCH", `${collection}/orders`, change, { "if-match": '"0"' })).toMatchObject({
+      status: 412,
+      body: { code: "NEB607" },
+    });
+    const tag = await tagOfOrders();
+    const head = (await host.getBranch("main")) ?? "";
+    const { sha } = await host.commitFiles({
+      parent: head,
+      message: "By hand",
+      changes: [{ path: "tenants/shop/store/orders.ts", content: `${orders}\n` }],
+    });
+    await host.updateBranch("main", sha);
+    try {
+      expect(await developer.send("PATCH", `${collection}/orders`, change, { "if-match": tag })).toMatchObject({
+        status: 412,
+        body: { code: "NEB607" },
+      });
+      expect((await developer.send("PATCH", `${collection}/orders`, change, { "if-match": "*" })).status).toBe(202);
+    } finally {
+      await host.updateBranch("main", head, { force: true });
+    }
+  });
+
+  it("that would say what it says, or nothing, is refused", async () => {
+    const send = async (body: object) => developer.send("PATCH", `${collection}/orders`, body, { "if-match": "*" });
+    expect((await send({ compute: { max: 2 } })).body.code).toBe("NEB613");
+    expect((await send({})).body.code).toBe("NEB601");
+    expect((await send({ compute: { min: 8 } })).body.errors[0].path).toBe("compute.min");
+    expect((await send({ name: "other" })).body.errors[0].path).toBe("name");
+  });
+});
+
+describe("a deleted database", () => {
+  it("is retired first and deleted second", async () => {
+    const retire = await developer.send("DELETE", `${collection}/orders`, undefined, { "if-match": "*" });
+    expect(retire.body).toMatchObject({ step: "retire" });
+    expect(await fileAt(retire.body.pull.headCommit, "orders")).toContain("retire: true");
+    const remove = await developer.send("DELETE", `${collection}/old?autoMerge=true`, undefined, { "if-match": "*" });
+    expect(remove.body).toMatchObject({ step: "delete", pull: { autoMerge: true } });
+    expect(await fileAt(remove.body.pull.headCommit, "old")).toBeUndefined();
+    expect((await developer.send("DELETE", `${collection}/nope`, undefined, { "if-match": "*" })).status).toBe(404);
+  });
+});
+
+describe("pause and resume", () => {
+  it("are operations, possible only in the state they start from", async () => {
+    expect((await developer.send("POST", `${collection}/orders/pause`)).body.code).toBe("NEB612");
+    await portal.sql.tx(async (tx) => {
+      await lockPorts(tx);
+      const id = "shop.store.orders" as const;
+      await reserveInstance(tx, {
+        id,
+        stack: "shop.store",
+        placement: "local",
+        port: 5601,
+        fence: 1,
+        commit: null,
+        spec: declared("orders"),
+      });
+      await recordInstance(tx, { id, fence: 1, phase: "Ready", host: "127.0.0.1" });
+    });
+    const paused = await developer.send("POST", `${collection}/orders/pause`);
+    expect(paused).toMatchObject({
+      status: 202,
+      body: { step: "pause", pull: null, operation: { type: "PAUSE", database: "orders", state: "QUEUED" } },
+    });
+    expect((await developer.send("POST", `${collection}/orders/resume`)).body.code).toBe("NEB612");
+  });
+});
+
+describe("a new project", () => {
+  it("is a pull request by who administers the tenant", async () => {
+    const lead = portal.as(await portal.tokenFor("domain-admin", "shop"));
+    const made = await lead.send("POST", "/api/v1/projects", {
+      domain: "shop",
+      name: "lab",
+      quota: { cpu: 2, memory: "4Gi", storage: "10Gi", databases: 2 },
+    });
+    expect(made).toMatchObject({
+      status: 202,
+      body: { step: "create", operation: { project: "lab", database: null } },
+    });
+    const file = await host.getFile("tenants/shop/lab/project.ts", made.body.pull.headCommit);
+    expect(file?.text).toContain('memory: "4Gi"');
+    expect((await developer.send("POST", "/api/v1/projects", { domain: "shop", name: "lab2" })).status).toBe(403);
+    expect((await lead.send("POST", "/api/v1/projects", { domain: "bank", name: "lab" })).status).toBe(404);
+    expect((await lead.send("POST", "/api/v1/projects", { domain: "shop", name: "store" })).body.code).toBe("NEB641");
+    expect(
+      (await lead.send("POST", "/api/v1/projects", { domain: "shop", name: "x", region: 3 })).body.errors[0].path,
+    ).toBe("region");
+  });
+});
+
+describe("pull requests", () => {
+  it("are listed to who reaches all that they touch", async () => {
+    const mine = await developer.get("/api/v1/pulls");
+    expect(mine.body.items.length).toBeGreaterThan(3);
+    const stranger = portal.as(await portal.tokenFor("domain-admin", "bank"));
+    expect((await stranger.get("/api/v1/pulls")).body.items).toEqual([]);
+    const { number } = mine.body.items[0];
+    expect((await stranger.get(`/api/v1/pulls/${number}`)).status).toBe(404);
+    expect((await stranger.send("POST", `/api/v1/pulls/${number}/merge`, {})).status).toBe(404);
+    expect((await stranger.send("POST", `/api/v1/pulls/${number}/close`)).status).toBe(404);
+    expect((await developer.get("/api/v1/pulls/9999")).status).toBe(404);
+  });
+
+  it("are merged at the reviewed head and at no other", async () => {
+    const { body } = await developer.send("POST", collection, { name: "merged", version: "18" });
+    const { number, headCommit } = body.pull;
+    const merge = (part: object = {}) => developer.send("POST", `/api/v1/pulls/${number}/merge`, part);
+    expect((await merge()).body).toMatchObject({ code: "NEB617", detail: "its review has not finished" });
+    const review = { repository: "repo_1", number, head: headCommit, review: { version: 1 }, planHash: "x" };
+    await recordReview(portal.sql, { ...review, verdict: "failure" });
+    expect((await merge()).body.code).toBe("NEB617");
+    await recordReview(portal.sql, { ...review, verdict: "success" });
+    expect((await developer.get(`/api/v1/pulls/${number}`)).body).toMatchObject({
+      verdict: "success",
+      review: { version: 1 },
+      requestedBy: "eve",
+    });
+    expect((await merge({ headCommit: "f".repeat(40) })).body.code).toBe("NEB617");
+    const merged = await merge({ headCommit });
+    expect(merged).toMatchObject({
+      status: 202,
+      body: { pull: { state: "merged" }, operation: { id: body.operation.id } },
+    });
+    expect(await fileAt(merged.body.commit, "merged")).toContain('new Postgres("merged"');
+    expect((await merge()).body.code).toBe("NEB612");
+  });
+
+  it("that touch tenant.ts or the fleet need somebody higher", async () => {
+    const head = (await host.getBranch("main")) ?? "";
+    const open = async (path: string, branch: string) => {
+      const { sha } = await host.commitFiles({ parent: head, message: "x", changes: [{ path, content: "// x\n" }] });
+      await host.createBranch(branch, sha);
+      const pull = await host.createPull({ title: path, body: "", head: branch, base: "main" });
+      return pull.number;
+    };
+    const tenantChange = await open("tenants/shop/tenant.ts", "t1");
+    const fleetChange = await open("package.json", "t2");
+    const inTenant = portal.as(await portal.tokenFor("developer", "shop"));
+    expect(await inTenant.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).toMatchObject({
+      status: 403,
+      body: { code: "NEB662", path: "tenants/shop/tenant.ts" },
+    });
+    expect((await developer.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).status).toBe(404);
+    const lead = portal.as(await portal.tokenFor("domain-admin", "shop"));
+    expect((await lead.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).body.code).toBe("NEB617");
+    expect((await lead.send("POST", `/api/v1/pulls/${fleetChange}/merge`, {})).status).toBe(404);
+    const admin = portal.as(await portal.tokenFor("platform-admin"));
+    expect((await admin.send("POST", `/api/v1/pulls/${fleetChange}/merge`, {})).body.code).toBe("NEB617");
+    expect(await admin.send("POST", `/api/v1/pulls/${fleetChange}/close`)).toMatchObject({
+      status: 200,
+      body: { state: "closed" },
+    });
+  });
+});
