@@ -4,9 +4,10 @@
  *   secrets/  master.key, ledger-password, admin-token (0600)     ledger/     the ledger's Postgres
  *   run/      pid files, the ledger's socket, platform.json        instances/  tenants' Postgres (platform/compute)
  *   log/      one file a process                                   settings.json  the port, remembered
+ *   forge/    the embedded Git host (portal)                       cache/      what can be made again
  *
  * 1. A secret is made once and never overwritten; losing one is an error, not a reason to make another.
- * 2. The folder itself may be passed through by the database user; secrets/ may not.
+ * 2. Nobody else may enter it; where root runs it, the database user may pass through, but not into secrets/, forge/ and cache/.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
@@ -61,12 +62,13 @@ function isOpenToAll(path: string): boolean {
 /** Makes what is missing and proves that it can be used. @throws NEB921, NEB922, NEB929 */
 export function prepareData(folder: DataFolder, user: OsUser | null, minimumFreeBytes = 200 * 1024 * 1024): void {
   try {
-    mkdirSync(folder.root, { recursive: true, mode: 0o711 });
+    mkdirSync(folder.root, { recursive: true, mode: 0o700 });
     if (user) chmodSync(folder.root, 0o711);
     const { bavail, bsize } = statfsSync(folder.root);
     if (bavail * bsize < minimumFreeBytes)
       throw diskFull(`${folder.root} has ${Math.round((bavail * bsize) / 2 ** 20)} MB left, too little to start`);
-    mkdirSync(folder.secrets, { recursive: true, mode: 0o700 });
+    for (const name of ["secrets", "forge", "cache"])
+      mkdirSync(join(folder.root, name), { recursive: true, mode: 0o700 });
     mkdirSync(folder.log, { recursive: true, mode: 0o755 });
     mkdirSync(folder.run, { recursive: true, mode: 0o755 });
     const trial = join(folder.secrets, `.trial-${process.pid}`);
