@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chown, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Secret } from "../core/index.ts";
+import { stopPostmaster } from "./postmaster.ts";
 import { type Programs, runProgram } from "./programs.ts";
 
 /** Makes a cluster: UTF-8, the built-in C.UTF-8 collation (the same on every machine), checksums, SCRAM. Not yet synced. */
@@ -55,3 +56,16 @@ export async function syncCluster(programs: Programs, pgdata: string, background
     background,
   });
 }
+
+/**
+ * Takes away a building site whose builder was killed. What the builder had started may still be at work there: a server is
+ * stopped, a copying or an initdb finds its folder moved. So no site's name is ever used again.
+ */
+export async function clearSite(site: string): Promise<void> {
+  for (const pgdata of [site, join(site, "pgdata")]) await stopPostmaster(pgdata, "immediate", site);
+  await removeTree(site);
+}
+
+/** Deletes a folder, also while somebody still writes into it for a moment. */
+export const removeTree = (path: string): Promise<void> =>
+  rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 });

@@ -1,8 +1,12 @@
-import { lstat, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { isUnavailable } from "../sql/index.ts";
+import { clearSite, removeTree } from "./cluster.ts";
 import { instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
 import { type Manifest, manifestOf, readManifest, settle, syncFolder, writeManifest } from "./manifest.ts";
-import { closedFolder, openFolder, type Place, placeOf } from "./paths.ts";
+import { closedFolder, type Layout, openFolder, type Place, placeOf } from "./paths.ts";
+import { findPostmaster } from "./postmaster.ts";
 import { translateFs } from "./programs.ts";
 import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
 import { claimDatabase, syncDatabase } from "./sync.ts";
@@ -30,23 +34,37 @@ export async function ensureInstance(context: Context, template: Template, wante
   try {
     if (before === undefined) await createFolder(context, template, place, manifest);
     else if (!same(before, manifest)) await writeManifest(place, manifest);
-    const { postmaster, started, restarted } = await runAsWanted(context, place, manifest);
-    const door = doorOf(context, place, manifest, postmaster);
-    const claimed = await claimDatabase(door, wanted);
-    const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed);
+    const { started, restarted, done } = await unlessItDied(place, () => bringUp(context, place, manifest, wanted));
     const settled = settle(manifest, wanted);
     if (!same(manifest, settled)) await writeManifest(place, settled);
     if (settled.intent === "paused") await stopServer(context, place, wanted.id, "fast");
     const changed = [
       ...(before === undefined ? [] : describe(before, settled)),
-      ...claimed,
-      ...synced,
+      ...done,
       ...(started && restarted.length === 0 && settled.intent === "run" && before !== undefined ? ["start"] : []),
     ];
     return { created: before === undefined, changed, restarted };
   } catch (thrown) {
     if (!manifest.settled) await undo(context, place).catch(() => undefined);
     throw translateFs(thrown, `making ${wanted.id}`);
+  }
+}
+
+async function bringUp(context: Context, place: Place, manifest: Manifest, wanted: InstanceWanted) {
+  const { postmaster, started, restarted } = await runAsWanted(context, place, manifest);
+  const door = doorOf(context, place, manifest, postmaster);
+  const claimed = await claimDatabase(door, wanted);
+  const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed);
+  return { started, restarted, done: [...claimed, ...synced] };
+}
+
+/** A server that ends under our hands (a crash a moment ago that nobody had seen yet) is brought up once more. */
+async function unlessItDied<T>(place: Place, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    if (!isUnavailable(thrown) || (await findPostmaster(place.pgdata)) !== undefined) throw thrown;
+    return body();
   }
 }
 
@@ -80,8 +98,8 @@ async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWa
 
 async function createFolder({ layout }: Context, template: Template, place: Place, manifest: Manifest): Promise<void> {
   await openFolder(layout.instances);
-  const site = join(layout.instances, `.new-${manifest.id}`);
-  await rm(site, { recursive: true, force: true }); // of a creation that was killed
+  await clearDrafts(layout, manifest.id);
+  const site = join(layout.instances, `${draftPrefix(manifest.id)}${randomUUID()}`);
   try {
     await openFolder(site);
     await template.take(join(site, "pgdata"));
@@ -89,9 +107,17 @@ async function createFolder({ layout }: Context, template: Template, place: Plac
     await rename(site, place.folder);
     await syncFolder(layout.instances);
   } catch (thrown) {
-    await rm(site, { recursive: true, force: true });
+    await removeTree(site);
     throw thrown;
   }
+}
+
+const draftPrefix = (id: string) => `.new-${id}-`;
+
+/** Takes away what killed creations of an instance left. */
+export async function clearDrafts(layout: Layout, id: string): Promise<void> {
+  const names = await readdir(layout.instances).catch(() => []);
+  for (const name of names) if (name.startsWith(draftPrefix(id))) await clearSite(join(layout.instances, name));
 }
 
 /** Takes a never finished instance away: first out of reach, then for good. */
@@ -100,7 +126,7 @@ async function undo(context: Context, place: Place): Promise<void> {
   await closedFolder(context.layout.retired);
   const grave = join(context.layout.retired, `.undone-${process.pid}-${context.now()}`);
   await rename(place.folder, grave);
-  await rm(grave, { recursive: true, force: true });
+  await removeTree(grave);
   await removeSocket(place);
 }
 

@@ -13,6 +13,7 @@
 export * from "./errors.ts";
 export type { LocalDriver, LocalDriverOptions } from "./local-driver.ts";
 export { makeLocalDriver } from "./local-driver.ts";
+export { withLock } from "./lock.ts";
 export type { OsUser } from "./os-user.ts";
 export { mustReach, resolveOsUser } from "./os-user.ts";
 export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts";

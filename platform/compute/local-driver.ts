@@ -1,8 +1,7 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir } from "node:fs/promises";
 import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
-import { ensureInstance } from "./ensure.ts";
+import { clearDrafts, ensureInstance } from "./ensure.ts";
 import { instanceMissing, instanceNotRunnable } from "./errors.ts";
 import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
 import { withLock } from "./lock.ts";
@@ -158,7 +157,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       locked(id, async () => {
         const place = placeOf(layout, id);
         await stopServer(context, place, id, "fast");
-        await rm(join(layout.instances, `.new-${id}`), { recursive: true, force: true });
+        await clearDrafts(layout, id);
         await putAside(layout, id, new Date(now())).catch((thrown: NodeJS.ErrnoException) => {
           if (thrown.code !== "ENOENT") throw thrown; // it was put aside before
         });

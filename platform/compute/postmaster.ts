@@ -88,15 +88,32 @@ export type StartInput = {
   readonly name: string;
 };
 
+export type Started = Postmaster & { readonly adopted: boolean };
+
 /**
- * Starts the server unless it runs, and waits until it answers (`postmaster.pid` says so, looked at every 2 ms).
+ * Starts the server unless it runs, and waits until it answers (`postmaster.pid` says so, looked at every 2 ms). One that a
+ * killed starter left behind shows itself only after a moment: whatever failed, it is looked for again and adopted.
  * @throws NEB343 when the port is taken, NEB344 when the disk is full, NEB345 with the last log lines otherwise.
  */
-export async function startPostmaster(input: StartInput): Promise<Postmaster & { readonly adopted: boolean }> {
+export async function startPostmaster(input: StartInput): Promise<Started> {
   const deadline = performance.now() + (input.timeoutMs ?? 60_000);
-  const running = await findPostmaster(input.pgdata);
-  if (running !== undefined)
+  const adopt = async (): Promise<Started | undefined> => {
+    const running = await findPostmaster(input.pgdata);
+    if (running === undefined) return undefined;
     return { ...(await untilReady(input, running.pid, deadline, () => undefined)), adopted: true };
+  };
+  const running = await adopt();
+  if (running !== undefined) return running;
+  try {
+    return { ...(await startFresh(input, deadline)), adopted: false };
+  } catch (thrown) {
+    const other = await adopt();
+    if (other === undefined) throw thrown;
+    return other;
+  }
+}
+
+async function startFresh(input: StartInput, deadline: number): Promise<Postmaster> {
   await clearRemains(input.pgdata);
   await mustBeFree(input);
   await rotateLog(input.logFile);
@@ -105,7 +122,7 @@ export async function startPostmaster(input: StartInput): Promise<Postmaster & {
     const { size } = await log.stat();
     const { pid, ended } = launch(input, log);
     try {
-      return { ...(await untilReady(input, pid, deadline, ended)), adopted: false };
+      return await untilReady(input, pid, deadline, ended);
     } catch (thrown) {
       throw await explain(input, size, thrown);
     }
@@ -157,9 +174,11 @@ async function untilReady(
  * perhaps backends that have not noticed, which would hold its shared memory.
  */
 async function clearRemains(pgdata: string): Promise<void> {
-  const noted = await readPidFile(pgdata);
-  if (noted === undefined) return;
-  for (const pid of await processesIn(pgdata)) kill(pid, "SIGKILL");
+  if ((await readPidFile(pgdata)) === undefined) return;
+  for (const pid of await processesIn(pgdata)) {
+    kill(pid, "SIGKILL");
+    await gone(pid, pgdata, 5000);
+  }
   await unlink(join(pgdata, "postmaster.pid")).catch(() => undefined);
 }
 

@@ -9,6 +9,7 @@ import {
   findPostmaster,
   type Postmaster,
   reloadPostmaster,
+  type Started,
   type StopMode,
   startPostmaster,
   stopPostmaster,
@@ -42,10 +43,11 @@ export type Run = { readonly postmaster: Postmaster; readonly started: boolean; 
 export async function runAsWanted(context: Context, place: Place, manifest: Manifest): Promise<Run> {
   const fingerprint = await writeConf(place, manifest);
   const running = await findPostmaster(place.pgdata);
-  if (running?.ready !== true)
-    return { postmaster: await startServer(context, place, manifest), started: true, restarted: [] };
-  const pending = await loadConf(doorOf(context, place, manifest, running), running.pid, fingerprint);
-  if (pending.length === 0) return { postmaster: running, started: false, restarted: [] };
+  const server = running?.ready === true ? { ...running, adopted: true } : await startServer(context, place, manifest);
+  const started = running?.ready !== true;
+  if (!server.adopted) return { postmaster: server, started, restarted: [] };
+  const pending = await loadConf(doorOf(context, place, manifest, server), server.pid, fingerprint);
+  if (pending.length === 0) return { postmaster: server, started, restarted: [] };
   await stopServer(context, place, manifest.id, "fast");
   return { postmaster: await startServer(context, place, manifest), started: true, restarted: pending };
 }
@@ -81,7 +83,7 @@ const readState = (door: Door): Promise<State> =>
   );
 
 /** Starts the server with the settings of its manifest, or waits for one that is starting. */
-export async function startServer(context: Context, place: Place, manifest: Manifest): Promise<Postmaster> {
+export async function startServer(context: Context, place: Place, manifest: Manifest): Promise<Started> {
   const { programs, layout, observe } = context;
   if (manifest.version !== programs.major)
     throw versionUnavailable(

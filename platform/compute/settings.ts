@@ -5,7 +5,7 @@ export type Settings = Readonly<Record<string, string>>;
  * Settings that follow from compute units (1 unit is 1 vCPU and 2 GiB). Small on purpose: memory that is not touched is not
  * used, and an idle quarter-unit instance costs about 8 MB, so that many fit a laptop. Pure.
  *
- * | units | shared_buffers | max_connections | work_mem | effective_cache_size | max_wal_size |
+ * | units | shared_buffers | max_connections (and 3 of ours) | work_mem | effective_cache_size | max_wal_size |
  * |---|---|---|---|---|---|
  * | 0.25 | 16 MB | 25 | 4 MB | 384 MB | 128 MB |
  * | 1 | 64 MB | 100 | 8 MB | 1.5 GB | 256 MB |
@@ -70,6 +70,7 @@ export const restartSettings: ReadonlySet<string> = new Set([
   "huge_pages",
   "io_method",
   "listen_addresses",
+  "logging_collector",
   "max_connections",
   "max_prepared_transactions",
   "max_replication_slots",

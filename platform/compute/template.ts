@@ -15,7 +15,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import type { Secret } from "../core/index.ts";
 import { connectionUrl, connectOnce } from "../sql/index.ts";
-import { copyCluster, makeCluster, syncCluster } from "./cluster.ts";
+import { clearSite, copyCluster, makeCluster, removeTree, syncCluster } from "./cluster.ts";
 import { adminRole, settingLines } from "./conf.ts";
 import { diskFull, templateDamaged } from "./errors.ts";
 import { withLock } from "./lock.ts";
@@ -97,8 +97,8 @@ export function makeTemplate({ layout, programs, password, spares, reserveBytes 
     await openFolder(layout.building);
     await closedFolder(layout.template);
     await rm(shelf, { recursive: true, force: true });
-    const site = join(layout.building, programs.version);
-    await rm(site, { recursive: true, force: true });
+    await clearSites("template-");
+    const site = join(layout.building, `template-${randomUUID()}`);
     await folderOf(programs.user, site);
     try {
       const fresh = join(site, "pgdata");
@@ -123,8 +123,13 @@ export function makeTemplate({ layout, programs, password, spares, reserveBytes 
     } catch (thrown) {
       throw translateFs(thrown, "building the template");
     } finally {
-      await rm(site, { recursive: true, force: true });
+      await removeTree(site);
     }
+  };
+
+  const clearSites = async (prefix: string) => {
+    const names = await readdir(layout.building).catch(() => []);
+    for (const name of names) if (name.startsWith(prefix)) await clearSite(join(layout.building, name));
   };
 
   const copyTo = async (target: string, background: boolean) => {
@@ -133,7 +138,7 @@ export function makeTemplate({ layout, programs, password, spares, reserveBytes 
       await copyCluster(pgdata, target, background);
       await syncCluster(programs, target, background);
     } catch (thrown) {
-      await rm(target, { recursive: true, force: true });
+      await removeTree(target);
       throw translateFs(thrown, `copying the template to ${target}`);
     }
   };
@@ -181,8 +186,7 @@ export function makeTemplate({ layout, programs, password, spares, reserveBytes 
       await closedFolder(layout.spares);
       await closedFolder(shelf);
       await withLock(`spares:${shelf}`, async () => {
-        for (const name of await readdir(layout.building).catch(() => []))
-          if (name.startsWith("spare-")) await rm(join(layout.building, name), { recursive: true, force: true });
+        await clearSites("spare-");
         while ((await listSpares()).length < spares) {
           await addSpare(randomUUID());
         }

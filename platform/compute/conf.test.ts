@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { type ConfInput, renderConf } from "./conf.ts";
+
+const input: ConfInput = {
+  ...{ id: "acme.shop.orders", databaseName: "orders", socketDir: "/run/x", hbaPath: "/i/pg_hba.conf" },
+  ...{ units: 1, port: 5000, allowFrom: ["10.0.0.0/8", "::1/128", "192.168.1.7"], extensions: [] },
+};
+
+test("equal wishes are equal bytes, and the fingerprint covers both files", () => {
+  const { fingerprint, conf } = renderConf(input);
+  expect(renderConf({ ...input })).toEqual(renderConf(input));
+  expect(conf).toContain(`nebula.loaded = '${fingerprint}'`);
+  expect(renderConf({ ...input, units: 2 }).fingerprint).not.toBe(fingerprint);
+  expect(renderConf({ ...input, allowFrom: ["10.0.0.0/16"] }).fingerprint).not.toBe(fingerprint);
+});
+
+test("passwords by SCRAM only; the administrator never over TCP; one database; the allow-list after loopback", () => {
+  expect(renderConf(input).hba.split("\n").slice(1)).toEqual([
+    "local all nebula_admin scram-sha-256",
+    "host all nebula_admin all reject",
+    'local "orders" all scram-sha-256',
+    'host "orders" all 127.0.0.1/32 scram-sha-256',
+    'host "orders" all ::1/128 scram-sha-256',
+    'host "orders" all 10.0.0.0/8 scram-sha-256',
+    'host "orders" all 192.168.1.7/32 scram-sha-256',
+    "",
+  ]);
+});
+
+test("values cannot break out of their quotes", () => {
+  expect(renderConf({ ...input, socketDir: "/it's\\here" }).conf).toContain(
+    "unix_socket_directories = '/it''s\\\\here'\n",
+  );
+});

@@ -1,0 +1,76 @@
+/** Ground for tests of the local driver: a folder that Postgres's user may enter, and an end that leaves no process behind. */
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InstanceWanted, LocalDriver, LocalDriverOptions } from "../../platform/compute/index.ts";
+import { makeLocalDriver } from "../../platform/compute/index.ts";
+import { makeVault, Secret } from "../../platform/core/index.ts";
+import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { freePort } from "../harness/ports.ts";
+
+export const vault = makeVault(new Secret(Buffer.alloc(32, 7).toString("base64")));
+
+export const pgBin = (): string => {
+  const bin = process.env.NEBULA_PG_BIN;
+  if (bin === undefined) throw new Error("NEBULA_PG_BIN is not set: run the tests through vitest.config.ts");
+  return bin;
+};
+
+export type Ground = { readonly dataDir: string; readonly driver: LocalDriver; clear(): Promise<void> };
+
+export async function makeGround(options: Partial<LocalDriverOptions> = {}): Promise<Ground> {
+  const home = mkdtempSync(join(tmpdir(), "ndb-"));
+  chmodSync(home, 0o755);
+  const dataDir = join(home, "data");
+  const driver = await makeLocalDriver({ dataDir, pgBin: pgBin(), vault, ...options });
+  const clear = async () => {
+    for (const { id } of await driver.list()) await driver.stop(id, "immediate");
+    await driver.close();
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { dataDir, driver, clear };
+}
+
+let made = 0;
+
+/** A wish for a small instance that no other test has. */
+export async function wish(changes: Partial<InstanceWanted> = {}): Promise<InstanceWanted> {
+  made += 1;
+  return {
+    id: `acme.shop.db${process.pid}-${made}`,
+    version: "18",
+    port: await freePort(),
+    units: 0.25,
+    databaseName: "orders",
+    ownerRole: "orders",
+    ownerPassword: new Secret("owner's pass/word ü"),
+    roles: [],
+    extensions: [],
+    allowFrom: [],
+    storageBytes: 1024 ** 3,
+    tags: {},
+    ...changes,
+  };
+}
+
+type Login = { readonly user?: string; readonly password?: Secret; readonly database?: string };
+
+/** A tenant's client: TCP, password. */
+export const asTenant = <T>(wanted: InstanceWanted, body: (sql: Sql) => Promise<T>, login: Login = {}): Promise<T> =>
+  connectOnce(
+    connectionUrl({
+      host: "127.0.0.1",
+      port: wanted.port,
+      user: login.user ?? wanted.ownerRole,
+      password: login.password ?? wanted.ownerPassword,
+      database: login.database ?? wanted.databaseName,
+    }),
+    body,
+    { applicationName: "tenant" },
+  );
+
+export const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "no error",
+    (thrown) => String(thrown.code),
+  );

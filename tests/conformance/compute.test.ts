@@ -1,0 +1,14 @@
+import { asTenant, makeGround, wish } from "../compute/ground.ts";
+import { describeComputeDriver } from "./compute-suite.ts";
+
+describeComputeDriver("local", async () => {
+  const { driver, clear } = await makeGround();
+  await driver.prepare();
+  return {
+    ...{ driver, wish, asTenant, clear },
+    async crash({ id }) {
+      const pid = (await driver.observe(id))?.pid;
+      if (pid) process.kill(pid, "SIGKILL");
+    },
+  };
+});
