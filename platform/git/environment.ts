@@ -21,7 +21,6 @@ const always: GitConfig = {
   "submodule.recurse": "false",
   "http.lowSpeedLimit": "1000",
   "http.lowSpeedTime": "30",
-  "uploadpack.packObjectsHook": "",
 };
 
 export function gitEnvironment(

@@ -46,8 +46,8 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
     child.on("error", (cause) => reject(gitMissing("git could not be started", { cause })));
     child.on("close", resolve);
   });
-  child.stdin.on("error", () => {}); // a client that goes away, or git that answers early
-  const feeding = input === null ? child.stdin.end() : pipeline(input, child.stdin).catch(() => child.kill());
+  // A client that goes away ends git's input early and git refuses what is cut off; git may also answer without reading it all.
+  const feeding = input === null ? child.stdin.end() : pipeline(input, child.stdin).catch(() => child.stdin.destroy());
   try {
     await Promise.all([pipeline(child.stdout, output, { end: false }), feeding]);
     const code = await ended;

@@ -64,6 +64,7 @@ export async function makeForge(options: ForgeOptions): Promise<Forge> {
   const app = express().disable("x-powered-by");
   app.use("/api/v3", makeRestApp(context, allRoutes));
   serveSmartHttp(app, context);
+  app.use((_request, response) => void response.status(404).type("text/plain").end("Not Found\n"));
   let server: Server | undefined;
   return {
     app,

@@ -25,3 +25,4 @@ export { defaultLimits } from "./context.ts";
 export type { Forge, ForgeOptions } from "./forge.ts";
 export { makeForge } from "./forge.ts";
 export type { Level, PermissionName, Permissions } from "./http/caller.ts";
+export { forgeOperations } from "./resources/index.ts";

@@ -111,9 +111,9 @@ async function answer(
     await body();
     response.end();
   } catch (thrown) {
+    const gone = response.destroyed || (request.destroyed && !request.complete);
     if (response.headersSent) response.destroy();
     else refuse(response, thrown);
-    const gone = request.destroyed || response.destroyed;
     if (!(thrown instanceof Refusal) && !gone) {
       const { code, message } = asNebulaError(thrown);
       context.observe({ kind: "fault", where: `forge ${route}`, code, message });

@@ -10,9 +10,9 @@ export type FieldProblem = {
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly status: number;
-  readonly errors: readonly FieldProblem[];
+  readonly errors: readonly (FieldProblem | string)[];
 
-  constructor(status: number, message: string, errors: readonly FieldProblem[] = []) {
+  constructor(status: number, message: string, errors: readonly (FieldProblem | string)[] = []) {
     super(message);
     this.status = status;
     this.errors = errors;

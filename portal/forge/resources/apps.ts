@@ -33,12 +33,10 @@ export const appRoutes = [
     const repository = await call.context.repositories.find(param(call, "owner"), param(call, "repo"));
     return installationAnswer(call, (one) => one.accountId === repository?.owner.id);
   }),
-  ...["orgs", "users"].map((kind) =>
-    route("GET", `/${kind}/:owner/installation`, async (call) => {
-      const account = await findAccount(call.context.sql, param(call, "owner"));
-      return installationAnswer(call, (one) => one.accountId === account?.id);
-    }),
-  ),
+  route("GET", "/orgs/:org/installation", async (call) => {
+    const account = await findAccount(call.context.sql, param(call, "org"));
+    return installationAnswer(call, (one) => one.accountId === account?.id);
+  }),
   route("POST", "/app/installations/:id/access_tokens", createToken),
   route("GET", "/installation/repositories", async (call) => {
     const { owner, repositories } = installationGrant(call);

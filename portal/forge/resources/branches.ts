@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import { pageAnswer, pageOf, slicePage } from "../http/page.ts";
 import { notFound } from "../http/refusal.ts";
-import { param, parseBody, type RepositoryCall, repositoryRoute } from "../http/route.ts";
+import { param, parseBodySimply, type RepositoryCall, repositoryRoute } from "../http/route.ts";
 import {
   deleteProtection,
   findProtection,
@@ -24,7 +24,7 @@ export const branchRoutes = [
   }),
   repositoryRoute("PUT", "/branches/*branch/protection", ["administration:write"], async (call) => {
     const { branch } = await existing(call);
-    const protection = parseBody(call, "BranchProtection", protectionBody);
+    const protection = parseBodySimply(call, protectionBody);
     await putProtection(call.context.sql, call.repository.id, branch, protection);
     return { body: protectionToWire(call.context, call.repository, branch, protection) };
   }),

@@ -19,8 +19,7 @@ const change = z.object({
 });
 
 export const contentRoutes = [
-  repositoryRoute("GET", "/contents", ["contents:read"], (call) => read(call, "")),
-  repositoryRoute("GET", "/contents/*path", ["contents:read"], (call) => read(call, pathOf(call))),
+  repositoryRoute("GET", "/contents{/*path}", ["contents:read"], (call) => read(call, pathOf(call))),
   repositoryRoute("PUT", "/contents/*path", ["contents:write"], async (call) => {
     const body = parseBody(
       call,

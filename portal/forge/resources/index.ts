@@ -35,3 +35,9 @@ export const allRoutes: readonly Route[] = [
   ...deploymentRoutes,
   ...hookRoutes,
 ];
+
+/** What the forge offers, as GitHub's documentation writes it. */
+export const forgeOperations = allRoutes.map(({ method, path }) => ({
+  method,
+  path: path.replaceAll(/[{}]/g, "").replaceAll(/[:*](\w+)/g, "{$1}"),
+}));

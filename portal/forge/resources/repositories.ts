@@ -45,7 +45,6 @@ export const repositoryRoutes = [
     if (owner?.type !== "Organization") throw notFound();
     return create(call, owner);
   }),
-  route("POST", "/user/repos", (call) => create(call, call.caller.account())),
   repositoryRoute("GET", "", ["metadata:read"], async ({ context, caller, repository }) => ({
     body: fullRepositoryToWire(context.urls, repository, caller),
   })),

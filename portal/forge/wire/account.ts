@@ -24,7 +24,6 @@ export function simpleUser(urls: Urls, account: Account) {
     events_url: at("/events{/privacy}"),
     received_events_url: at("/received_events"),
     type: account.type,
-    user_view_type: "public",
     site_admin: false,
   };
 }
