@@ -23,20 +23,20 @@ export type Evaluator = {
 export type EvaluatorOptions = {
   /** Results kept by the content they depend on. */
   readonly cacheEntries?: number;
-  /** For one project; a file ends earlier. The child is killed 2.5 s later if it does not answer. */
+  /** For one project; a file ends earlier. The child is killed 1.5 s later if it does not answer. */
   readonly timeoutMs?: number;
   /** For one file's program. */
   readonly memoryBytes?: number;
   readonly observe?: Observe;
 };
 
-const graceMs = 2_500;
+const graceMs = 1_500;
 /** A result that depends on the machine's speed is believed for so long only. */
 const doubtfulMs = 60_000;
 
 /** @throws NEB130 from its functions when the child does not start. */
 export function makeEvaluator(options: EvaluatorOptions = {}): Evaluator {
-  const { cacheEntries = 2_000, timeoutMs = 6_000, memoryBytes = 32 * 2 ** 20, observe = ignoreObservations } = options;
+  const { cacheEntries = 2_000, timeoutMs = 5_000, memoryBytes = 32 * 2 ** 20, observe = ignoreObservations } = options;
   const cache = new LRUCache<string, Answer>({ max: cacheEntries });
   const worker = makeWorker();
 
