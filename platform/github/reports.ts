@@ -40,6 +40,7 @@ export type Reports = {
 
 const longestDescription = 140;
 const annotationsACall = 50;
+const longestTitle = 255;
 const longestBody = 65_000;
 
 export function makeReports(call: Call, repository: Repository): Reports {
@@ -148,7 +149,7 @@ export function makeReports(call: Call, repository: Repository): Reports {
         ? { status: "in_progress" as const }
         : { status: "completed" as const, conclusion: state.conclusion }),
       output: {
-        title,
+        title: cut(title, longestTitle),
         summary: cut(summary, longestBody),
         annotations: annotations.slice(from, from + annotationsACall).map(toWireAnnotation),
       },
@@ -168,7 +169,7 @@ function toWireAnnotation(annotation: Annotation) {
     end_line: annotation.endLine,
     ...columns,
     annotation_level: annotation.level,
-    title: cut(annotation.title, 255),
+    title: cut(annotation.title, longestTitle),
     message: annotation.message,
   };
 }

@@ -3,11 +3,13 @@ import { authorityAtBase, checkPolicy, checkQuota } from "../../platform/policy/
 import { priceDifference } from "../../platform/pricing/index.ts";
 import { type DatabaseSpec, type FleetSpec, type ProjectSpec, stackName } from "../../platform/spec/index.ts";
 import { planProject } from "../plan/index.ts";
+import { assemble, type Findings } from "./assemble.ts";
 import { commentMarker, renderComment } from "./comment.ts";
 import { codeFrame } from "./frame.ts";
 import { block, code, plain } from "./markdown.ts";
 import { annotationsOf, statusesOf } from "./statuses.ts";
-import type { Check, CheckName, ProjectReview, Review } from "./types.ts";
+import type { TypeReport } from "./typecheck.ts";
+import type { ProjectReview, Review } from "./types.ts";
 
 const GiB = 1024 ** 3;
 const fleet: FleetSpec = {
@@ -78,40 +80,23 @@ function projectReview(from: ProjectSpec | null, to: ProjectSpec, change: Partia
   };
 }
 
-function review(projects: readonly ProjectReview[], change: Partial<Review> = {}): Review {
-  const passed: Check = { state: "success", summary: "fine" };
-  const checks = { types: passed, plan: passed, policy: passed, quota: passed, preview: passed };
-  const sum = (pick: "beforeMicros" | "afterMicros" | "differenceMicros") =>
-    projects.reduce((total, { price }) => total + (price?.[pick] ?? 0), 0);
-  return {
-    version: 1,
-    repository: "nebula/tenants",
-    number: 7,
-    head: "a".repeat(40),
-    base: "b".repeat(40),
-    verdict: "success",
-    checks,
-    projects,
-    price: {
-      currency: "USD",
-      beforeMicros: sum("beforeMicros"),
-      afterMicros: sum("afterMicros"),
-      differenceMicros: sum("differenceMicros"),
-    },
-    problems: [],
-    notes: [],
-    planHash: "p",
-    reviewedAt: "2026-10-01T00:00:00.000Z",
-    durationMs: 1234,
-    ...change,
-  };
-}
+const noProblem: TypeReport = { kind: "ok" };
 
-const failing = (...names: CheckName[]): Review["checks"] => {
-  const all = review([]).checks;
-  const failed: Check = { state: "failure", summary: "1 problem" };
-  return { ...all, ...Object.fromEntries(names.map((name) => [name, failed])) };
-};
+function review(
+  projects: readonly ProjectReview[],
+  change: Partial<Pick<Findings, "problems" | "notes">> & { readonly types?: TypeReport } = {},
+): Review {
+  return assemble(
+    {
+      about: { repository: "nebula/tenants", number: 7, head: "a".repeat(40), base: "b".repeat(40) },
+      types: { report: change.types ?? noProblem, files: 2 },
+      problems: change.problems ?? [],
+      notes: change.notes ?? [],
+      projects,
+    },
+    { reviewedAt: "2026-10-01T00:00:00.000Z", durationMs: 1234 },
+  );
+}
 
 describe("the comment", () => {
   test("says verdict, risk, money and quota in its first lines", async () => {
@@ -136,8 +121,6 @@ describe("the comment", () => {
         tags: {},
       }),
     );
-    const checks = failing("plan", "policy", "quota");
-    const skipped = { kind: "skipped", reason: "the plan is refused" } as const;
     const notes = [
       {
         severity: "warn",
@@ -147,7 +130,7 @@ describe("the comment", () => {
         paths: ["tenants/fleet/prices.ts", "package.json"],
       },
     ] as const;
-    const refused = review([projectReview(from, to, { preview: skipped })], { verdict: "failure", checks, notes });
+    const refused = review([projectReview(from, to, { preview: { kind: "pending" } })], { notes });
     await expect(renderComment(refused)).toMatchFileSnapshot("golden/refused.md");
   });
 
@@ -166,10 +149,8 @@ describe("the comment", () => {
     };
     const broken = projectReview(null, project(), { kind: "broken", plan: null, price: null, quota: null, policy: [] });
     const refused = review([broken], {
-      verdict: "failure",
-      checks: failing("types", "plan"),
       problems: [problem],
-      price: null,
+      types: { kind: "problems", problems: [{ ...problem, code: "NEB150", message: "unknown property (TS2561)" }] },
     });
     await expect(renderComment(refused)).toMatchFileSnapshot("golden/broken.md");
     expect(annotationsOf(refused)).toEqual([

@@ -5,6 +5,8 @@ import { effects, type Risk, type StepKind } from "../plan/index.ts";
 import { code, plain } from "./markdown.ts";
 import { checkNames, type Review } from "./types.ts";
 
+const longestHeadline = 180;
+
 /** The verdict in one line. */
 export function headlineOf(review: Review): string {
   switch (review.verdict) {
@@ -33,9 +35,15 @@ export function planSummary({ projects }: Pick<Review, "projects">): string {
     : "no database changes";
 }
 
+/** What to correct first; a check that only failed because another one did is left out. */
 function failures({ checks }: Review): string {
-  const failed = checkNames.filter((name) => checks[name].state === "failure" || checks[name].state === "error");
-  return failed.map((name) => `${name} (${plain(checks[name].summary)})`).join(", ");
+  const failed = checkNames
+    .map((name) => checks[name])
+    .filter(({ state, summary }) => {
+      return (state === "failure" || state === "error") && !/^not (run|checked):/.test(summary);
+    });
+  const text = failed.map(({ summary }) => summary).join("; ");
+  return plain(text.length > longestHeadline ? `${text.slice(0, longestHeadline)}…` : text);
 }
 
 export function highestRisk({ projects }: Pick<Review, "projects">): Risk {

@@ -41,10 +41,19 @@ export async function runPreviews(
 async function runOne(preview: Previewer, stack: StackName, spec: ProjectSpec, signal: AbortSignal): Promise<Preview> {
   try {
     signal.throwIfAborted();
-    return { kind: "done", ...(await preview({ stack, spec }, signal)) };
+    return { kind: "done", ...(await untilAborted(preview({ stack, spec }, signal), signal)) };
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     const { code, message } = asNebulaError(thrown);
     return { kind: "failed", code: code === "NEB900" ? previewFailed.definition.code : code, message };
   }
+}
+
+/** A newer push does not wait for a preview that is slow to stop. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
