@@ -11,8 +11,14 @@ import { join } from "node:path";
 import { collectSources, dependenciesOf, hashOf, type Sources } from "./pack/sources.ts";
 import { packTar } from "./pack/tar.ts";
 
-/** What the package offers: its vocabulary (with types) and its program. */
-const entries = ["declare/index.ts", "program.ts"] as const;
+/** What the package offers: its vocabulary (with types), its program, the provider that the program needs, and the sandbox. */
+const entries = [
+  "declare/index.ts",
+  "program.ts",
+  "provider/plugin.ts",
+  "evaluate/inside/main.ts",
+  "evaluate/inside/prelude.ts",
+] as const;
 const typed = (path: string): boolean => path.startsWith("declare/");
 /** Counts up when this program packs otherwise. */
 const packing = "1";
@@ -22,23 +28,20 @@ export type PackedPlatform = {
   readonly file: string;
   /** The name it has in a repository's vendor/ folder. */
   readonly name: string;
-  readonly version: string;
-  readonly dependencies: Readonly<Record<string, string>>;
+  /** Its package.json, as far as a lock file repeats it. */
+  readonly manifest: ReturnType<typeof manifestOf>;
 };
 
 export async function packPlatform(root: string, folder: string): Promise<PackedPlatform> {
   const platform = join(root, "platform");
   const own = JSON.parse(readFileSync(join(platform, "package.json"), "utf8")) as { name: string; version: string };
-  const sources = collectSources(
-    platform,
-    entries.filter((entry) => existsSync(join(platform, entry))),
-  );
+  const sources = collectSources(platform, entries);
   const dependencies = dependenciesOf(platform, sources.values());
   const manifest = manifestOf(own, dependencies);
   const hash = hashOf(packing, JSON.stringify(manifest), ...[...sources].flat());
   const file = join(folder, `nebuladb-platform-${own.version}-${hash.slice(0, 16)}.tgz`);
   if (!existsSync(file)) await build(sources, manifest, file, folder);
-  return { file, name: `nebuladb-platform-${own.version}.tgz`, version: own.version, dependencies };
+  return { file, name: `nebuladb-platform-${own.version}.tgz`, manifest };
 }
 
 async function build(sources: Sources, manifest: object, file: string, folder: string): Promise<void> {
@@ -59,6 +62,7 @@ const manifestOf = (own: { name: string; version: string }, dependencies: Readon
   license: "Apache-2.0",
   type: "module",
   engines: { node: ">=24" },
+  bin: { "pulumi-resource-nebula": "provider/plugin.js" },
   exports: {
     ".": { types: "./declare/index.d.ts", default: "./declare/index.js" },
     "./program": "./program.js",

@@ -11,7 +11,7 @@ import { globSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node
 import { dirname, join, relative } from "node:path";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { type Lock, lockFor } from "./pack/lock.ts";
-import { type PackedPlatform, packPlatform } from "./pack-platform.ts";
+import { packPlatform } from "./pack-platform.ts";
 
 export type SeedFiles = ReadonlyMap<string, Uint8Array>;
 
@@ -22,17 +22,19 @@ export async function seedFiles(root: string, cache: string): Promise<SeedFiles>
   const vendored = `vendor/${packed.name}`;
   const manifest = manifestOf(root, vendored);
   const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as Lock;
-  const platform = { name: "@nebuladb/platform", version: packed.version, dependencies: packed.dependencies };
   return new Map<string, Uint8Array>([
     ...filesBelow(join(root, "portal/seed"), ""),
     ...filesBelow(join(root, "tenants"), "tenants/"),
     ["package.json", toJson(manifest)],
-    ["package-lock.json", toJson(lockFor(lock, manifest, { manifest: platform, path: vendored, bytes: tarball }))],
+    [
+      "package-lock.json",
+      toJson(lockFor(lock, manifest, { manifest: packed.manifest, path: vendored, bytes: tarball })),
+    ],
     [vendored, tarball],
   ]);
 }
 
-function manifestOf(root: string, vendored: PackedPlatform["name"]) {
+function manifestOf(root: string, vendored: string) {
   const typescript = JSON.parse(readFileSync(join(root, "node_modules/typescript/package.json"), "utf8")) as {
     version: string;
   };

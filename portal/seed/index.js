@@ -1,2 +1,2 @@
 // What `pulumi up` runs: the project of the selected stack, read from tenants/.
-import "@nebuladb/platform/program";
+export * from "@nebuladb/platform/program";

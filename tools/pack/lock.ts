@@ -17,6 +17,7 @@ type Manifest = {
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly bin?: Readonly<Record<string, string>>;
 };
 
 /**
@@ -52,6 +53,7 @@ export function lockFor(
     integrity: `sha512-${createHash("sha512").update(bytes).digest("base64")}`,
     license: "Apache-2.0",
     dependencies: manifest.dependencies ?? {},
+    ...(manifest.bin === undefined ? {} : { bin: manifest.bin }),
   };
   const packages = [...kept, [`node_modules/${manifest.name}`, platform] as const].sort(([a], [b]) => (a < b ? -1 : 1));
   return {

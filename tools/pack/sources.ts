@@ -28,11 +28,14 @@ export function collectSources(platform: string, entries: readonly string[]): So
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** `from "x"`, `import("x")`, `createRequire(import.meta.url)("x")`. */
+const importOfPackage = /(?:\bfrom\s*|\bimport\s*\(?\s*|createRequire\([^()]*\)\(\s*)["'](@?[a-z0-9][\w.:/-]*)["']/g;
+
 /** The npm packages that emitted files import, each at exactly the installed version. */
 export function dependenciesOf(platform: string, emitted: Iterable<string>): Record<string, string> {
   const names = new Set<string>();
   for (const text of emitted)
-    for (const [, specifier = ""] of text.matchAll(/(?:from|import)\s*\(?\s*["']([^"'.][^"']*)["']/g))
+    for (const [, specifier = ""] of text.matchAll(importOfPackage))
       if (!specifier.startsWith("node:")) names.add(packageOf(specifier));
   const require = createRequire(join(platform, "package.json"));
   return Object.fromEntries([...names].sort().map((name) => [name, installedVersion(require, name)]));
