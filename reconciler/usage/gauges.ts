@@ -14,25 +14,35 @@ const gauges = [
   ["nebuladb_usage_connection_seconds", "connection_seconds", "Client sessions times seconds, this month (UTC)."],
 ] as const;
 
-/** The sums change once a minute; scrapes in between get the same ones. */
+/** The sums change once a minute; scrapes in between get the same ones, longer where adding them up is dear. */
 const freshMs = 30_000;
+const mostShare = 20;
 
 /** `nebuladb_usage_*` on /metrics: the current month's sums by tenant, project and database, open hours included. */
 export function registerUsageGauges(metrics: Pick<Metrics, "gauge">, sql: Sql, clock: Clock): void {
-  let read: { readonly atMs: number; readonly sums: Promise<readonly UsageSum[]> } | undefined;
-  const sums = () => {
-    if (read === undefined || clock.monotonicMs() - read.atMs > freshMs) {
-      const fresh = { atMs: clock.monotonicMs(), sums: sumUsage(sql, monthSpan(monthOf(clock.now()))) };
-      fresh.sums.catch(() => {
-        if (read === fresh) read = undefined;
-      });
-      read = fresh;
+  let sums: Promise<readonly UsageSum[]> | undefined;
+  let freshUntilMs = 0;
+  const read = async () => {
+    const began = clock.monotonicMs();
+    freshUntilMs = Number.POSITIVE_INFINITY;
+    try {
+      return await sumUsage(sql, monthSpan(monthOf(clock.now())));
+    } catch (thrown) {
+      sums = undefined;
+      throw thrown;
+    } finally {
+      const ended = clock.monotonicMs();
+      freshUntilMs = ended + Math.max(freshMs, mostShare * (ended - began));
     }
-    return read.sums;
+  };
+  const current = () => {
+    if (sums === undefined || clock.monotonicMs() > freshUntilMs) sums = read();
+    return sums;
   };
   for (const [name, meter, help] of gauges)
     metrics.gauge(name, help, labels, async (set) => {
-      for (const { tenant, project, database, meter: of, quantity } of await sums())
+      const known = await current().catch(() => []); // without the ledger the other metrics still answer
+      for (const { tenant, project, database, meter: of, quantity } of known)
         if (of === meter) set({ tenant, project, database }, Number(quantity));
     });
 }

@@ -183,7 +183,7 @@ test("an edited declaration evaluates to exactly what was asked, however it is w
       for (const [path, text] of next) if (how.crlf && path.endsWith("orders.ts")) expect(text).not.toMatch(/[^\r]\n/);
       expect(next.get(`${folder}/orders.ts`)).toContain("// the end");
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 }, 90_000);
 

@@ -255,6 +255,6 @@ create table usage_records (
   commits text[] not null,
   primary key (tenant, project, database, meter, window_start)
 );
-create index usage_records_by_window on usage_records (window_start);
+create index usage_records_by_window on usage_records (window_start, tenant, project, database, meter);
 
 create table settings (key text primary key, value jsonb not null);
