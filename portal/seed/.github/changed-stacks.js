@@ -8,7 +8,9 @@ const git = (...args) => execFileSync("git", args, { encoding: "utf8" });
 const known = /^[0-9a-f]{40}$/.test(base) && !/^0+$/.test(base);
 const paths = (known ? git("diff", "--name-only", `${base}...${head}`) : git("ls-files")).split("\n").filter(Boolean);
 
-const all = globSync("tenants/*/*/project.ts").map((path) => path.split("/").slice(1, 3));
+const all = globSync("tenants/*/*/project.ts")
+  .sort()
+  .map((path) => path.split("/").slice(1, 3));
 const touches = (path, [tenant, project]) => {
   const [root, inTenant, inProject] = path.split("/");
   if (root !== "tenants") return ["package.json", "package-lock.json", "Pulumi.yaml"].includes(path);
