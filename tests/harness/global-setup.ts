@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { canEnter, findPostgres, quiet, resolvePostgres } from "../../launcher/index.ts";
+import { delimiter, dirname, join } from "node:path";
+import { canEnter, findLanguageHost, findPostgres, findPulumi, quiet, resolvePostgres } from "../../launcher/index.ts";
 import { makePostgresServer, type PostgresServer, resolveOsUser } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
@@ -17,6 +17,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   chmodSync(home, 0o711);
   const postgres = (await findPostgres(process.env)) ?? (await resolvePostgres(process.env, quiet));
   process.env.NEBULA_PG_BIN = postgres.binDir;
+  await namePulumi(process.env);
   process.env[socketVariable] = join(home, "run.sock");
 
   let lent: Promise<Lent> | undefined;
@@ -38,6 +39,15 @@ export default async function setup(): Promise<() => Promise<void>> {
     await lent?.then(({ server }) => server.stop("immediate")).catch(() => {});
     rmSync(home, { recursive: true, force: true });
   };
+}
+
+/** What `nebula test` has prepared. Nothing is built here: a test that needs what is missing says so. */
+async function namePulumi(env: NodeJS.ProcessEnv): Promise<void> {
+  const pulumi = await findPulumi(env);
+  if (pulumi === undefined) return;
+  env.NEBULA_PULUMI_BIN = pulumi.path;
+  const languageHost = findLanguageHost(pulumi, env);
+  if (languageHost) env.PATH = `${env.PATH}${delimiter}${dirname(languageHost)}`;
 }
 
 type Lent = { readonly server: PostgresServer; readonly url: Secret; readonly port: number };
