@@ -16,6 +16,7 @@ export * from "./errors.ts";
 export { type AuthoritySpecs, readAuthority } from "./fleet.ts";
 export { type Hosts, makeHosts } from "./hosts.ts";
 export { type Mirrors, makeMirrors } from "./mirror.ts";
+export { type Delivery, type Happened, type Received, receiveHook } from "./receive-hook.ts";
 export type { Recorded } from "./record.ts";
 export {
   type DeclaredProject,
@@ -27,5 +28,6 @@ export {
 } from "./snapshot.ts";
 export type { SyncReport } from "./sync.ts";
 export { type SourceParts, syncRepository } from "./sync.ts";
+export { makeTurns, type Turns } from "./turns.ts";
 export { evaluateProjects, specOf } from "./understand.ts";
 export { makeWatch, type Watch } from "./watch.ts";

@@ -12,6 +12,7 @@ import {
 } from "../../platform/git/index.ts";
 import { isFault } from "../../platform/github/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
+import { makeTurns } from "./turns.ts";
 
 /**
  * Bare mirrors of the tenant repositories in `<data>/mirror`. A cache: deleted or damaged ones are made again. One command at a
@@ -35,7 +36,7 @@ export type Mirrors = {
 
 export function makeMirrors(folder: string): Mirrors {
   const open = new Map<string, Git>();
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = makeTurns();
 
   const of = ({ id }: RepositoryRow): Git => {
     const found = open.get(id) ?? makeGit(join(folder, `${id}.git`));
@@ -50,21 +51,14 @@ export function makeMirrors(folder: string): Mirrors {
   };
 
   /** One after the other, in a mirror that exists. */
-  const inTurn = <T>(repository: RepositoryRow, work: (git: Git) => Promise<T>): Promise<T> => {
-    const last = turns.get(repository.id) ?? Promise.resolve();
-    const turn = last.then(async () => {
+  const inTurn = <T>(repository: RepositoryRow, work: (git: Git) => Promise<T>): Promise<T> =>
+    turns(repository.id, async () => {
       if (!existsSync(join(of(repository).dir, "HEAD"))) {
         forget(repository);
         await initBare(of(repository).dir, repository.defaultBranch);
       }
       return work(of(repository));
     });
-    turns.set(
-      repository.id,
-      turn.catch(() => undefined),
-    );
-    return turn;
-  };
 
   return {
     of,

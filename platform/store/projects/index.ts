@@ -1,4 +1,5 @@
 export { hasUnsettledDeploy } from "./has-unsettled-deploy.ts";
+export { type Exhausted, listExhausted } from "./list-exhausted.ts";
 export type { ProjectRow, ProjectStatus } from "./project.ts";
 export {
   getProject,
@@ -8,4 +9,5 @@ export {
   listWanted,
   type ProjectFilter,
 } from "./read-projects.ts";
+export { recordEnding } from "./record-ending.ts";
 export { deleteProject, recordApplied, recordStatus, recordWanted, type Wanted } from "./write-projects.ts";

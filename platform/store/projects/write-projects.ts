@@ -61,7 +61,7 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
   return { deploy: row.deploy };
 }
 
-/** The status of a project, from its outcome. Written in one place only: reconciler/reconcile.ts. */
+/** Sets a status as it is; endings of deployments go through `recordEnding`. */
 export async function recordStatus(
   sql: Sql,
   stack: string,

@@ -1,0 +1,146 @@
+/**
+ * The stages in order. Git says what is wanted, the ledger keeps it, deployments bring it about, the Git host is told.
+ *
+ * 1. A repository is looked at by one pass at a time; a pass may be repeated, and one that dies is repeated by the next.
+ * 2. A project's status is written here and nowhere else: what Git says by `syncRepository`'s transaction, how a deployment
+ *    ended by `recordOutcome`.
+ * 3. Notifications are hints. Whatever they would have said is found by the poll.
+ */
+import { asNebulaError, type Clock } from "../platform/core/index.ts";
+import type { Pool, Sql } from "../platform/sql/index.ts";
+import {
+  enqueueOperation,
+  getOperation,
+  getProject,
+  isEnded,
+  listExhausted,
+  listRepositories,
+  type Operation,
+  pruneDeliveries,
+  type RepositoryRow,
+  recordEnding,
+} from "../platform/store/index.ts";
+import { deriveStatus } from "./observe/index.ts";
+import {
+  announceDeploys,
+  followPulls,
+  makeReviewer,
+  mergeReady,
+  noteState,
+  type ReviewerParts,
+  reportEndings,
+} from "./review/index.ts";
+import { type Happened, makeTurns, makeWatch, syncRepository } from "./source/index.ts";
+
+export type ReconcilerParts = Omit<ReviewerParts, "sql"> & {
+  readonly sql: Pool;
+  readonly clock: Clock;
+  readonly pollMs: number;
+};
+
+export type Reconciler = {
+  start(): Promise<void>;
+  /** A webhook: look there, now. */
+  hint(repository: RepositoryRow, happened: Happened): void;
+  close(): Promise<void>;
+};
+
+/** A failed deployment is tried again this long after its last try. */
+const quietSeconds = 900;
+
+export function makeReconciler(parts: ReconcilerParts): Reconciler {
+  const { sql, clock, observe, pollMs } = parts;
+  const reviewer = makeReviewer(parts);
+
+  const turns = makeTurns();
+  const tell = (repository: RepositoryRow) => turns(repository.id, () => reportEndings(parts, repository));
+
+  const pass = async (repository: RepositoryRow): Promise<void> => {
+    await mergeReady(parts, repository);
+    await look(parts, repository);
+    const fresh = (await listRepositories(sql)).find(({ id }) => id === repository.id) ?? repository;
+    const { merged } = await followPulls(parts, reviewer, fresh);
+    if (merged) await look(parts, fresh);
+    await requeueExhausted(sql, repository);
+    await tell(repository);
+  };
+  const watch = makeWatch({ sql, clock, observe, pollMs, pass });
+
+  const guarded = (where: string, work: Promise<unknown>): void => {
+    work.catch((thrown) => {
+      const { code, message } = asNebulaError(thrown);
+      observe({ kind: "fault", where, code, message });
+    });
+  };
+  const tellAll = soon(clock, async () => {
+    for (const repository of await listRepositories(sql)) await tell(repository);
+  });
+  /** An operation was queued, or ended: tell what ended; look again at a text that was refused because of what ran. */
+  const follow = async (id: string): Promise<void> => {
+    const operation = await getOperation(sql, id);
+    if (operation === undefined || !isEnded(operation)) return;
+    const project = await getProject(sql, operation.stack);
+    if (project?.status === "Stalled" && project.problems.length > 0) void watch.wake(project.repository);
+    await tellAll();
+  };
+  const releases: (() => unknown)[] = [];
+  return {
+    async start() {
+      releases.push(await sql.listen("nebula_operations", (id) => guarded("reconcile.follow", follow(id))));
+      releases.push(await sql.listen("nebula_pulls", (payload) => void watch.wake(payload.split(":")[0] ?? "")));
+      const daily = setInterval(() => guarded("reconcile.prune", pruneDeliveries(sql)), 86_400_000);
+      releases.push(() => clearInterval(daily));
+      watch.start();
+    },
+    hint(repository, happened) {
+      if (happened.kind === "push") void watch.wake(repository.id);
+      if (happened.kind === "pull") guarded("reconcile.pull", lookAtPull(happened.number, repository));
+    },
+    async close() {
+      for (const release of releases.splice(0)) await release();
+      await Promise.all([watch.close(), reviewer.close()]);
+    },
+  };
+
+  /** A pull request is reviewed beside whatever the pass is doing: its author waits for it. */
+  async function lookAtPull(number: number, repository: RepositoryRow): Promise<void> {
+    const pull = await parts.hosts.of(repository).getPull(number);
+    if (pull.base.ref !== repository.defaultBranch) return;
+    if (pull.state === "open") return reviewer.review(repository, pull);
+    if (await noteState(parts, repository, pull)) await watch.wake(repository.id);
+  }
+}
+
+/** What Git wants, and that it is being brought about. */
+async function look(parts: ReconcilerParts, repository: RepositoryRow): Promise<void> {
+  const report = await syncRepository(parts, repository);
+  if (report.kind !== "synced" || report.recorded.every(({ operation }) => operation === null)) return;
+  await announceDeploys(parts, repository, report.commit);
+}
+
+/** How a deployment ended, as the project's status; in the transaction that ends the operation. */
+export async function recordOutcome(tx: Sql, operation: Operation): Promise<void> {
+  const { stack, type, outcome, error } = operation;
+  if ((type !== "DEPLOY" && type !== "DESTROY") || outcome === null) return;
+  await recordEnding(tx, stack, deriveStatus({ outcome, problem: error }));
+}
+
+/** What failed for a reason that may be over: a full disk, a host that was away. */
+async function requeueExhausted(sql: Sql, repository: RepositoryRow): Promise<void> {
+  for (const { stack, commit, hash } of await listExhausted(sql, repository.id, quietSeconds))
+    await enqueueOperation(sql, { stack, type: "DEPLOY", commit, params: { hash }, requestedBy: "reconciler" });
+}
+
+/** Runs once for many calls that come together, and never beside itself. */
+function soon(clock: Clock, work: () => Promise<void>): () => Promise<void> {
+  let next: Promise<void> | undefined;
+  let running: Promise<void> = Promise.resolve();
+  return () => {
+    next ??= Promise.all([clock.sleep(20), running.catch(() => undefined)]).then(() => {
+      next = undefined;
+      running = work();
+      return running;
+    });
+    return next;
+  };
+}
