@@ -107,7 +107,7 @@ export async function makePostgresServer(options: PostgresServerOptions): Promis
     // other settings than those it runs with: by a restart, which costs 50 ms and needs no list of what may be reloaded
     if (changed && !created) await stopPostmaster(pgdata, "fast", name);
     const listen = { port, host: "127.0.0.1" };
-    const running = await startPostmaster({ programs, pgdata, configFile: conf, logFile, listen, name });
+    const running = await startPostmaster({ programs, pgdata, configFile: conf, logFile, socketDir, listen, name });
     await makeDatabases();
     return { created, adopted: running.adopted, pid: running.pid };
   };

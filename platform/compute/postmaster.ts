@@ -81,6 +81,8 @@ export type StartInput = {
   readonly pgdata: string;
   readonly configFile: string;
   readonly logFile: string;
+  /** The folder of its Unix socket, which no other server uses. */
+  readonly socketDir: string;
   /** Addresses and port to be probed first; none for a server without TCP. */
   readonly listen?: { readonly port: number; readonly host: string };
   readonly timeoutMs?: number;
@@ -114,7 +116,7 @@ export async function startPostmaster(input: StartInput): Promise<Started> {
 }
 
 async function startFresh(input: StartInput, deadline: number): Promise<Postmaster> {
-  await clearRemains(input.pgdata);
+  await clearRemains(input.pgdata, input.socketDir);
   await mustBeFree(input);
   await rotateLog(input.logFile);
   const log = await open(input.logFile, "a", 0o640);
@@ -170,10 +172,12 @@ async function untilReady(
 }
 
 /**
- * What a killed postmaster leaves: its pid file, which would block a start if the pid lives again as something else, and
- * perhaps backends that have not noticed, which would hold its shared memory.
+ * What a killed postmaster leaves: its pid file and its socket's lock file, which would block a start as long as the pid is
+ * somebody's or waits to be reaped, and perhaps backends that have not noticed, which would hold its shared memory.
  */
-async function clearRemains(pgdata: string): Promise<void> {
+async function clearRemains(pgdata: string, socketDir: string): Promise<void> {
+  for (const name of await readdir(socketDir).catch(() => []))
+    if (name.startsWith(".s.PGSQL.")) await unlink(join(socketDir, name)).catch(() => undefined);
   if ((await readPidFile(pgdata)) === undefined) return;
   for (const pid of await processesIn(pgdata)) {
     kill(pid, "SIGKILL");

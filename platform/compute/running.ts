@@ -97,8 +97,16 @@ export async function startServer(context: Context, place: Place, manifest: Mani
   await folderOf(programs.user, place.socketDir);
   const began = performance.now();
   const listen = { port: manifest.port, host: manifest.allowFrom.length > 0 ? "*" : "127.0.0.1" };
-  const { pgdata, conf: configFile, log: logFile } = place;
-  const started = await startPostmaster({ programs, pgdata, configFile, logFile, listen, name: manifest.id });
+  const { pgdata, conf: configFile, log: logFile, socketDir } = place;
+  const started = await startPostmaster({
+    programs,
+    pgdata,
+    configFile,
+    logFile,
+    socketDir,
+    listen,
+    name: manifest.id,
+  });
   if (!started.adopted)
     observe({ kind: "instance.started", instance: manifest.id, durationMs: performance.now() - began });
   return started;

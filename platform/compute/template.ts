@@ -206,7 +206,7 @@ async function furnish(layout: Layout, programs: Programs, site: string, passwor
   await writeFile(configFile, settingLines({ ...settings, unix_socket_directories: socketDir }));
   const logFile = join(site, "log");
   const name = "template";
-  await startPostmaster({ programs, pgdata, configFile, logFile, name });
+  await startPostmaster({ programs, pgdata, configFile, logFile, socketDir, name });
   try {
     const url = (database: string) =>
       connectionUrl({ host: socketDir, port: 5432, user: adminRole, password, database });

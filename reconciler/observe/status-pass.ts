@@ -26,6 +26,8 @@ type Options = {
   readonly sql: Sql;
   readonly driver: Pick<ComputeDriver, "observe" | "start" | "stop" | "purge">;
   readonly observe: Observe;
+  /** What else is done at every pass, for example keeping the servers' logs short. */
+  readonly tend?: () => Promise<void>;
   readonly intervalMs?: number;
   readonly clock?: Clock;
 };
@@ -34,6 +36,7 @@ export function makeStatusPass({
   sql,
   driver,
   observe,
+  tend = async () => undefined,
   intervalMs = 30_000,
   clock = systemClock,
 }: Options): StatusPass {
@@ -48,6 +51,7 @@ export function makeStatusPass({
     const local = rows.filter(({ placement }) => placement === "local");
     const found = await Promise.all(local.map((row) => limit(() => settle({ sql, driver, observe }, row))));
     await purgeFinalCopies(sql, driver);
+    await tend();
     const findings = found.filter((finding) => finding !== undefined);
     const failed = findings.filter(({ kind }) => kind === "failed").length;
     const durationMs = clock.monotonicMs() - began;
