@@ -3,7 +3,7 @@ import { wrongUnit } from "./errors.ts";
 const durations = { d: 86_400, h: 3_600, m: 60, s: 1 } as const;
 const sizes = { Ti: 2 ** 40, Gi: 2 ** 30, Mi: 2 ** 20 } as const;
 
-const exact = /^(\d{1,9}(?:\.\d{1,3})?)([A-Za-z]{1,2})$/;
+const exact = /^(\d{1,12}(?:\.\d{1,3})?)([A-Za-z]{1,2})$/;
 
 function scaled(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const [, amount, unit] = exact.exec(text) ?? [];
