@@ -49,13 +49,30 @@ describe("the effect of an option", () => {
       "online",
     ],
     ["storage up stays online", {}, { storageBytes: 20 * GiB }, "storageBytes", "online"],
-    ["a new major version is downtime", { version: "17" }, {}, "version", "downtime"],
-    ["a new minor version restarts", { version: "8.0" }, { version: "8.4" }, "version", "restart"],
     ["an extension is added online", {}, { extensions: ["pgcrypto"] }, "extensions[pgcrypto]", "online"],
-    ["a preloaded extension restarts", {}, { extensions: ["pg_cron"] }, "extensions[pg_cron]", "restart"],
+    [
+      "a preloaded extension restarts",
+      {},
+      { extensions: ["pg_stat_statements"] },
+      "extensions[pg_stat_statements]",
+      "restart",
+    ],
     ["an extension dropped loses data", { extensions: ["vector"] }, {}, "extensions[vector]", "data-loss"],
     ["a role is added online", {}, { roles: [{ name: "r", login: true, access: "read" }] }, "roles.r", "online"],
-    ["an address is allowed online", {}, { allowFrom: ["10.0.0.0/8"] }, "allowFrom[10.0.0.0/8]", "online"],
+    [
+      "the first address beyond the machine restarts",
+      {},
+      { allowFrom: ["10.0.0.0/8"] },
+      "allowFrom[10.0.0.0/8]",
+      "restart",
+    ],
+    [
+      "a further address is allowed online",
+      { allowFrom: ["10.0.0.0/8"] },
+      { allowFrom: ["10.0.0.0/8", "192.168.0.0/16"] },
+      "allowFrom[192.168.0.0/16]",
+      "online",
+    ],
     ["a tag is online", {}, { tags: { owner: "shop" } }, "tags.owner", "online"],
     ["retention is online", {}, { backups: { retentionSeconds: 0, pitr: true } }, "backups.retentionSeconds", "online"],
     ["an unknown setting restarts", {}, { engineOptions: { work_mem: "8MB" } }, "engineOptions.work_mem", "restart"],
@@ -72,17 +89,26 @@ describe("the effect of an option", () => {
   test.each([
     ["storage down", {}, { storageBytes: 5 * GiB }, "NEB212", "change"],
     ["version down", {}, { version: "17" }, "NEB213", "change"],
+    ["version up on the local placement", { version: "17" }, {}, "NEB216", "change"],
     ["another engine", {}, { engine: "mysql", version: "8.4" }, "NEB214", "replace"],
   ] as [string, Partial<DatabaseSpec>, Partial<DatabaseSpec>, string, string][])(
     "%s is blocked",
     (_, from, to, code, kind) => {
       const blocked = step(from, to);
-      expect(blocked).toMatchObject({ kind, risk: "data-loss", blocked: { code } });
+      expect(blocked).toMatchObject({ kind, blocked: { code } });
       expect(planProject(project(database(from)), project(database(to))).blocked).toMatchObject([
         { database: "orders", code, hint: expect.stringMatching(/\S/) },
       ]);
     },
   );
+
+  test("of a version is downtime or a restart where the placement upgrades in place", () => {
+    const there = (version: string) =>
+      ({ ...project(database({ version })), placement: "kubernetes", region: "fra" }) as const;
+    expect(planProject(there("17"), there("18"))).toMatchObject({ risk: "downtime", blocked: [] });
+    expect(planProject(there("18.1"), there("18.2"))).toMatchObject({ risk: "restart", blocked: [] });
+    expect(planProject(there("18"), there("17")).blocked).toMatchObject([{ code: "NEB213" }]);
+  });
 
   test("storage shrinks only where it is known to use less", () => {
     const smaller = { storageBytes: 5 * GiB };
@@ -214,7 +240,7 @@ describe("for any two specs", () => {
           const live = from.databases.some(({ name, retire }) => name === one.database && !retire);
           if (one.kind === "delete") expect([one.risk, one.blocked === undefined]).toEqual(["data-loss", !live]);
           if (one.kind === "replace") expect(one.blocked).toBeDefined();
-          if (one.blocked !== undefined) expect(one.risk).toBe("data-loss");
+          if (one.blocked !== undefined) expect(one.risk).not.toBe("none");
         }
       }),
     );

@@ -3,6 +3,7 @@ import { deletedWithoutRetire } from "../../platform/policy/index.ts";
 import {
   type DatabaseDiff,
   type DatabaseSpec,
+  type Placement,
   type ProjectSpec,
   specHash,
   stackName,
@@ -31,7 +32,9 @@ export function planProject(previous: ProjectSpec | null, next: ProjectSpec, fac
   if (previous !== null && stackName(previous.tenant, previous.project) !== stack)
     throw internalError(`a plan of ${stack} was asked from another project's spec`);
   const differences = differencesOf(previous, next);
-  const steps = differences.databases.flatMap((diff) => stepOf(diff, facts.usedBytes?.[diff.database]) ?? []);
+  const steps = differences.databases.flatMap(
+    (diff) => stepOf(diff, next.placement, facts.usedBytes?.[diff.database]) ?? [],
+  );
   const project = differences.project.map(projectChange);
   const lives = (previous?.databases ?? []).length > 0;
   const blocked = [...(lives ? project.flatMap(projectBlock) : []), ...steps.flatMap(blockOf)];
@@ -39,14 +42,14 @@ export function planProject(previous: ProjectSpec | null, next: ProjectSpec, fac
   return { stack, steps, project, blocked, risk, hash: hashOf(stack, steps, project) };
 }
 
-function stepOf(diff: DatabaseDiff, usedBytes: number | undefined): Step | undefined {
+function stepOf(diff: DatabaseDiff, placement: Placement, usedBytes: number | undefined): Step | undefined {
   switch (diff.kind) {
     case "added":
       return createStep(diff.next);
     case "removed":
       return deleteStep(diff.previous);
     case "changed":
-      return changeStep(diff.previous, diff.next, elementwise(diff.changes), usedBytes);
+      return changeStep(diff, elementwise(diff.changes), placement, usedBytes);
   }
 }
 
@@ -70,15 +73,15 @@ function deleteStep(previous: DatabaseSpec): Step {
 }
 
 function changeStep(
-  previous: DatabaseSpec,
-  next: DatabaseSpec,
+  { previous, next }: { readonly previous: DatabaseSpec; readonly next: DatabaseSpec },
   differences: readonly Difference[],
+  placement: Placement,
   usedBytes: number | undefined,
 ): Step | undefined {
   if (differences.length === 0) return undefined;
   const blocks: Block[] = [];
   const changes = differences.map((difference): Change => {
-    const { effect, why, blocked } = judge({ ...difference, database: next.name, usedBytes });
+    const { effect, why, blocked } = judge({ ...difference, placement, previous, next, usedBytes });
     if (blocked !== undefined) blocks.push(blocked);
     if (previous.retire && effect === "restart")
       return { ...difference, effect: "online", why: "used at its next start" };

@@ -1,11 +1,22 @@
 import type { Fault } from "../../platform/core/index.ts";
-import { type DatabaseSpec, formatDurationSeconds, formatSizeBytes } from "../../platform/spec/index.ts";
+import {
+  type DatabaseSpec,
+  formatDurationSeconds,
+  formatSizeBytes,
+  type Placement,
+} from "../../platform/spec/index.ts";
 import type { Difference } from "./differences.ts";
-import { engineChanges, storageShrinks, versionGoesDown } from "./errors.ts";
+import { engineChanges, storageShrinks, versionGoesDown, versionNotInPlace } from "./errors.ts";
+import { localRestarts } from "./local.ts";
 import type { Block, Effect, JsonValue } from "./types.ts";
 
 export type Verdict = { readonly effect: Effect; readonly why: string; readonly blocked?: Block };
-type Case = Difference & { readonly database: string; readonly usedBytes: number | undefined };
+type Case = Difference & {
+  readonly placement: Placement;
+  readonly previous: DatabaseSpec;
+  readonly next: DatabaseSpec;
+  readonly usedBytes: number | undefined;
+};
 
 const online = (why: string): Verdict => ({ effect: "online", why });
 const restart = (why: string): Verdict => ({ effect: "restart", why });
@@ -31,11 +42,11 @@ export function judge(one: Case): Verdict {
   const [grows, removed] = [Number(to) > Number(from), to === null];
   switch (optionOf(path)) {
     case "engine":
-      return refuse(engineChanges, "data-loss", `${one.database} is ${from}; it cannot become ${to}`);
+      return refuse(engineChanges, "data-loss", `${one.next.name} is ${from}; it cannot become ${to}`);
     case "version":
       return judgeVersion(one);
     case "compute.maxUnits":
-      return restart("memory and connection limits are set when the server starts");
+      return restartsFor(one) ?? online("the settings that it changes are read again by the running server");
     case "compute.minUnits":
     case "compute.suspendAfterSeconds":
       return online("the running server keeps its size");
@@ -54,7 +65,10 @@ export function judge(one: Case): Verdict {
     case "roles":
       return online(removed ? "the role and its grants go; its tables belong to the owner" : "sessions stay open");
     case "allowFrom":
-      return online(removed ? "new connections from there are refused" : "the server reloads its address rules");
+      return (
+        restartsFor(one) ??
+        online(removed ? "new connections from there are refused" : "the server reloads its address rules")
+      );
     case "tags":
       return online("labels only");
     case "passwordSecret":
@@ -73,25 +87,43 @@ function optionOf(path: string): string {
   return whole?.[1] ?? path;
 }
 
-function judgeVersion({ from, to, database }: Case): Verdict {
+/** Why a change restarts the server; undefined when it does not. */
+function restartsFor(one: Case): Verdict | undefined {
+  const extension = /^extensions\[(.*)\]$/.exec(one.path)?.[1];
+  if (!needsRestart(one, extension)) return undefined;
+  if (extension !== undefined) return restart(`the server loads ${extension} when it starts`);
+  if (one.path.startsWith("allowFrom"))
+    return restart("the server opens or closes its port to the network when it starts");
+  return restart("memory and connection limits are set when the server starts");
+}
+
+function needsRestart({ path, previous, next, placement }: Case, extension: string | undefined): boolean {
+  if (placement === "local" && previous.engine === "postgres") return localRestarts(previous, next, path).length > 0;
+  return path === "compute.maxUnits" || (extension !== undefined && preloaded.has(extension));
+}
+
+function judgeVersion({ from, to, next, placement }: Case): Verdict {
+  const { name } = next;
   const [old, wanted] = [versionParts(from), versionParts(to)];
   if (compareVersions(wanted, old) < 0)
-    return refuse(versionGoesDown, "data-loss", `${database} runs ${from}; it cannot go down to ${to}`);
+    return refuse(versionGoesDown, "data-loss", `${name} runs ${from}; it cannot go down to ${to}`);
+  if (placement === "local")
+    return refuse(versionNotInPlace, "downtime", `${name} runs ${from}; it cannot become ${to} in place here`);
   if (wanted[0] === old[0]) return restart(`minor version ${from} to ${to}`);
   return { effect: "downtime", why: `major version ${from} to ${to}: the data folder is converted` };
 }
 
-function judgeStorage({ from, to, database, usedBytes }: Case): Verdict {
+function judgeStorage({ from, to, next, usedBytes }: Case): Verdict {
   if (Number(to) > Number(from)) return online("room is added; nothing moves");
   if (usedBytes !== undefined && usedBytes < Number(to)) return online(`it uses ${formatSizeBytes(usedBytes)} of it`);
   const sizes = `${formatSizeBytes(Number(from))}; it cannot shrink to ${formatSizeBytes(Number(to))}`;
-  return refuse(storageShrinks, "data-loss", `${database} has ${sizes}`);
+  return refuse(storageShrinks, "data-loss", `${next.name} has ${sizes}`);
 }
 
-function judgeExtension({ path }: Case, removed: boolean): Verdict {
-  const name = path.slice("extensions[".length, -1);
-  if (removed) return { effect: "data-loss", why: `${name}'s own tables and whatever uses its types go with it` };
-  return preloaded.has(name) ? restart(`the server loads ${name} when it starts`) : online("created beside the data");
+function judgeExtension(one: Case, removed: boolean): Verdict {
+  if (!removed) return restartsFor(one) ?? online("created beside the data");
+  const name = one.path.slice("extensions[".length, -1);
+  return { effect: "data-loss", why: `${name} and its own tables go; refused while tables of yours depend on it` };
 }
 
 const versionParts = (version: JsonValue): number[] => String(version).split(".").map(Number);
