@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { quiet, resolvePulumi } from "../../launcher/index.ts";
 import { makeLocalDriver } from "../../platform/compute/index.ts";
 import { makeVault, type Observation, Secret } from "../../platform/core/index.ts";
 import {
@@ -37,7 +36,8 @@ export async function makeStand() {
   const masterKey = new Secret(randomBytes(32).toString("base64"));
   const vault = makeVault(masterKey);
   const pgBin = process.env.NEBULA_PG_BIN ?? "";
-  const { path: pulumiBin } = await resolvePulumi(process.env, quiet);
+  const pulumiBin = process.env.NEBULA_PULUMI_BIN;
+  if (pulumiBin === undefined) throw new Error("no pulumi command: `./nebula test` prepares one, or put it on PATH");
   const portBase = await freePort(20);
   const driver = await makeLocalDriver({ dataDir, pgBin, vault, spares: 0 });
   await driver.prepare();

@@ -71,7 +71,7 @@ begin
       using errcode = '55006', hint = 'nebula ops watch ' || lease.operation;
   end if;
   if lease.operation is not null then
-    perform ci_end_operation(lease.operation, 'FAILED', 'its lease ran out');
+    perform ci_end_operation(lease.operation, 'FAILED', 'stalled', 'its lease ran out');
   end if;
   update stacks set fence = fence + 1, holder = ci_holder(), operation = taken,
     lease_until = clock_timestamp() + interval '60 seconds' where stack = wanted;
@@ -81,22 +81,29 @@ begin
   return lease.fence + 1;
 end $$;
 
-create function ci_end_operation(ended text, ended_state text, message text) returns void language plpgsql as $$
+create function ci_end_operation(ended text, ended_state text, ended_outcome text, message text) returns void
+language plpgsql as $$
 begin
-  update operations set state = ended_state, outcome = case ended_state when 'COMPLETED' then 'applied' else 'stalled' end,
-    finished_at = clock_timestamp() where id = ended and state = 'IN_PROGRESS';
+  update operations set state = ended_state, outcome = ended_outcome, finished_at = clock_timestamp()
+    where id = ended and state = 'IN_PROGRESS';
   perform add_operation_event(ended, case ended_state when 'COMPLETED' then 'info' else 'error' end, 'ended', message);
   perform pg_notify('nebula_operations', ended);
 end $$;
 
+-- Pulumi's history, written just before, says how the run ended; `stack init` and the like write none.
 create function ci_release_lease(lease stacks) returns void language plpgsql as $$
 declare
-  succeeded boolean;
+  result text;
 begin
-  select progress ->> 'result' = 'succeeded' into succeeded from operations where id = lease.operation;
+  select progress ->> 'result' into result from operations where id = lease.operation;
   update stacks set holder = null, operation = null, lease_until = null where stack = lease.stack;
-  perform ci_end_operation(lease.operation, case when succeeded then 'COMPLETED' else 'FAILED' end,
-    case when succeeded then 'pulumi up ended' else 'pulumi up did not succeed' end);
+  if result is null then
+    perform ci_end_operation(lease.operation, 'COMPLETED', 'unchanged', 'pulumi deployed nothing');
+  elsif result = 'succeeded' then
+    perform ci_end_operation(lease.operation, 'COMPLETED', 'applied', 'pulumi up succeeded');
+  else
+    perform ci_end_operation(lease.operation, 'FAILED', 'stalled', 'pulumi up did not succeed');
+  end if;
 end $$;
 
 create function ci_write(lease stacks, key text, data json) returns void language plpgsql as $$
