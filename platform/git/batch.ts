@@ -8,7 +8,7 @@ import { ceiling } from "./run.ts";
  *
  * 1. Answers come in the order of the questions; each question waits in `waiting` until its answer is complete.
  * 2. The process starts with the first question, leaves after `idleMs` without one, and starts again when needed.
- * 3. When it dies, everything that waits fails; the next question starts a new one.
+ * 3. When it dies, what waits is asked again of a new one; the question that it died of twice fails.
  */
 export type ObjectType = "blob" | "tree" | "commit" | "tag";
 export type ObjectInfo = { readonly hash: string; readonly type: ObjectType; readonly sizeBytes: number };
@@ -22,7 +22,9 @@ export type Batch = {
 };
 
 type Question = {
+  readonly text: string;
   readonly wantsData: boolean;
+  deaths: number;
   readonly resolve: (answer: ObjectContent | undefined) => void;
   readonly reject: (failure: Error) => void;
 };
@@ -39,7 +41,11 @@ export function makeBatch(dir: string, { idleMs = 30_000, maxObjectBytes = 128 *
     const fail = (failure: Error) => {
       if (running === self) running = undefined;
       child.kill("SIGKILL");
-      for (const question of waiting.splice(0)) question.reject(failure);
+      const [first, ...others] = waiting.splice(0);
+      if (first === undefined) return;
+      first.deaths++;
+      if (first.deaths > 1) first.reject(failure);
+      for (const question of first.deaths > 1 ? others : [first, ...others]) put(question);
     };
     child.stdout.on("data", (chunk: Buffer) => {
       try {
@@ -71,15 +77,19 @@ export function makeBatch(dir: string, { idleMs = 30_000, maxObjectBytes = 128 *
     running = undefined;
   }
 
+  function put(question: Question): void {
+    running ??= start();
+    touch();
+    running.waiting.push(question);
+    running.child.stdin.write(question.text);
+  }
+
   function ask(verb: "info" | "contents", revision: string): Promise<ObjectContent | undefined> {
     return new Promise((resolve, reject) => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: a control character would start another question
       if (revision === "" || revision.length > 4096 || /[\x00-\x1f\x7f]/.test(revision))
         return reject(badRevision(`${JSON.stringify(revision.slice(0, 80))} is not a revision`));
-      running ??= start();
-      touch();
-      running.waiting.push({ wantsData: verb === "contents", resolve, reject });
-      running.child.stdin.write(`${verb} ${revision}\n`);
+      put({ text: `${verb} ${revision}\n`, wantsData: verb === "contents", deaths: 0, resolve, reject });
     });
   }
 

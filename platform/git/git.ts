@@ -91,11 +91,17 @@ export function makeGit(dir: string): Git {
 type Run = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
 
 function makeReader(run: Run, batch: Batch): Reader {
+  const at = (revision: string, path: string) =>
+    path === "" ? `${checkRevision(revision)}^{tree}` : `${checkRevision(revision)}:${path}`;
   const readTree = async (revision: string, path: string): Promise<readonly TreeEntry[]> => {
-    const found = await batch.contents(path === "" ? `${checkRevision(revision)}^{tree}` : `${revision}:${path}`);
+    const found = isPlainPath(path) ? await batch.contents(at(revision, path)) : undefined;
     if (found === undefined && (await batch.info(revision)) === undefined)
       throw objectMissing(`${revision} is not in the repository`);
     return found?.type === "tree" ? parseTree(found.data, path) : [];
+  };
+  const commit: Reader["commit"] = async (revision) => {
+    const found = await batch.contents(`${checkRevision(revision)}^{commit}`);
+    return found === undefined ? undefined : parseCommit(found.hash, found.data);
   };
   const reader: Reader = {
     revParse: async (revision, type) =>
@@ -105,7 +111,7 @@ function makeReader(run: Run, batch: Batch): Reader {
     async lsTree(revision, path = "", { recursive = false } = {}) {
       const folder = trimPath(path);
       if (!recursive) return readTree(revision, folder);
-      const tree = await batch.info(folder === "" ? `${checkRevision(revision)}^{tree}` : `${revision}:${folder}`);
+      const tree = isPlainPath(folder) ? await batch.info(at(revision, folder)) : undefined;
       if (tree?.type !== "tree") return readTree(revision, folder);
       const listing = parseListing((await run(["ls-tree", "-r", "-z", "--full-tree", tree.hash])).stdout);
       return folder === "" ? listing : listing.map((entry) => ({ ...entry, path: `${folder}/${entry.path}` }));
@@ -125,14 +131,12 @@ function makeReader(run: Run, batch: Batch): Reader {
       return new Map(await Promise.all([...new Set(hashes)].map(read)));
     },
     async catFile(revision, path) {
-      const found = await batch.contents(`${revision}:${trimPath(path)}`);
+      const file = trimPath(path);
+      const found = isPlainPath(file) && file !== "" ? await batch.contents(at(revision, file)) : undefined;
       return found?.type === "blob" ? found.data : undefined;
     },
-    async commit(revision) {
-      const found = await batch.contents(`${checkRevision(revision)}^{commit}`);
-      return found === undefined ? undefined : parseCommit(found.hash, found.data);
-    },
-    ...makeHistory(run),
+    commit,
+    ...makeHistory(run, commit),
     ...makeDiffs(run),
     async forEachRef(prefix = "refs/") {
       const format = "--format=%(refname)%00%(objectname)%00%(objecttype)";
@@ -151,11 +155,18 @@ function makeReader(run: Run, batch: Batch): Reader {
   return reader;
 }
 
-function makeHistory(run: Run): Pick<Reader, "isAncestor" | "mergeBase" | "aheadBehind" | "revList"> {
+function makeHistory(
+  run: Run,
+  commit: Reader["commit"],
+): Pick<Reader, "isAncestor" | "mergeBase" | "aheadBehind" | "revList"> {
   return {
-    isAncestor: async (ancestor, descendant) =>
-      (await run(["merge-base", "--is-ancestor", "--end-of-options", ancestor, descendant], { okCodes: [0, 1] }))
-        .code === 0,
+    async isAncestor(ancestor, descendant) {
+      if (ancestor === descendant) return true;
+      // Mostly it is the parent, and reading one commit costs no process.
+      if ((await commit(descendant))?.parents.includes(ancestor)) return true;
+      const question = ["merge-base", "--is-ancestor", "--end-of-options", ancestor, descendant];
+      return (await run(question, { okCodes: [0, 1] })).code === 0;
+    },
     async mergeBase(a, b) {
       const { code, stdout } = await run(["merge-base", "--end-of-options", a, b], { okCodes: [0, 1] });
       return code === 0 ? stdout.toString("utf8").trim().split("\n")[0] : undefined;
@@ -215,5 +226,8 @@ export function checkRevision(revision: string): string {
     throw badRevision(`${JSON.stringify(revision.slice(0, 80))} is not a revision`);
   return revision;
 }
+
+/** git takes `.` and `..` in `<revision>:<path>` as relative to where it runs, and dies when that leads outside. */
+const isPlainPath = (path: string): boolean => path.split("/").every((part) => part !== "." && part !== "..");
 
 const trimPath = (path: string): string => path.replaceAll(/^\/+|\/+$/g, "");

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { dirname, resolve as resolvePath } from "node:path";
 import { type GitConfig, gitEnvironment } from "./environment.ts";
 import {
@@ -39,6 +39,7 @@ export function runGit(dir: string | undefined, args: readonly string[], options
     const child = spawn("git", [...location, ...args], {
       env: gitEnvironment(options.config, { ...ceiling(dir), ...options.env }),
       stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
     });
     const command = `git ${args[0]}`;
     const out: Buffer[] = [];
@@ -47,7 +48,7 @@ export function runGit(dir: string | undefined, args: readonly string[], options
     let stopped: Error | undefined;
     const stop = (reason: Error) => {
       stopped ??= reason;
-      child.kill("SIGKILL");
+      killGroup(child);
     };
     const timer = setTimeout(() => stop(gitTimeout(`${command} did not end within ${timeoutMs} ms`)), timeoutMs);
     child.stdout.on("data", (chunk: Buffer) => {
@@ -71,6 +72,16 @@ export function runGit(dir: string | undefined, args: readonly string[], options
     });
     child.stdin.end(input ?? "");
   });
+}
+
+/** git starts helpers (remote-http, index-pack) that would live on, and hold its pipes open, if it alone were killed. */
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    child.kill("SIGKILL"); // it has just ended
+  }
 }
 
 /** A folder that is no repository must not turn into the repository around it. */

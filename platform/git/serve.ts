@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type GitConfig, gitEnvironment } from "./environment.ts";
 import { gitFailed, gitMissing, gitTimeout } from "./errors.ts";
-import { ceiling } from "./run.ts";
+import { ceiling, killGroup } from "./run.ts";
 
 export type Service = "git-upload-pack" | "git-receive-pack";
 export type ServeOptions = {
@@ -32,6 +32,7 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
   const child = spawn("git", [service.slice("git-".length), ...flags, dir], {
     env: gitEnvironment(options.config, { ...ceiling(dir), ...version, ...options.env }),
     stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
   });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => {
@@ -40,7 +41,7 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    child.kill("SIGKILL");
+    killGroup(child);
   }, timeoutMs);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", (cause) => reject(gitMissing("git could not be started", { cause })));
@@ -55,6 +56,6 @@ export async function serveGit(dir: string, options: ServeOptions): Promise<void
     if (code !== 0) throw gitFailed(`git ${service} ended with ${code}: ${errors.trim().slice(0, 400)}`);
   } finally {
     clearTimeout(timer);
-    child.kill("SIGKILL");
+    killGroup(child);
   }
 }

@@ -85,7 +85,7 @@ export async function makeForge(options: ForgeOptions): Promise<Forge> {
     async close() {
       await closed(server);
       await dispatcher.close();
-      repositories.close();
+      await repositories.close();
     },
   };
 }
@@ -105,6 +105,7 @@ function listening(app: Express, port: number, host: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = app.listen(port, host, (problem?: Error) => (problem ? reject(problem) : resolve(server)));
     server.requestTimeout = 600_000;
+    server.keepAliveTimeout = 65_000; // longer than clients keep theirs, so that none writes into a connection that closes
   });
 }
 

@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -87,6 +88,19 @@ test("a megabyte and a thousand questions at once come back in order", async () 
   expect(answers[1]).toMatch(/^[0-9a-f]{40}$/);
   expect(answers[2]).toBeUndefined();
   expect((answers[100] as Map<string, Buffer>).get(hash)?.equals(big)).toBe(true);
+});
+
+test("paths that lead outside are not there, and what kills the reading process harms no other question", async () => {
+  for (const path of ["..", "../HEAD", "d/../../HEAD", "./a.txt", "."]) {
+    expect(await git.catFile("main", path)).toBeUndefined();
+    expect(await git.entry("main", path)).toBeUndefined();
+    expect(await git.lsTree("main", path)).toEqual([]);
+  }
+  const asked = await Promise.allSettled([
+    ...[git.revParse("main"), git.revParse("main:../../HEAD"), git.revParse("main"), git.catFile("main", "a.txt")],
+  ]);
+  expect(asked.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+  expect(asked[2]).toEqual(asked[0]);
 });
 
 test("a reference moves only from the value that was read", async () => {
@@ -193,5 +207,9 @@ test("time and output are limited", async () => {
   await expect(git.run(["cat-file", "--batch-all-objects", "--batch"], { maxOutputBytes: 10 })).rejects.toMatchObject({
     code: "NEB373",
   });
-  await expect(git.run(["rev-list", "--all"], { timeoutMs: 0 })).rejects.toMatchObject({ code: "NEB372" });
+  const silent = createServer((socket) => socket.resume());
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/x.git`;
+  await expect(git.fetch(url, ["main"], { timeoutMs: 300 })).rejects.toMatchObject({ code: "NEB372", retry: true });
+  await new Promise((resolve) => silent.close(resolve));
 });

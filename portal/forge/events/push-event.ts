@@ -25,10 +25,7 @@ export function pushEvent(
     sender,
     build: async (sql) => {
       const git = context.repositories.git(repository);
-      const hashes =
-        after === null || before === null || (await git.typeOf(after)) !== "commit"
-          ? []
-          : await git.revList(after, { exclude: before, reverse: true });
+      const hashes = await broughtBy(context, repository, change);
       const shown = hashes.slice(-listedCommits);
       const head = after === null ? undefined : await git.commit(after);
       const commits = (await Promise.all(shown.map((hash) => git.commit(hash)))).filter(
@@ -58,6 +55,19 @@ export function pushEvent(
       };
     },
   };
+}
+
+/** Oldest first. A new branch brings what the default branch does not have. */
+async function broughtBy(
+  context: Context,
+  repository: Repository,
+  { name, before, after }: RefChange,
+): Promise<readonly string[]> {
+  const git = context.repositories.git(repository);
+  if (after === null || (await git.typeOf(after)) !== "commit") return [];
+  const known = `refs/heads/${repository.defaultBranch}`;
+  const exclude = before ?? (name === known ? undefined : await git.revParse(known));
+  return exclude === undefined ? [] : git.revList(after, { exclude, reverse: true });
 }
 
 async function commitToWire(

@@ -20,7 +20,11 @@ export async function readCommands(
     const commands = parseCommands(head);
     if (commands !== undefined) return { commands, whole: joined(head, chunks) };
     if (head.length > maxCommandBytes) throw new Refusal(413, "Too many references in one push");
-    const next = await chunks.next();
+    const next = await chunks.next().catch((thrown) => {
+      throw thrown instanceof Refusal
+        ? thrown
+        : new Refusal(400, "The push was cut off or is not what its headers say");
+    });
     if (next.done) throw new Refusal(400, "The push ended before its commands did");
     head = Buffer.concat([head, next.value]);
   }

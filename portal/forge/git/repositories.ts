@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Git, initBare, makeGit, requireGit } from "../../../platform/git/index.ts";
+import { type Git, initBare, maintain, makeGit, requireGit } from "../../../platform/git/index.ts";
 import type { Sql } from "../../../platform/sql/index.ts";
 import { findRepository, type Repository } from "../store/repositories.ts";
 import { postReceiveHook, updateHook } from "./receive-hooks.ts";
@@ -18,7 +18,9 @@ export type Repositories = {
   git(repository: Repository): Git;
   create(repository: Repository): Promise<void>;
   exclusive<T>(repository: Repository, body: () => Promise<T>): Promise<T>;
-  close(): void;
+  /** Counts changes; every so often the repository is packed in the background. */
+  noteChange(repository: Repository): void;
+  close(): Promise<void>;
 };
 
 export async function openRepositories(dataDir: string, sql: Sql): Promise<Repositories> {
@@ -27,6 +29,8 @@ export async function openRepositories(dataDir: string, sql: Sql): Promise<Repos
   const hooksDir = join(root, ".hooks");
   await writeHooks(hooksDir);
   const handles = new Map<number, Git>();
+  const counts = new Map<number, number>();
+  let packing: Promise<unknown> = Promise.resolve();
   const tails = new Map<number, Promise<unknown>>();
   const dir = (repository: Repository) => join(root, repository.owner.login, `${repository.name}.git`);
   return {
@@ -53,7 +57,14 @@ export async function openRepositories(dataDir: string, sql: Sql): Promise<Repos
       });
       return run;
     },
-    close() {
+    noteChange(repository) {
+      const changes = (counts.get(repository.id) ?? 0) + 1;
+      counts.set(repository.id, changes % changesPerPacking);
+      // A packing that fails is tried again later; nothing depends on it.
+      if (changes === changesPerPacking) packing = packing.then(() => maintain(dir(repository))).catch(() => undefined);
+    },
+    async close() {
+      await packing;
       for (const git of handles.values()) git.close();
       handles.clear();
     },
@@ -70,6 +81,8 @@ async function writeHooks(hooksDir: string): Promise<void> {
     await chmod(join(hooksDir, name), 0o755);
   }
 }
+
+const changesPerPacking = 500;
 
 /** Names that are also part of the forge's own addresses. */
 const reserved = new Set(["api", "avatars", "apps", "organizations", "login", "settings", "health"]);

@@ -83,7 +83,7 @@ function readBody(request: Request, limit: number): Readable {
   if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip")
     throw new Refusal(415, `Content encoding ${encoding} is not supported`);
   const source = encoding === "identity" ? request : request.pipe(createGunzip().on("error", () => limited.destroy()));
-  const limited: Readable = source.pipe(limitBytes(limit));
+  const limited: Readable = source.pipe(limitBytes(limit)).on("error", () => {}); // whoever reads it hears it
   request.on("error", () => limited.destroy()).on("close", () => request.complete || limited.destroy());
   return limited;
 }

@@ -24,7 +24,8 @@ export function credentialOf(header: string): string | undefined {
   if (/^(bearer|token)$/i.test(scheme)) return value;
   if (!/^basic$/i.test(scheme)) return undefined;
   const [user = "", ...password] = Buffer.from(value, "base64").toString("utf8").split(":");
-  return password.join(":") || user || undefined;
+  const secret = password.join(":");
+  return secret === "" || secret === "x-oauth-basic" ? user || undefined : secret;
 }
 
 async function tokenCaller(context: Context, token: string): Promise<Caller> {

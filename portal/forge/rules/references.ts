@@ -39,6 +39,7 @@ export async function followRef(
 ): Promise<void> {
   const git = context.repositories.git(repository);
   const { name, before, after } = change;
+  context.repositories.noteChange(repository);
   const isBranch = name.startsWith("refs/heads/");
   if (!isBranch && !name.startsWith("refs/tags/")) return;
   const forced = isBranch && before !== null && after !== null && !(await git.isAncestor(before, after));

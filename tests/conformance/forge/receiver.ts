@@ -10,10 +10,16 @@ export type Received = {
   readonly payload: Readonly<Record<string, unknown>>;
 };
 
+export type Receiver = {
+  readonly url: string;
+  readonly received: readonly Received[];
+  answer: number;
+  /** It answers when this resolves. */
+  hold: Promise<void>;
+};
+
 /** Lends an address on loopback that writes down every webhook it gets and answers with `answer`. */
-export async function withReceiver<T>(
-  body: (receiver: { readonly url: string; readonly received: readonly Received[]; answer: number }) => Promise<T>,
-): Promise<T> {
+export async function withReceiver<T>(body: (receiver: Receiver) => Promise<T>): Promise<T> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     const raw = await text(request);
@@ -25,10 +31,16 @@ export async function withReceiver<T>(
       body: raw,
       payload: JSON.parse(raw),
     });
+    await receiver.hold;
     response.writeHead(receiver.answer).end("heard");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const receiver = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received, answer: 200 };
+  const receiver: Receiver = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    received,
+    answer: 200,
+    hold: Promise.resolve(),
+  };
   try {
     return await body(receiver);
   } finally {
