@@ -34,7 +34,7 @@ export function makeLimiter(limit: number, windowSeconds: number, monotonicMs: (
         allowed,
         limit,
         remaining: Math.max(0, limit - window.spent),
-        resetSeconds: Math.max(1, Math.ceil((window.endsMs - now) / 1000)),
+        resetSeconds: Math.max(1, Math.ceil(Math.round(window.endsMs - now) / 1000)),
       };
     },
   };

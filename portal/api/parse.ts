@@ -22,6 +22,8 @@ export function parseInput(entry: AnyRoute, raw: Omit<Raw, "params">): Parsed {
     ...(query?.success === false ? problemsOf(query.error, "query", raw.query) : []),
     ...(body?.success === false ? problemsOf(body.error, "", raw.body) : []),
     ...(entry.query === undefined ? unexpectedQuery(raw.query) : []),
+    ...nulsIn(raw.query, "query"),
+    ...nulsIn(raw.body, ""),
   ];
   if (problems.length > 0) throw requestProblems(problems);
   return { query: query?.data, body: body?.data };
@@ -49,3 +51,13 @@ const unexpectedQuery = (query: unknown): FieldProblem[] =>
     path: `query.${key}`,
     message: "is not a parameter here",
   }));
+
+/** Postgres holds no NUL in a text, and nobody means one. */
+function nulsIn(value: unknown, path: string): FieldProblem[] {
+  if (typeof value === "string") return value.includes("\0") ? [{ path, message: "holds a NUL character" }] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...nulsIn(key, path),
+    ...nulsIn(inner, path === "" ? key : `${path}.${key}`),
+  ]);
+}

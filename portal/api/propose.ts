@@ -14,6 +14,7 @@ import {
 import { noRepository } from "./errors.ts";
 import type { Declarations } from "./files.ts";
 import type { Portal } from "./portal.ts";
+import { demandReach } from "./pulls/touched.ts";
 import { type Host, hostFor } from "./repository.ts";
 import { operationToWire } from "./wire.ts";
 
@@ -53,6 +54,10 @@ export async function readBase(portal: Portal, tenant: string, project: string):
  */
 export async function propose(portal: Portal, asker: Asker, base: Base, proposal: Proposal) {
   const { row, host } = base;
+  demandReach(
+    asker.principal,
+    proposal.changes.map(({ path }) => path),
+  );
   const branch = branchName(proposal, asker);
   const head = (await alreadyThere(host, branch, asker)) ?? (await commit(base, branch, asker.principal, proposal));
   const pull = await host.createPull({

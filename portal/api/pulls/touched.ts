@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { placeOfPath } from "../../../platform/evaluate/index.ts";
 import type { GitHub, Pull } from "../../../platform/github/index.ts";
 import {
   holds,
@@ -31,11 +32,11 @@ export function touchedBy(paths: readonly string[]): readonly Touched[] {
 }
 
 function ownerOf(path: string): Omit<Touched, "path"> {
-  const [root, tenant, project, ...rest] = path.split("/");
-  if (root !== "tenants" || tenant === undefined || project === undefined || tenant === "fleet")
-    return { scope: "fleet:write", tenant: null, project: null };
-  if (rest.length > 0 && project !== "shared") return { scope: "pulls:merge", tenant, project };
-  return { scope: project === "tenant.ts" ? "tenants:write" : "pulls:merge", tenant, project: null };
+  const placed = placeOfPath(path);
+  if (placed === undefined || placed.scope === "fleet") return { scope: "fleet:write", tenant: null, project: null };
+  const { tenant } = placed;
+  if (placed.scope === "project") return { scope: "pulls:merge", tenant, project: placed.project };
+  return { scope: placed.scope === "tenant" ? "tenants:write" : "pulls:merge", tenant, project: null };
 }
 
 /** Whether a principal may see it: only when all that it touches is his to see. */
@@ -49,6 +50,19 @@ export function demandMerge(principal: Principal, touched: readonly Touched[]): 
       throw scopeMissing(`${principal.role} may not merge a change of ${path}: it needs ${scope}`, {
         fields: { scope, path },
       });
+}
+
+/**
+ * An edit follows a value to where it is written, which may be a file that the tenant's projects share.
+ * @throws NEB662 when that is beyond the principal's reach.
+ */
+export function demandReach(principal: Principal, paths: readonly string[]): void {
+  const beyond = touchedBy(paths).find((target) => !reaches(principal, target));
+  if (beyond !== undefined)
+    throw scopeMissing(`the value is written in ${beyond.path}, which is not yours alone`, {
+      hint: "Ask a domain-admin to change it there, or give the database a value of its own by git.",
+      fields: { path: beyond.path },
+    });
 }
 
 export type TouchedReader = (row: RepositoryRow, host: GitHub, pull: Pull) => Promise<readonly Touched[]>;
