@@ -1,4 +1,4 @@
-import { asNebulaError } from "../../platform/core/index.ts";
+import { asNebulaError, internalError, type NebulaError } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
@@ -27,7 +27,7 @@ type Applied = Extract<Decision, { kind: "deploy" }>;
 export async function runClaim(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<void> {
   const began = options.clock.monotonicMs();
   const { ending, applied } = await settle(options, claim, worker).catch((thrown) => ({
-    ending: endingOfError(asNebulaError(thrown), claim.operation.id),
+    ending: endingOfError(reportDefect(options, thrown), claim.operation.id),
     applied: undefined,
   }));
   if (ending === undefined) return;
@@ -49,6 +49,16 @@ export async function runClaim(options: RunOptions, claim: Claim, worker: Worker
     outcome: ended.outcome ?? "",
     durationMs: options.clock.monotonicMs() - began,
   });
+}
+
+/** What nobody foresaw is shown to users as a bare NEB900; the cause belongs in the log. */
+function reportDefect({ observe }: RunOptions, thrown: unknown): NebulaError {
+  const error = asNebulaError(thrown);
+  if (error.code === internalError.definition.code) {
+    const cause = error.cause instanceof Error ? error.cause : error;
+    observe({ kind: "fault", where: "deploy", code: error.code, message: cause.message, stack: cause.stack ?? "" });
+  }
+  return error;
 }
 
 /** No ending: the lease is lost. */

@@ -1,13 +1,15 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { type Client, makeClient } from "../client.ts";
-import { type Format, formats } from "../output.ts";
+import type { Format } from "../output.ts";
 import { readConnection } from "../settings.ts";
 
 export const connect = (): Client => makeClient(readConnection());
 
-/** `-o json|yaml|table`, the same for every command that prints data. */
+/** The format is the whole program's option (`-o json|yaml|table`); a command that prints data finds it among its own. */
 export const withOutput = (command: Command): Command =>
-  command.addOption(new Option("-o, --output <format>", "how to print").choices(formats).default("table"));
+  command.hook("preAction", (_, acting) => {
+    acting.setOptionValue("output", acting.optsWithGlobals<Partial<Output>>().output ?? "table");
+  });
 
 export type Output = { readonly output: Format };
 

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { type Platform, startPlatform } from "./platform.ts";
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await startPlatform();
+}, 120_000);
+afterAll(() => platform?.close(), 60_000);
+
+type Step = { readonly step: string; readonly ms: number; readonly data: Record<string, unknown> };
+
+test("the five databases of the examples become ready by themselves", async () => {
+  const ready = await eventually(
+    "five ready databases",
+    async () => {
+      const { stdout } = await platform.nebula("db", "list", "-o", "json");
+      const rows = JSON.parse(stdout) as { phase: string | null; status: string }[];
+      return rows.length === 5 && rows.every(({ phase, status }) => phase === "Ready" && status === "Ready")
+        ? rows
+        : false;
+    },
+    { timeoutMs: 60_000, everyMs: 1000 },
+  );
+  expect(ready).toHaveLength(5);
+}, 90_000);
+
+test("the demo tells the whole story, as data too", async () => {
+  const answer = await platform.nebula("demo", "-o", "json");
+  expect(answer.stderr).not.toMatch(/NEB9/);
+  expect(answer.code, answer.stderr).toBe(0);
+  const { steps, totalMs } = JSON.parse(answer.stdout) as { steps: Step[]; totalMs: number };
+  expect(steps.map(({ step }) => step.replace(/#\d+/, "#"))).toEqual([
+    "A pull request that declares a database",
+    "Checks on pull request #",
+    "Merge, deploy, ready",
+    "Connect and run SQL",
+    "A second pull request changes its compute",
+    "Checks on pull request #",
+    "Merge, deploy, and the data is still there",
+    "The row from before the change",
+    "A third pull request, broken on purpose: more compute than the project may have",
+    "It is refused",
+    "Usage so far",
+    "The month's draft invoice",
+  ]);
+  expect(totalMs).toBeLessThan(120_000);
+  expect(steps[3]?.data.answer).toMatch(/hello from Git, on PostgreSQL 18/);
+}, 150_000);
+
+test("retire, then delete: stopped first, removed second, a final copy kept", async () => {
+  const follow = ["--yes", "--auto-merge", "--wait", "-o", "json"];
+  const unconfirmed = await platform.nebula("db", "delete", "lab/research/scratch");
+  expect(unconfirmed.code).toBe(2);
+  const retired = await platform.nebula("db", "delete", "lab/research/scratch", ...follow);
+  expect(retired.code, retired.stderr).toBe(0);
+  expect(JSON.parse(retired.stdout)).toMatchObject({ step: "retire", operation: { state: "COMPLETED" } });
+  const shown = await platform.nebula("db", "show", "research/scratch", "-o", "json");
+  expect(JSON.parse(shown.stdout)).toMatchObject({ phase: "Retired", retired: true });
+  const removed = await platform.nebula("db", "delete", "research/scratch", ...follow);
+  expect(removed.code, removed.stderr).toBe(0);
+  expect(JSON.parse(removed.stdout)).toMatchObject({ step: "delete", operation: { state: "COMPLETED" } });
+  expect((await platform.nebula("db", "show", "lab/research/scratch")).code).toBe(4);
+}, 90_000);
+
+test("exit codes say what kind of failure it was", async () => {
+  expect((await platform.nebula("db", "show", "acme/shop/nowhere")).code).toBe(4);
+  expect((await platform.nebula("db", "create", "acme/shop/x", "--min", "0.3")).code).toBe(2);
+  const refused = await platform.nebula("db", "create", "acme/shop/orders");
+  expect(refused.code).toBe(5);
+  expect(refused.stderr).toMatch(/NEB\d{3}/);
+}, 60_000);
