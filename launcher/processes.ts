@@ -24,14 +24,20 @@ export function startTimeOf(pid: number): string | undefined {
 
 export const isSame = (id: ProcessId): boolean => startTimeOf(id.pid) === id.startedAt;
 
-/** Resident memory, bytes. */
+/** Memory in bytes. Where the kernel tells, pages that processes share are counted once over all of them; else all of it. */
 export function memoryOf(pid: number): number | undefined {
+  const kilobytes =
+    find(/^Pss:\s+(\d+)/m, `/proc/${pid}/smaps_rollup`) ??
+    find(/^VmRSS:\s+(\d+)/m, `/proc/${pid}/status`) ??
+    spawnSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
+  return kilobytes === "" ? undefined : Number(kilobytes) * 1024;
+}
+
+function find(pattern: RegExp, file: string): string | undefined {
   try {
-    const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+    return pattern.exec(readFileSync(file, "utf8"))?.[1];
   } catch {
-    const listed = spawnSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
-    return listed === "" ? undefined : Number(listed) * 1024;
+    return undefined;
   }
 }
 
