@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { evaluatorUnavailable } from "./errors.ts";
 import type { Answer, FromChild, Job, ToChild } from "./protocol.ts";
 
@@ -137,14 +138,10 @@ async function startChild(): Promise<ChildProcess> {
   return child;
 }
 
-/** What the child may read: the platform's code and its three dependencies. Nothing of the machine, no data, no secrets. */
+/** What the child may read: the platform's code and its dependencies. Nothing of the machine, no data, no secrets. */
 function readable(here: string): string[] {
-  const require = createRequire(import.meta.url);
-  const modules = ["zod", "typescript", "quickjs-emscripten"].map((name) => {
-    const resolved = require.resolve(name);
-    return resolved.slice(0, resolved.lastIndexOf("node_modules") + "node_modules".length);
-  });
-  return [...new Set([dirname(here), ...modules])];
+  const modules = createRequire(import.meta.url).resolve.paths("zod") ?? [];
+  return [dirname(here), ...modules.filter((folder) => basename(folder) === "node_modules" && existsSync(folder))];
 }
 
 async function kill(child: ChildProcess): Promise<void> {
