@@ -65,11 +65,10 @@ export async function recordReview(
      where repository = $1 and number = $2 and head_commit = $3 returning number`,
     [pull.repository, pull.number, pull.head, JSON.stringify(pull.review), pull.planHash, pull.verdict],
   );
-  await notify(sql, "nebula_pulls", `${pull.repository}:${pull.number}`);
   return rows.length > 0;
 }
 
-/** The review of this head is on the pull request. */
+/** The review of this head is on the pull request. Wakes whoever would merge it (channel `nebula_pulls`). */
 export async function markPosted(
   sql: Sql,
   pull: { readonly repository: string; readonly number: number; readonly head: string; readonly commentId: number },
@@ -79,6 +78,7 @@ export async function markPosted(
      where repository = $1 and number = $2`,
     [pull.repository, pull.number, pull.head, pull.commentId],
   );
+  await notify(sql, "nebula_pulls", `${pull.repository}:${pull.number}`);
 }
 
 /** What the Git host says about it. Merging is final. */
