@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { isUnavailable } from "../sql/index.ts";
+import { isUnavailable, sqlState } from "../sql/index.ts";
 import { clearSite, removeTree } from "./cluster.ts";
 import { instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
 import { type Manifest, manifestOf, readManifest, settle, syncFolder, writeManifest } from "./manifest.ts";
@@ -53,10 +53,15 @@ export async function ensureInstance(context: Context, template: Template, wante
 async function bringUp(context: Context, place: Place, manifest: Manifest, wanted: InstanceWanted) {
   const { postmaster, started, restarted } = await runAsWanted(context, place, manifest);
   const door = doorOf(context, place, manifest, postmaster);
-  const claimed = await claimDatabase(door, wanted);
-  const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed);
+  const claimed = manifest.settled ? [] : await claimDatabase(door, wanted);
+  const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed).catch((thrown) => {
+    if (sqlState(thrown) !== noSuchDatabase) throw thrown;
+    throw instanceDamaged(`${wanted.id} runs, but its database ${wanted.databaseName} is gone`, { cause: thrown });
+  });
   return { started, restarted, done: [...claimed, ...synced] };
 }
+
+const noSuchDatabase = "3D000";
 
 /** A server that ends under our hands (a crash a moment ago that nobody had seen yet) is brought up once more. */
 async function unlessItDied<T>(place: Place, body: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ export type Settings = Readonly<Record<string, string>>;
 
 /**
  * Settings that follow from compute units (1 unit is 1 vCPU and 2 GiB). Small on purpose: memory that is not touched is not
- * used, and an idle quarter-unit instance costs about 8 MB, so that many fit a laptop. Pure.
+ * used, and an idle quarter-unit instance costs about 6 MB, so that many fit a laptop. Pure.
  *
  * | units | shared_buffers | max_connections (and 3 of ours) | work_mem | effective_cache_size | max_wal_size |
  * |---|---|---|---|---|---|

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeLocalDriver, restartSettings } from "../../platform/compute/index.ts";
 import { makeVault, Secret } from "../../platform/core/index.ts";
+import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { killed, saying, startChild } from "./child.ts";
 import { asTenant, codeOf, type Ground, makeGround, pgBin, vault, wish } from "./ground.ts";
@@ -189,6 +190,15 @@ describe("trouble", () => {
     expect(await codeOf(ground.driver.ensure(wanted))).toBe("NEB356");
     expect(readdirSync(join(dataDir, "pgdata")).length).toBeGreaterThan(5);
     expect((await ground.driver.remove(wanted.id))?.id).toBe(wanted.id);
+  });
+
+  test("a database that somebody dropped is not replaced by an empty one", async () => {
+    const wanted = await wish();
+    const { socketDir: host, port } = await ground.driver.ensure(wanted);
+    const password = vault.derive(`compute:admin:${wanted.id}`);
+    const admin = connectionUrl({ host, port, user: "nebula_admin", password, database: "postgres" });
+    await connectOnce(admin, (sql) => sql.query("drop database orders"));
+    expect(await codeOf(ground.driver.ensure(wanted))).toBe("NEB356");
   });
 
   test("programs that are missing, or out of reach, are named", async () => {
