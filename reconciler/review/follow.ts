@@ -64,6 +64,8 @@ async function baseMatters({ mirrors }: ReviewerParts, repository: RepositoryRow
   if (seenCommit === null || row.baseCommit === null || row.baseCommit === seenCommit) return false;
   const git = mirrors.of(repository);
   if ((await git.typeOf(row.baseCommit)) === undefined) return true;
+  // The review may know a newer base than the source: a merge that it fetched itself.
+  if (await git.isAncestor(seenCommit, row.baseCommit)) return false;
   const paths = touchedPaths(await git.diffTree(row.baseCommit, seenCommit));
   const folders = (row.review?.projects ?? []).flatMap(({ tenant, project }) => [
     `tenants/${tenant}/${project}/`,

@@ -2,23 +2,28 @@ import { type Command, Option } from "commander";
 import { printData, printRows } from "../output.ts";
 import { connect, type Output, withOutput } from "./shared.ts";
 
+type Money = { readonly amount: string; readonly currency: string };
+
 export type Invoice = {
-  readonly month: string;
-  readonly currency: string;
-  readonly total: string;
+  readonly id: string;
+  readonly tenant: string;
+  readonly period: { readonly month: string };
+  readonly total: Money;
   readonly lines: readonly {
-    readonly tenant: string;
     readonly project: string;
     readonly database: string;
     readonly meter: string;
     readonly quantity: string;
     readonly unit: string;
-    readonly unitPrice: string;
-    readonly amount: string;
+    readonly pricedQuantity: string | null;
+    readonly pricedUnit: string | null;
+    readonly unitPrice: Money;
+    readonly price: Money;
   }[];
 };
+
 export type UsageRecord = {
-  readonly tenant: string;
+  readonly domain: string;
   readonly project: string;
   readonly database: string;
   readonly meter: string;
@@ -49,7 +54,7 @@ async function list(options: Output & Range): Promise<void> {
   printRows(
     options.output === "table" ? summed(records) : records,
     [
-      { title: "DATABASE", value: (row) => `${row.tenant}/${row.project}/${row.database}` },
+      { title: "DATABASE", value: (row) => `${row.domain}/${row.project}/${row.database}` },
       { title: "METER", value: (row) => row.meter },
       { title: "QUANTITY", value: (row) => Number(row.quantity).toLocaleString("en-US", { maximumFractionDigits: 3 }) },
       { title: "SINCE", value: (row) => row.windowStart },
@@ -60,8 +65,8 @@ async function list(options: Output & Range): Promise<void> {
 
 /** The hours of a database and meter as one row, from the first of them. */
 function summed(records: readonly UsageRecord[]): UsageRecord[] {
-  const groups = Map.groupBy(records, ({ tenant, project, database, meter }) =>
-    [tenant, project, database, meter].join("/"),
+  const groups = Map.groupBy(records, ({ domain, project, database, meter }) =>
+    [domain, project, database, meter].join("/"),
   );
   return [...groups.values()].flatMap((rows) => {
     const [first] = rows.toSorted((a, b) => a.windowStart.localeCompare(b.windowStart));
@@ -70,22 +75,42 @@ function summed(records: readonly UsageRecord[]): UsageRecord[] {
   });
 }
 
+/** One invoice a tenant: of the named one, else of every tenant that the caller may see. */
 async function invoice(options: Output & Range): Promise<void> {
-  const draft = await connect().get<Invoice>("/api/v1/usage/invoice", query(options));
-  if (options.output !== "table") return printData(draft, options.output);
+  const client = connect();
+  const { month } = options;
+  const tenants =
+    options.tenant === undefined
+      ? (await client.all<{ name: string }>("/api/v1/tenants")).map(({ name }) => name)
+      : [options.tenant];
+  const drafts = await Promise.all(
+    tenants.map((domain) => client.get<Invoice>("/api/v1/usage/invoice", { domain, month })),
+  );
+  if (options.output !== "table") return printData(drafts, options.output);
+  for (const draft of drafts) printInvoice(draft);
+}
+
+function printInvoice(draft: Invoice): void {
+  process.stdout.write(`\ndraft for ${draft.tenant}, ${draft.period.month}\n`);
   printRows(
     draft.lines,
     [
-      { title: "DATABASE", value: (row) => `${row.tenant}/${row.project}/${row.database}` },
+      { title: "DATABASE", value: (row) => `${row.project}/${row.database}` },
       { title: "METER", value: (row) => row.meter },
       { title: "QUANTITY", value: (row) => `${row.quantity} ${row.unit}` },
-      { title: "UNIT PRICE", value: (row) => row.unitPrice },
-      { title: "AMOUNT", value: (row) => row.amount },
+      {
+        title: "BILLED AS",
+        value: (row) => (row.pricedQuantity === null ? null : `${row.pricedQuantity} ${row.pricedUnit}`),
+      },
+      { title: "UNIT PRICE", value: (row) => money(row.unitPrice) },
+      { title: "AMOUNT", value: (row) => money(row.price) },
     ],
     "table",
   );
-  process.stdout.write(`\ndraft for ${draft.month}: ${draft.total} ${draft.currency}\n`);
+  process.stdout.write(`total ${money(draft.total)}\n`);
 }
+
+export const money = ({ amount, currency }: Money): string => `${amount} ${currency}`;
 
 async function exportUsage(options: Range & { readonly format: string }): Promise<void> {
   process.stdout.write(await connect().text("/api/v1/usage/export", { ...query(options), format: options.format }));

@@ -4,7 +4,7 @@
  */
 import { collectionPath, databasePath } from "../address.ts";
 import { type Client, makeClient } from "../client.ts";
-import type { Invoice, UsageRecord } from "../commands/usage.ts";
+import { type Invoice, money, type UsageRecord } from "../commands/usage.ts";
 import { CommandFailure } from "../failure.ts";
 import { type Format, printData, say } from "../output.ts";
 import { readConnection } from "../settings.ts";
@@ -141,8 +141,10 @@ async function meter(client: Client, recorder: Recorder, address: Address): Prom
   await recorder.step("The month's draft invoice", async () => {
     const invoice = await client.get<Invoice>("/api/v1/usage/invoice", { domain: address.domain });
     for (const line of invoice.lines.filter(({ database }) => database === address.database))
-      say(`   ${line.meter.padEnd(22)} ${line.quantity} ${line.unit} x ${line.unitPrice} = ${line.amount}`);
-    say(`   draft for ${address.domain}, ${invoice.month}: ${invoice.total} ${invoice.currency}`);
+      say(
+        `   ${line.meter.padEnd(22)} ${line.pricedQuantity} ${line.pricedUnit} x ${money(line.unitPrice)} = ${money(line.price)}`,
+      );
+    say(`   draft for ${address.domain}, ${invoice.period.month}: ${money(invoice.total)}`);
     return { data: { invoice }, value: invoice };
   });
 }
