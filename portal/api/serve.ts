@@ -11,7 +11,8 @@ import type { AnyRoute } from "./route.ts";
 export function serveRoutes(table: readonly AnyRoute[], portal: Portal): Express {
   const app = express();
   app.disable("x-powered-by").set("etag", false).set("query parser", "simple");
-  app.use(helmet());
+  // Served over plain HTTP on loopback: a browser that upgrades would find nothing. TLS ends in front of it elsewhere.
+  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
   app.use(stamp);
   app.use(express.json({ limit: portal.limits.bodyBytes, strict: true }));
   const limiters = makeLimiters(portal);

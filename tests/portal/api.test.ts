@@ -74,6 +74,22 @@ describe("every answer", () => {
     }
   });
 
+  it("while the ledger is gone is 503 with Retry-After, and names nothing of the inside", async () => {
+    const gone = await startPortal();
+    const token = await gone.tokenFor("viewer");
+    await gone.sql.close();
+    try {
+      for (const path of ["/api/v1/projects", "/ready"]) {
+        const answer = await gone.as(token).get(path);
+        expect(answer).toMatchObject({ status: 503, body: { code: "NEB910" } });
+        expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+      }
+      expect((await gone.as("").get("/health")).status).toBe(200);
+    } finally {
+      await gone.close();
+    }
+  });
+
   it("is refused after too many wrong tokens from one address, also a right one", async () => {
     const small = await startPortal({ limits: { failures: 3 } });
     try {

@@ -180,6 +180,21 @@ describe("a created database", () => {
     expect(other).toMatchObject({ status: 422, body: { code: "NEB608" } });
   });
 
+  it("is asked for once when the same request comes five times at once", async () => {
+    const key = { "idempotency-key": "create-burst-1" };
+    const ask = () => developer.send("POST", collection, { name: "burst", version: "18" }, key);
+    const answers = await Promise.all([ask(), ask(), ask(), ask(), ask()]);
+    expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThan(0);
+    for (const { status, body, headers } of answers.filter((each) => each.status !== 202)) {
+      expect({ status, code: body.code }).toEqual({ status: 409, code: "NEB609" });
+      expect(headers.get("retry-after")).toBe("1");
+    }
+    const numbers = answers.flatMap(({ body }) => body.pull?.number ?? []);
+    expect(new Set(numbers).size).toBe(1);
+    const open = await host.listPulls({ state: "all" });
+    expect(open.filter(({ title }) => title.includes("burst"))).toHaveLength(1);
+  });
+
   it.each([
     ["an unknown option", { name: "x", version: "18", colour: "red" }, 422, "NEB601", "colour"],
     ["a misspelt option", { name: "x", version: "18", compute: { maxx: 1 } }, 422, "NEB601", "compute.maxx"],
