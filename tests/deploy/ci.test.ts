@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
@@ -15,9 +15,12 @@ import {
   finishOperation,
   getInstance,
   listOperations,
+  statePassphrase,
 } from "../../platform/store/index.ts";
 import { deployTypes } from "../../reconciler/deploy/index.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let stand: Stand;
 let checkout: string;
@@ -34,7 +37,7 @@ beforeAll(async () => {
     HOME: checkout,
     PULUMI_HOME: join(checkout, ".pulumi"),
     PULUMI_BACKEND_URL: ciUrl,
-    PULUMI_CONFIG_PASSPHRASE: stand.vault.derive(`pulumi:${stack()}`).reveal(),
+    PULUMI_CONFIG_PASSPHRASE: statePassphrase(stand.vault, stand.tenant).reveal(),
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_SKIP_UPDATE_CHECK: "1",
   };
@@ -208,7 +211,7 @@ test("a CI role reaches its own tenant's state and nothing else", async () => {
   expect(await asCi(`select * from ci.effect(${id})`)).toEqual([]);
 });
 
-test("what pulumi up elsewhere asks for is held to the tenant's quota", { timeout: 60_000 }, async () => {
+test("what pulumi up elsewhere asks for is held to the tenant's quota", async () => {
   const deployer = await stand.deployer();
   await deployer.start();
   const file = join(checkout, `tenants/${stand.tenant}/shop/orders.ts`);

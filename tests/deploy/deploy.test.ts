@@ -1,10 +1,12 @@
 import { readdirSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
 import { getCredential, getInstance, getProjects, listEvents, readCheckpoint } from "../../platform/store/index.ts";
 import type { Deployer } from "../../reconciler/deploy/index.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let stand: Stand;
 let deployer: Deployer;

@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Observation } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import {
@@ -16,6 +17,8 @@ import {
 import { type Deployer, deployTypes } from "../../reconciler/deploy/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let stand: Stand;
 let deployer: Deployer | undefined;
@@ -150,6 +153,23 @@ test("what a reconciler that died left is taken over without waiting for its lea
   expect(claim?.operation.id).toBe(id);
   await start();
   expect(await stand.ended(id)).toMatchObject({ state: "COMPLETED", attempt: 2, fence: (claim?.fence ?? 0) + 1 });
+});
+
+test("kill -9 of a reconciler in the middle of a deployment: no process is left, and the next one finishes it", async () => {
+  const { db, masterKey, dataDir, pgBin, pulumiBin, portBase } = stand;
+  const options = { dataDir, pgBin, pulumiBin, portBase, concurrency: 1, leaseSeconds: 60, pollMs: 100 };
+  const secrets = { ledgerUrl: db.url.reveal(), masterKey: masterKey.reveal() };
+  const script = join(import.meta.dirname, "reconciler-process.ts");
+  const process = spawn("node", [script, JSON.stringify({ ...options, ...secrets })], { stdio: "inherit" });
+  const { id } = await stand.want(spec("all", database("one")));
+  await phaseReached(id, "provider");
+  const [worker = 0] = workers();
+  process.kill("SIGKILL");
+  await eventually("worker and command are gone", () => groupOf(worker).length === 0);
+  await start();
+  expect(await stand.ended(id)).toMatchObject({ state: "COMPLETED", attempt: 2 });
+  expect(await stand.driver.observe(`${stackOf("all")}.one` as DatabaseId)).toMatchObject({ phase: "Ready" });
+  await settled("all");
 });
 
 test("cancelling a running deployment stops it, and nothing is stuck", async () => {

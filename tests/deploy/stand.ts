@@ -82,7 +82,7 @@ export async function makeStand() {
       });
       return enqueueOperation(db.sql, { stack, type: "DEPLOY", commit, params: { hash }, requestedBy: "t", ...more });
     },
-    ended: (id: string, timeoutMs = 25_000): Promise<Operation> =>
+    ended: (id: string, timeoutMs = 60_000): Promise<Operation> =>
       eventually(
         `operation ${id} ends`,
         async () => {

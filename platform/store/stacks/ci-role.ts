@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Secret } from "../../core/index.ts";
+import { Secret, type Vault } from "../../core/index.ts";
 import type { Sql } from "../../sql/index.ts";
 
 export type CiRole = { readonly user: string; readonly password: Secret };
@@ -16,3 +16,10 @@ export async function ensureCiRole(sql: Sql, tenant: string): Promise<CiRole> {
   ]);
   return { user, password };
 }
+
+/**
+ * What Pulumi asks for as PULUMI_CONFIG_PASSPHRASE: the same for all stacks of a tenant, so that its CI needs one. It protects nothing
+ * of ours: no secret ever stands in the state.
+ */
+export const statePassphrase = (vault: Pick<Vault, "derive">, tenant: string): Secret =>
+  vault.derive(`pulumi:${tenant}`);

@@ -19,6 +19,7 @@ export function stateUrl(
 /** Nothing is downloaded, asked or reported; the provider is the one that already listens here. */
 export function pulumiEnvironment(backend: string, passphrase: Secret, providerPort: number): Record<string, string> {
   return {
+    GOGC: "400", // a command lives for half a second: fewer collections save 30 ms of it
     PULUMI_BACKEND_URL: backend,
     PULUMI_CONFIG_PASSPHRASE: passphrase.reveal(),
     PULUMI_DEBUG_PROVIDERS: `nebula:${providerPort}`,

@@ -5,6 +5,7 @@ import { LocalWorkspace } from "@pulumi/pulumi/automation/localWorkspace.js";
 import { Stack } from "@pulumi/pulumi/automation/stack.js";
 import { Project } from "../../../platform/components/index.ts";
 import type { Effects } from "../../../platform/provider/index.ts";
+import { statePassphrase } from "../../../platform/store/index.ts";
 import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
 import { pulumiEnvironment, stateUrl } from "./environment.ts";
 import { makeEventLog } from "./event-log.ts";
@@ -82,7 +83,7 @@ async function openStack(
     pulumiCommand: command,
     projectSettings: { name: "nebuladb", runtime: "nodejs" },
     stackSettings: { [job.stack]: salt === null ? {} : { encryptionSalt: salt } },
-    envVars: pulumiEnvironment(backend, vault.derive(`pulumi:${job.stack}`), provider.port),
+    envVars: pulumiEnvironment(backend, statePassphrase(vault, job.spec.tenant), provider.port),
   });
   workspace.selectStack = async () => undefined;
   const stack = await Stack.select(job.stack, workspace);

@@ -1,0 +1,221 @@
+/** The two sides that bench/merge-to-ready compares: our deployer, and the same program run by plain Automation API. */
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import { findPostgres, quiet, resolvePostgres, resolvePulumi } from "../launcher/index.ts";
+import { Project } from "../platform/components/index.ts";
+import { type LocalDriver, makeLocalDriver, makePostgresServer } from "../platform/compute/index.ts";
+import { makeVault, openScope, type Scope, Secret, type Vault } from "../platform/core/index.ts";
+import { type DatabaseInputs, type Effects, idOf, serveProvider } from "../platform/provider/index.ts";
+import {
+  type DatabaseId,
+  objectNames,
+  type ProjectSpec,
+  resolveDatabase,
+  resolveProject,
+  specHash,
+} from "../platform/spec/index.ts";
+import { connectionUrl, connectOnce, makePool, type Pool } from "../platform/sql/index.ts";
+import {
+  enqueueOperation,
+  getCredential,
+  getInstance,
+  getOperation,
+  isEnded,
+  makePassword,
+  migrate,
+  recordWanted,
+} from "../platform/store/index.ts";
+import { makeDeployer } from "../reconciler/deploy/index.ts";
+
+export type Ground = {
+  readonly scope: Scope;
+  readonly sql: Pool;
+  readonly ledgerUrl: Secret;
+  readonly dataDir: string;
+  readonly pgBin: string;
+  readonly pulumiBin: string;
+  readonly portBase: number;
+  readonly vault: Vault;
+  readonly masterKey: Secret;
+  readonly driver: LocalDriver;
+};
+
+/** A ledger, a data folder and a prepared driver of their own, in a temporary folder. */
+export async function openGround(port: number): Promise<Ground> {
+  const scope = openScope();
+  const home = scope.add(mkdtempSync(join(tmpdir(), "nebula-bench-")), (path) =>
+    rmSync(path, { recursive: true, force: true }),
+  );
+  chmodSync(home, 0o711);
+  const postgres = (await findPostgres(process.env)) ?? (await resolvePostgres(process.env, quiet));
+  const { path: pulumiBin } = await resolvePulumi(process.env, quiet);
+  const pgBin = postgres.binDir;
+  const server = scope.add(
+    await makePostgresServer({
+      ...{ pgBin, port, password: new Secret("bench"), databases: ["nebula"] },
+      ...{ dataDir: join(home, "ledger"), socketDir: join(home, "run") },
+    }),
+    (it) => it.stop("immediate"),
+  );
+  await server.start();
+  const ledgerUrl = server.url("nebula");
+  const sql = scope.add(makePool({ url: ledgerUrl, applicationName: "bench" }), (pool) => pool.close());
+  await migrate(sql);
+  const masterKey = new Secret(randomBytes(32).toString("base64"));
+  const vault = makeVault(masterKey);
+  const dataDir = join(home, "data");
+  const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault }), async (it) => {
+    for (const { id } of await it.list()) await it.stop(id, "immediate");
+    await it.close();
+  });
+  await driver.prepare();
+  return { scope, sql, ledgerUrl, dataDir, pgBin, pulumiBin, portBase: port + 10, vault, masterKey, driver };
+}
+
+/** A project of one database, as a first merge declares it. */
+export function oneDatabase(tenant: string, project: string): ProjectSpec {
+  const database = resolveDatabase({ engine: "postgres", name: "orders", options: { version: "18" } });
+  if (database.kind !== "ok") throw new Error(JSON.stringify(database.problems));
+  const resolved = resolveProject(tenant, project, {}, [database.spec]);
+  if (resolved.kind !== "ok") throw new Error(JSON.stringify(resolved.problems));
+  return resolved.spec;
+}
+
+export type Side = {
+  /** Deploys a project and resolves at the first answered query of its database. Milliseconds by part. */
+  run(spec: ProjectSpec): Promise<{ readonly readyMs: number; readonly parts: Readonly<Record<string, number>> }>;
+  close(): Promise<void>;
+};
+
+async function firstAnswer(port: number, password: Secret): Promise<void> {
+  const { database, ownerRole: user } = objectNames("t", "p", "orders");
+  await connectOnce(connectionUrl({ host: "127.0.0.1", port, user, password, database }), (sql) =>
+    sql.query("select 1"),
+  );
+}
+
+/** From the row that the source stage writes after a merge. */
+export async function deploySide(ground: Ground): Promise<Side> {
+  const { sql, vault } = ground;
+  const deployer = await makeDeployer(ground);
+  await deployer.start();
+  await new Promise((resolve) => setTimeout(resolve, 3000)); // the workers are warm: a platform that is up is measured
+  await sql.query(
+    `insert into repositories (id, owner, name, api_url, git_url, hook_secret_sealed, bot_token_sealed)
+     values ('repo_bench', 'nebula', 'bench', '', '', '', '') on conflict do nothing`,
+  );
+  return {
+    async run(spec) {
+      const id = `${spec.tenant}.${spec.project}.orders` as DatabaseId;
+      const ready = nextReady(sql, id);
+      const began = performance.now();
+      const [hash, commit] = [specHash(spec), randomBytes(20).toString("hex")];
+      const place = { tenant: spec.tenant, project: spec.project, repository: "repo_bench", commit, tree: hash };
+      await recordWanted(sql, { kind: "spec", spec, hash, unsettled: true, ...place });
+      const stack = `${spec.tenant}.${spec.project}`;
+      const operation = await enqueueOperation(sql, {
+        stack,
+        type: "DEPLOY",
+        commit,
+        params: { hash },
+        requestedBy: "bench",
+      });
+      const port = await ready;
+      const password = await getCredential(sql, vault, id, objectNames("t", "p", "orders").ownerRole);
+      if (password === undefined) throw new Error("no credential");
+      await firstAnswer(port, password);
+      const readyMs = performance.now() - began;
+      const ended = await endOf(sql, operation.id);
+      if (ended.state !== "COMPLETED") throw new Error(`${ended.state}: ${ended.error?.detail}`);
+      const phases = (ended.result?.phases ?? {}) as Record<string, number>;
+      return { readyMs, parts: { ...phases, endedMs: performance.now() - began } };
+    },
+    close: () => deployer.close(),
+  };
+}
+
+async function nextReady(sql: Pool, id: DatabaseId): Promise<number> {
+  let wake = () => {};
+  const stop = await sql.listen("nebula_instances", (payload) => payload === id && wake());
+  try {
+    for (;;) {
+      const notified = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const instance = await getInstance(sql, id);
+      if (instance?.phase === "Ready" && instance.port !== null) return instance.port;
+      await notified;
+    }
+  } finally {
+    void stop();
+  }
+}
+
+async function endOf(sql: Pool, id: string) {
+  for (;;) {
+    const operation = await getOperation(sql, id);
+    if (operation !== undefined && isEnded(operation)) return operation;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** What the SDK's documentation shows, in a process that has loaded it, with the same provider, driver and kind of state. */
+export async function plainSide({ driver, ledgerUrl, pulumiBin, portBase, sql, dataDir }: Ground): Promise<Side> {
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
+  const passwords = new Map<string, Secret>();
+  let port = portBase + 5000;
+  const provider = await serveProvider(() => driverEffects(driver, passwords, () => port++));
+  await sql.query("create schema if not exists plain");
+  const state = new URL(ledgerUrl.reveal());
+  state.search = `?sslmode=disable&options=${encodeURIComponent("-c search_path=plain")}`;
+  const envVars = {
+    PATH: `${dirname(pulumiBin)}:${process.env.PATH}`,
+    PULUMI_BACKEND_URL: state.href,
+    PULUMI_CONFIG_PASSPHRASE: "bench",
+    PULUMI_DEBUG_PROVIDERS: `nebula:${provider.port}`,
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_HOME: join(dataDir, "plain-home"),
+    PULUMI_SKIP_UPDATE_CHECK: "1",
+  };
+  process.env.PATH = envVars.PATH;
+  return {
+    async run(spec) {
+      const began = performance.now();
+      const program: PulumiFn = async () => ({ databases: new Project(spec).databases });
+      const stackName = `${spec.tenant}.${spec.project}`;
+      const stack = await LocalWorkspace.createOrSelectStack(
+        { stackName, projectName: "nebuladb", program },
+        { envVars },
+      );
+      const selectMs = performance.now() - began;
+      const { outputs } = await stack.up();
+      const upMs = performance.now() - began - selectMs;
+      const made = outputs.databases?.value as Readonly<Record<string, { readonly port: number }>> | undefined;
+      await firstAnswer(made?.orders?.port ?? 0, passwords.get(`${stackName}.orders`) ?? new Secret(""));
+      return { readyMs: performance.now() - began, parts: { selectMs, upMs } };
+    },
+    close: async () => provider.close(),
+  };
+}
+
+function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>, nextPort: () => number): Effects {
+  return {
+    async ensure(inputs: DatabaseInputs) {
+      const id = idOf(inputs);
+      const { database, ownerRole } = objectNames(inputs.tenant, inputs.project, inputs.name);
+      const ownerPassword = makePassword();
+      passwords.set(id, ownerPassword);
+      const { version, extensions, allowFrom, storageBytes, tags, compute } = inputs;
+      const { host, port } = await driver.ensure({
+        ...{ id, version, extensions, allowFrom, storageBytes, tags, ownerPassword, ownerRole },
+        ...{ port: nextPort(), units: compute.maxUnits, databaseName: database, roles: [] },
+      });
+      return { host, port, database, owner: ownerRole, credentialRef: "" };
+    },
+    read: async () => undefined,
+    remove: async () => undefined,
+  };
+}
