@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { toDeclarations } from "../../tools/pack/emit.ts";
-import { packTar } from "../../tools/pack/tar.ts";
-import { type SeedFiles, seedFiles } from "../../tools/seed-repository.ts";
+import { toDeclarations } from "./pack/emit.ts";
+import { packTar } from "./pack/tar.ts";
+import { type SeedFiles, seedFiles } from "./seed-repository.ts";
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
 
 let folder: string;
 let seed: SeedFiles;
