@@ -4,7 +4,6 @@
  */
 
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { makeLocalDriver } from "../platform/compute/index.ts";
 import {
@@ -12,7 +11,6 @@ import {
   badConfig,
   choice,
   integer,
-  type Metrics,
   makeLogger,
   makeMetrics,
   makeVault,
@@ -23,17 +21,16 @@ import {
   secret,
   systemClock,
   text,
-  toProblem,
   withScope,
 } from "../platform/core/index.ts";
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
-import { makePool, type Sql } from "../platform/sql/index.ts";
+import { makePool } from "../platform/sql/index.ts";
 import { migrate } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeStatusPass } from "./observe/index.ts";
-import { makeReconciler, type Reconciler, recordOutcome } from "./reconcile.ts";
-import { type Hosts, makeHosts, makeMirrors, receiveHook } from "./source/index.ts";
+import { makeReconciler, recordOutcome } from "./reconcile.ts";
+import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
 import { makeUsageWorker, observeWith, registerUsageGauges } from "./usage/index.ts";
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
@@ -104,7 +101,8 @@ async function run(scope: Scope): Promise<void> {
     (it) => it.close(),
   );
   registerUsageGauges(metrics, sql, clock);
-  await listen(scope, port + 3, handleWith({ sql, hosts, reconciler, metrics, observe }));
+  const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint });
+  await scope.add(web, (it) => it.close()).listen(port + 3);
   await Promise.all([deployer.start(), reconciler.start()]);
   status.start();
   usage.start();
@@ -112,85 +110,6 @@ async function run(scope: Scope): Promise<void> {
   observe({ kind: "process.started", process: "reconciler", version });
   console.log(JSON.stringify({ ready: true, process: "reconciler" }));
   observe({ kind: "process.stopping", process: "reconciler", reason: await stopSignal() });
-}
-
-type Web = {
-  readonly sql: Sql;
-  readonly hosts: Hosts;
-  readonly reconciler: Reconciler;
-  readonly metrics: Metrics;
-  readonly observe: Observe;
-};
-
-/** GitHub sends 25 MB at most. */
-const longestBody = 25 * 1024 * 1024;
-
-function handleWith(web: Web): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    answer(web, request).then(
-      ({ status, type = "application/json", body }) => response.writeHead(status, { "content-type": type }).end(body),
-      (thrown) => {
-        const problem = toProblem(asNebulaError(thrown));
-        response.writeHead(problem.status, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
-      },
-    );
-  };
-}
-
-type Answer = { readonly status: number; readonly type?: string; readonly body: string };
-
-async function answer(web: Web, request: IncomingMessage): Promise<Answer> {
-  switch (`${request.method} ${request.url?.split("?")[0]}`) {
-    case "GET /health":
-      return { status: 200, body: JSON.stringify({ status: "ok", version }) };
-    case "GET /ready":
-      await web.sql.query("select 1");
-      return { status: 200, body: JSON.stringify({ status: "ready" }) };
-    case "GET /metrics": {
-      const { contentType, body } = await web.metrics.render();
-      return { status: 200, type: contentType, body };
-    }
-    case "POST /hooks/github":
-      return receive(web, request);
-    default:
-      return { status: 404, body: JSON.stringify({ status: "not found" }) };
-  }
-}
-
-/** Answers before anything is done: the host waits ten seconds at most, and looking is repeated by the poll anyway. */
-async function receive({ sql, hosts, reconciler, observe }: Web, request: IncomingMessage): Promise<Answer> {
-  const body = await readBody(request);
-  if (body === undefined) return { status: 413, body: JSON.stringify({ status: "too large" }) };
-  const received = await receiveHook(sql, hosts, { headers: request.headers, body });
-  observe({ kind: "webhook.received", event: received.event, verdict: received.kind });
-  if (received.kind === "refused") return { status: 401, body: JSON.stringify({ status: "refused" }) };
-  if (received.kind === "accepted") reconciler.hint(received.repository, received.happened);
-  return { status: 202, body: JSON.stringify({ status: received.kind }) };
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > longestBody) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-async function listen(scope: Scope, port: number, handle: Parameters<typeof createServer>[1]): Promise<void> {
-  const server: Server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, handle);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (problem: NodeJS.ErrnoException) =>
-      reject(badConfig(problem.code === "EADDRINUSE" ? `port ${port} is taken` : problem.message, { cause: problem })),
-    );
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  scope.add(server, () => {
-    server.closeAllConnections();
-    return new Promise<void>((resolve) => server.close(() => resolve()));
-  });
 }
 
 function readMasterKey(environment: NodeJS.ProcessEnv): Secret {

@@ -31,3 +31,4 @@ export { type SourceParts, syncRepository } from "./sync.ts";
 export { makeTurns, type Turns } from "./turns.ts";
 export { evaluateProjects, specOf } from "./understand.ts";
 export { makeWatch, type Watch } from "./watch.ts";
+export { makeWeb, type Web, type WebParts } from "./web.ts";
