@@ -97,12 +97,19 @@ export const problemAt = (
 
 export const topOf = (file: string): SourceLocation => ({ file, line: 1, column: 1 });
 
+/** What is told at once, of one file and of all: the answer crosses processes, and ends in a comment. */
+const mostOfOne = 100;
+const mostOfAll = 1_000;
+
 /** Sorted by place, without repeats: one broken shared file is one problem, however many import it. */
 export function orderProblems(problems: readonly DeclarationProblem[]): DeclarationProblem[] {
   const key = (one: DeclarationProblem) => `${one.file}\0${one.line}\0${one.column}\0${one.code}\0${one.message}`;
-  return [...new Map(problems.map((one) => [key(one), one])).values()].sort(
+  const ordered = [...new Map(problems.map((one) => [key(one), one])).values()].sort(
     (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code),
   );
+  return [...Map.groupBy(ordered, (one) => one.file).values()]
+    .flatMap((ofOne) => ofOne.slice(0, mostOfOne))
+    .slice(0, mostOfAll);
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -124,6 +124,17 @@ test("a project of twenty looping files ends as soon as one, with a problem for 
   expect(answer.kind === "invalid" && answer.problems.length).toBeGreaterThanOrEqual(20);
 });
 
+test("twenty thousand wrong options are told in part, and quickly", async () => {
+  const wrong = database("wrong", 'version: "18", extensions: Array(20_000).fill("X!")');
+  const many = `import { Postgres } from "@nebuladb/platform";
+export default Array.from({ length: 2_000 }, (_, i) => new Postgres(\`D\${i}\`, { version: "18" }));`;
+  const startedAt = performance.now();
+  const answer = await evaluator.project(shop({ "wrong.ts": wrong, "many.ts": many }), "acme", "shop");
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(answer.kind === "invalid" && answer.problems.length).toBeLessThanOrEqual(1_000);
+  expect(answer.kind === "invalid" && answer.problems.some(({ file }) => file.endsWith("wrong.ts"))).toBe(true);
+});
+
 test("a file of a megabyte is read or refused, quickly", async () => {
   const text = `${database("big")}// ${"x".repeat(2 ** 20)}\n`;
   const startedAt = performance.now();

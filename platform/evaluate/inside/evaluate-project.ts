@@ -13,7 +13,7 @@ import {
 } from "../../spec/index.ts";
 import { fileNameDiffers, noProjectFile, notADeclaration, problemAt, topOf } from "../errors.ts";
 import { pathProblems, placeOfPath } from "../layout.ts";
-import { optionPlace, placeProblem } from "./places.ts";
+import { optionPlace, placeProblems } from "./places.ts";
 import { type FileResult, type Recorded, runFile } from "./run-file.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -50,7 +50,7 @@ export async function evaluateProject(
   );
   if (resolved.kind === "invalid") {
     const declaration = { name: null, at: own?.at ?? topOf(projectFile) };
-    problems.push(...resolved.problems.map((one) => placeProblem(files, declaration, one)));
+    problems.push(...placeProblems(files, declaration, resolved.problems));
   }
   if (problems.length > 0 || resolved.kind === "invalid") return undefined;
   return { spec: resolved.spec, sources: Object.fromEntries(unique.map(({ spec, at }) => [spec.name, at])) };
@@ -101,7 +101,7 @@ function readDatabases(workspace: Workspace, file: string, { many, declared }: F
       );
     const resolved = resolveDatabase({ engine, name, options: options ?? {} });
     if (resolved.kind === "ok") return [{ spec: resolved.spec, at }];
-    problems.push(...resolved.problems.map((problem) => placeProblem(files, { name, at }, problem)));
+    problems.push(...placeProblems(files, { name, at }, resolved.problems));
     return [];
   });
 }

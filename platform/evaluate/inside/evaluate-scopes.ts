@@ -8,7 +8,7 @@ import {
 } from "../../spec/index.ts";
 import { fleetIncomplete, noTenantFile, notADeclaration, problemAt, topOf } from "../errors.ts";
 import { pathProblems } from "../layout.ts";
-import { placeProblem } from "./places.ts";
+import { placeProblems } from "./places.ts";
 import { type Recorded, runFile } from "./run-file.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -37,7 +37,7 @@ export async function evaluateTenant(workspace: Workspace, tenant: string): Prom
   }
   const resolved = resolveTenant(tenant, declared.options);
   if (resolved.kind === "invalid")
-    problems.push(...resolved.problems.map((one) => placeProblem(files, { name: null, at: declared.at }, one)));
+    problems.push(...placeProblems(files, { name: null, at: declared.at }, resolved.problems));
   return problems.length === 0 && resolved.kind === "ok" ? resolved.spec : undefined;
 }
 
@@ -64,7 +64,7 @@ export async function evaluateFleet(workspace: Workspace): Promise<FleetSpec | u
     }
     const resolved = resolveFleetPart(kind, part.options);
     if (resolved.kind === "invalid")
-      problems.push(...resolved.problems.map((one) => placeProblem(files, { name: null, at: part.at }, one)));
+      problems.push(...placeProblems(files, { name: null, at: part.at }, resolved.problems));
   }
   if (problems.length > 0) return undefined;
   const declared = Object.fromEntries([...parts].map(([kind, { options }]) => [kind, options]));

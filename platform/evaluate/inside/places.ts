@@ -22,11 +22,20 @@ export function placeOfTrace(files: Files, frames: readonly Frame[]): SourceLoca
   return undefined;
 }
 
+/** So many problems of one declaration are told; whoever made thousands needs no more to find the reason. */
+const mostProblems = 50;
+
+export const placeProblems = (
+  files: Files,
+  declared: { readonly name: string | null; readonly at: SourceLocation },
+  problems: readonly SpecProblem[],
+): DeclarationProblem[] => problems.slice(0, mostProblems).map((problem) => placeProblem(files, declared, problem));
+
 /**
  * A problem of an option at the place where the option is written; where it is computed, at the code that computes it; and
  * at the declaration where nothing says it.
  */
-export function placeProblem(
+function placeProblem(
   files: Files,
   declared: { readonly name: string | null; readonly at: SourceLocation },
   { code, path, message, hint }: SpecProblem,
