@@ -43,9 +43,12 @@ export function parseRaw(output: Buffer): FileChange[] {
   return changes;
 }
 
-/** `git diff-tree -p` beside the raw listing of the same trees: both are in the same order. */
-export function joinPatches(changes: readonly FileChange[], output: Buffer): FilePatch[] {
+/** `git diff-tree -r -z --raw -p`: the raw records, an empty one, and the patches in the same order. */
+export function parsePatches(output: Buffer): FilePatch[] {
+  const boundary = output.indexOf("\0\0");
+  const changes = parseRaw(output.subarray(0, boundary + 1));
   const sections = output
+    .subarray(boundary + 2)
     .toString("utf8")
     .split(/^diff --git .*\n/m)
     .slice(1);

@@ -1,5 +1,5 @@
 import { type Batch, makeBatch, type ObjectInfo, type ObjectType } from "./batch.ts";
-import { type FileChange, type FilePatch, joinPatches, parseRaw } from "./diff.ts";
+import { type FileChange, type FilePatch, parsePatches, parseRaw } from "./diff.ts";
 import { tokenConfig } from "./environment.ts";
 import { badRevision, objectMissing } from "./errors.ts";
 import { type Commit, emptyTree, parseCommit, parseListing, parseTree, type TreeEntry } from "./objects.ts";
@@ -212,10 +212,7 @@ function makeDiffs(run: Run): Pick<Reader, "diffTree" | "diffPatch"> {
     ).stdout;
   return {
     diffTree: async (a, b, { paths = [] } = {}) => parseRaw(await diff(a, b, ["-z", "--raw", "--no-abbrev"], paths)),
-    async diffPatch(a, b) {
-      const [raw, patch] = await Promise.all([diff(a, b, ["-z", "--raw", "--no-abbrev"], []), diff(a, b, ["-p"], [])]);
-      return joinPatches(parseRaw(raw), patch);
-    },
+    diffPatch: async (a, b) => parsePatches(await diff(a, b, ["-z", "--raw", "-p", "--no-abbrev"], [])),
   };
 }
 

@@ -18,7 +18,7 @@ let folder: string;
 const pushBytes = 1024 * 1024;
 
 beforeAll(async () => {
-  forge = await testForge({ limits: { pushBytes, bodyBytes: 200_000, requestsPerHour: 200 } });
+  forge = await testForge({ limits: { pushBytes, bodyBytes: 200_000, requestsPerHour: 100 } });
   const { bootstrap } = forge.forge;
   await bootstrap.ensureOrganisation({ login: "acme" });
   await bootstrap.ensureUser({ login: "ada" });
@@ -160,8 +160,11 @@ test("tokens and hook secrets are nowhere in the database in plain text", async 
 
 test("a caller beyond the hour's budget is told when to come back", async () => {
   let last = await api("/rate_limit");
-  expect(Number(last.headers.get("x-ratelimit-limit"))).toBe(200);
-  for (let i = 0; i < 250 && last.status === 200; i++) last = await api("/rate_limit");
+  expect(Number(last.headers.get("x-ratelimit-limit"))).toBe(100);
+  for (let i = 0; i < 100 && last.status === 200; i++) {
+    await last.text();
+    last = await api("/rate_limit");
+  }
   expect(last.status).toBe(403);
   expect(await last.json()).toMatchObject({ message: "API rate limit exceeded" });
   expect(Number(last.headers.get("retry-after"))).toBeGreaterThan(0);

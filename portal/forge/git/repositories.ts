@@ -4,6 +4,7 @@ import { type Git, initBare, maintain, makeGit, requireGit } from "../../../plat
 import type { Sql } from "../../../platform/sql/index.ts";
 import { findRepository, type Repository } from "../store/repositories.ts";
 import { postReceiveHook, updateHook } from "./receive-hooks.ts";
+import { rememberingGit } from "./remember.ts";
 
 /**
  * The bare repositories below `<data>/forge`, one git handle each.
@@ -39,7 +40,7 @@ export async function openRepositories(dataDir: string, sql: Sql): Promise<Repos
       isOwnerName(owner) && isRepositoryName(name) ? findRepository(sql, owner, name) : Promise.resolve(undefined),
     dir,
     git(repository) {
-      const git = handles.get(repository.id) ?? makeGit(dir(repository));
+      const git = handles.get(repository.id) ?? rememberingGit(makeGit(dir(repository)));
       handles.set(repository.id, git);
       return git;
     },
