@@ -9,18 +9,15 @@ const file = (env: NodeJS.ProcessEnv) =>
   join(env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "nebuladb", "login.json");
 
 /**
- * Where the portal is and who asks: `NEBULA_URL` and `NEBULA_TOKEN`, else what `nebula login` kept, else the platform that
- * runs from this checkout.
+ * Where the portal is and who asks: `NEBULA_URL` and `NEBULA_TOKEN`, else the platform that runs from this checkout,
+ * else what `nebula login` kept.
  * @throws CommandFailure (exit 3) when there is none of them.
  */
 export function readConnection(env: NodeJS.ProcessEnv = process.env): Connection {
   const saved = readJson(file(env));
   const local = readLocal(env);
-  const url = env.NEBULA_URL ?? saved?.url ?? local?.url;
-  const token =
-    env.NEBULA_TOKEN ??
-    (url === saved?.url ? saved?.token : undefined) ??
-    (url === local?.url ? local?.token : undefined);
+  const url = env.NEBULA_URL || local?.url || saved?.url;
+  const token = env.NEBULA_TOKEN || [saved, local].find((known) => known?.url === url)?.token;
   if (url === undefined || token === undefined)
     throw new CommandFailure("not signed in", {
       exitCode: exitCodes.auth,
