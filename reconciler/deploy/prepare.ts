@@ -4,6 +4,7 @@ import {
   appendEvent,
   type Claim,
   ensureState,
+  pruneHistory,
   readCheckpoint,
   removeDeadLocks,
   writeCheckpoint,
@@ -23,6 +24,7 @@ export async function prepareState(sql: Sql, claim: Claim, observe: Observe): Pr
     await writeCheckpoint(sql, stack, fence, emptyCheckpoint(stack));
     return null;
   }
+  await pruneHistory(sql, stack, fence);
   const { salt, pending } = readFacts(found);
   if (pending.length > 0) {
     await writeCheckpoint(sql, stack, fence, withoutPending(found));

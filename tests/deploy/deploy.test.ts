@@ -2,8 +2,18 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
-import { getCredential, getInstance, getProjects, listEvents, readCheckpoint } from "../../platform/store/index.ts";
+import {
+  enqueueOperation,
+  getCredential,
+  getInstance,
+  getProjects,
+  listEvents,
+  listLeases,
+  pruneHistory,
+  readCheckpoint,
+} from "../../platform/store/index.ts";
 import type { Deployer } from "../../reconciler/deploy/index.ts";
+import { eventually } from "../harness/eventually.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
@@ -99,7 +109,6 @@ test("an operation for a text that is not wanted any more ends as superseded", a
 
 test("pausing stops a database until it is resumed", async () => {
   const stack = `${stand.tenant}.shop`;
-  const { enqueueOperation } = await import("../../platform/store/index.ts");
   const act = async (type: "PAUSE" | "RESUME" | "ROTATE_CREDENTIALS") =>
     stand.ended((await enqueueOperation(stand.sql, { stack, type, database: "later", requestedBy: "t" })).id);
   expect(await act("PAUSE")).toMatchObject({ state: "COMPLETED" });
@@ -109,6 +118,27 @@ test("pausing stops a database until it is resumed", async () => {
   expect(await act("ROTATE_CREDENTIALS")).toMatchObject({ state: "COMPLETED" });
   expect((await getCredential(stand.sql, stand.vault, id("later"), "later_owner"))?.reveal()).not.toBe(before);
   expect(await ask("later", "select 2 as answer")).toBe(2);
+});
+
+test("Pulumi's history is kept for the newest updates only", async () => {
+  const stack = `${stand.tenant}.shop`;
+  const count = async () =>
+    (
+      await stand.sql.one<{ n: number }>(
+        `select count(*) as n from state_${stand.tenant}.pulumi_state where key like '%/history/%'`,
+      )
+    ).n;
+  await enqueueOperation(stand.sql, { stack, type: "DEPLOY", requestedBy: "t" });
+  const claim = await eventually("the stack is ours", async () => {
+    const [lease] = (await listLeases(stand.sql)).filter((one) => one.stack === stack);
+    return lease;
+  });
+  const before = await count();
+  await pruneHistory(stand.sql, stack, claim.fence, 1);
+  expect(before).toBeGreaterThan(2);
+  expect(await count()).toBe(2);
+  await expect(pruneHistory(stand.sql, stack, claim.fence - 1, 0)).rejects.toThrow(/fence/);
+  await stand.ended(claim.operation);
 });
 
 test("no secret stands in Pulumi's state, and nothing is left of the work dirs", async () => {

@@ -231,6 +231,17 @@ begin
     name, state_key('locks/organization/nebuladb/' || wanted || '/%'), below);
 end $$;
 
+-- Keeps the newest `keep` rows of a stack's history (two an update), for the holder of the lease: Pulumi itself keeps all for ever.
+create function prune_history(wanted text, keep int) returns void language plpgsql as $$
+declare
+  name text := state_schema(split_part(wanted, '.', 1));
+begin
+  perform set_config('nebula.fence', (lease_of(wanted)).fence::text, true);
+  execute format('delete from %I.pulumi_state where key in
+    (select key from %I.pulumi_state where key like %L order by key desc offset %s)',
+    name, name, state_key('history/nebuladb/' || wanted || '/%'), keep);
+end $$;
+
 create schema ci;
 
 create function ci.heartbeat(wanted text) returns boolean language plpgsql

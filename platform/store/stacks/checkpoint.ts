@@ -1,5 +1,5 @@
 import { quoteIdent, type Sql } from "../../sql/index.ts";
-import { showFence } from "./fence.ts";
+import { holdFence, showFence } from "./fence.ts";
 
 /** The folder of a tenant's state inside the ledger, and the search path of who works there. */
 export const stateSchema = (tenant: string): string => `state_${tenant.replaceAll("-", "_")}`;
@@ -31,4 +31,11 @@ export const writeCheckpoint = (sql: Sql, stack: string, fence: number, text: st
        on conflict (key) do update set data = excluded.data, updated_at = now()`,
       [pathOf(stack), JSON.stringify({ data: Buffer.from(text).toString("base64") })],
     );
+  });
+
+/** Forgets all but the newest updates in Pulumi's history of a stack: it keeps the whole state of each, for ever. */
+export const pruneHistory = (sql: Sql, stack: string, fence: number, keepUpdates = 20): Promise<void> =>
+  sql.tx(async (tx) => {
+    await holdFence(tx, stack, fence);
+    await tx.query("select prune_history($1, $2)", [stack, keepUpdates * 2]);
   });

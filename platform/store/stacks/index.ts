@@ -1,4 +1,4 @@
-export { ensureState, readCheckpoint, stateSchema, writeCheckpoint } from "./checkpoint.ts";
+export { ensureState, pruneHistory, readCheckpoint, stateSchema, writeCheckpoint } from "./checkpoint.ts";
 export { type CiRole, ensureCiRole, statePassphrase } from "./ci-role.ts";
 export { holdFence, showFence } from "./fence.ts";
 export { expireLease, type Lease, listLeases } from "./leases.ts";
