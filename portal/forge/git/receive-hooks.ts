@@ -5,6 +5,7 @@
  * FORGE_REFUSED   lines of `<ref> <message>`: refused whatever is in the pack
  * FORGE_FORWARD   lines of `<ref>`: refused when not a fast-forward
  * FORGE_LINEAR    lines of `<ref>`: refused when it brings merge commits
+ * FORGE_WORKFLOWS the default branch, when the caller may not change workflow files (rules/workflows.ts)
  * FORGE_ACCEPTED  file that gets the accepted commands
  */
 export const updateHook = `#!/bin/sh
@@ -21,6 +22,18 @@ if [ -z "$reason" ] && [ "$old" != "$zero" ] && [ "$new" != "$zero" ]; then
     reason='Cannot force-push to this branch'
   elif listed "$FORGE_LINEAR" && [ -n "$(git rev-list --merges --max-count=1 "$old..$new")" ]; then
     reason='This branch must not contain merge commits.'
+  fi
+fi
+workflows() { git rev-parse --quiet --verify "$1:.github/workflows" 2>/dev/null; }
+case $ref in refs/heads/*) branch=yes ;; *) branch= ;; esac
+if [ -z "$reason" ] && [ -n "$branch" ] && [ -n "$FORGE_WORKFLOWS" ] && [ "$new" != "$zero" ]; then
+  default=refs/heads/$FORGE_WORKFLOWS
+  wanted=$(workflows "$new")
+  left=$(git merge-base "$default" "$new" 2>/dev/null)
+  if [ "$wanted" != "$(workflows "$old")" ] && [ "$wanted" != "$(workflows "$default")" ] &&
+    [ "$wanted" != "$(workflows "$left")" ]; then
+    echo "error: refusing to create or update .github/workflows without the workflows permission" >&2
+    exit 1
   fi
 fi
 if [ -n "$reason" ]; then

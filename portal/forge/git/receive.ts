@@ -8,6 +8,7 @@ import type { RefChange } from "../events/push-event.ts";
 import type { Caller } from "../http/caller.ts";
 import { afterRefChanges } from "../rules/references.ts";
 import { judgeUpdate } from "../rules/update.ts";
+import { mayChangeWorkflows } from "../rules/workflows.ts";
 import type { Repository } from "../store/repositories.ts";
 import { type PushCommand, readCommands } from "./commands.ts";
 
@@ -38,7 +39,11 @@ export async function receivePush(
         "receive.denyDeleteCurrent": "ignore",
         "receive.advertisePushOptions": "false",
       },
-      env: { ...rules, FORGE_ACCEPTED: acceptedFile },
+      env: {
+        ...rules,
+        FORGE_WORKFLOWS: mayChangeWorkflows(caller, repository) ? "" : repository.defaultBranch,
+        FORGE_ACCEPTED: acceptedFile,
+      },
     });
   } finally {
     const changes = await acceptedChanges(context.repositories.git(repository), acceptedFile, commands);

@@ -9,6 +9,7 @@ import { mergeObstacle } from "../rules/mergeability.ts";
 import { moveRef } from "../rules/move-ref.ts";
 import { findProtection } from "../rules/protection.ts";
 import { followRef, markMerged } from "../rules/references.ts";
+import { demandWorkflows } from "../rules/workflows.ts";
 import { type Pull, updatePull } from "../store/pulls.ts";
 import { thePull } from "./pulls.ts";
 
@@ -47,6 +48,7 @@ async function merge(call: RepositoryCall, body: z.infer<typeof mergeBody>): Pro
     message: body.commit_message,
     by: caller.account(),
   });
+  await demandWorkflows(git, caller, repository, base, commit);
   await updatePull(context.sql, pull.id, { mergeIntent: commit }, pull.updatedAt);
   await withEvents(context, async (sql, emit) => {
     const name = `refs/heads/${pull.baseRef}`;

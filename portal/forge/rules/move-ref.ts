@@ -2,6 +2,7 @@ import { conflict, unprocessable } from "../http/refusal.ts";
 import type { RepositoryCall } from "../http/route.ts";
 import { afterRefChanges } from "./references.ts";
 import { judgeUpdate } from "./update.ts";
+import { demandWorkflows } from "./workflows.ts";
 
 /**
  * Moves a reference for a REST request, with the rules that a push has. `from` null creates; `to` null deletes.
@@ -25,6 +26,7 @@ export async function moveRef(
       throw unprocessable("This branch must not contain merge commits.");
   }
   if (from === to) return;
+  if (name.startsWith("refs/heads/") && to !== null) await demandWorkflows(git, caller, repository, from, to);
   await context.repositories.exclusive(repository, async () => {
     if ((await git.updateRef(name, to, from)) === "moved")
       throw from === null

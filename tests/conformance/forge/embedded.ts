@@ -13,6 +13,7 @@ const everything: Permissions = {
   pull_requests: "write",
   repository_hooks: "write",
   statuses: "write",
+  workflows: "write",
 };
 
 export async function embeddedTarget(): Promise<{ forge: TestForge; target: ForgeTarget }> {

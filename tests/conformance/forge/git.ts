@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect } from "vitest";
 import type { Secret } from "../../../platform/core/index.ts";
-import { newRepository, protection, type Repo, tip } from "./fixtures.ts";
+import { commitOn, newRepository, openPull, protection, type Repo, tip } from "./fixtures.ts";
 import type { Suite } from "./suite.ts";
+import { refusal } from "./target.ts";
 
 const run = promisify(execFile);
 
@@ -148,6 +149,29 @@ export function git({ bench, test }: Suite): void {
         expect(await tip(as.admin, repo)).toBe(sha);
         expect((await call("push", "--force", "origin", `${before}:free`)).ok).toBe(true);
       });
+    });
+
+    test("lets workflow files be changed only with the permission to do so, by push, REST and merge", async () => {
+      const { as, target } = bench();
+      const repo = await newRepository(bench());
+      const path = ".github/workflows/ci.yml";
+      await commitOn(as.admin, repo, "main", { [path]: "on: push\n" });
+      await withClone(target.tokens.reviewer, repo, async ({ git: call, commit }) => {
+        await commit({ "a.txt": "a\n" });
+        expect((await call("push", "-q", "origin", "HEAD:refs/heads/fine")).said).not.toMatch(/error/);
+        await commit({ [path]: "on: pull_request_target\n" });
+        for (const branch of ["fine", "fresh"])
+          expect((await call("push", "origin", `HEAD:refs/heads/${branch}`)).said).toContain("workflows permission");
+        await call("reset", "-q", "--hard", "origin/main~1");
+        await commit({ "b.txt": "from before the workflow\n" });
+        expect((await call("push", "-q", "origin", "HEAD:refs/heads/older")).said).not.toMatch(/error/);
+      });
+      const change = { [path]: "on: schedule\n" };
+      expect((await refusal(commitOn(as.reviewer, repo, "mine", change))).status).toBe(403);
+      const { number, sha } = await openPull(as.admin, repo, "theirs", change);
+      const merge = { ...repo, pull_number: number, sha };
+      expect((await refusal(as.reviewer.pulls.merge(merge))).status).toBe(403);
+      expect((await as.admin.pulls.merge(merge)).data.merged).toBe(true);
     });
 
     test("takes nobody's hand on pull request references", async () => {
