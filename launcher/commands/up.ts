@@ -176,13 +176,13 @@ function printPlatform(
   format: Format,
 ): Promise<void> {
   const rows = [
-    ["  portal", platform.url, `API reference at ${platform.url}/reference`],
+    ["  portal", platform.url, `API reference at ${platform.url}/docs`],
     ["  forge", platform.forgeUrl, `GitHub's REST API at ${platform.forgeApiUrl}`],
     ["  reconciler", platform.reconcilerUrl, "/health, /ready, /metrics"],
-    ["  data", platform.data, ""],
-    ...(more.adminToken
-      ? [["  token", more.adminToken, "an administrator's; shown this once, kept in secrets/admin-token"]]
-      : []),
+    ["  data", platform.data],
   ];
-  return print({ ...platform, ...more }, format, () => columns(rows));
+  const token = more.adminToken
+    ? `\n\n  An administrator's token, shown this once and kept in secrets/admin-token:\n  ${more.adminToken}`
+    : "";
+  return print({ ...platform, ...more }, format, () => `${columns(rows)}${token}`);
 }

@@ -34,6 +34,20 @@ function processesOf(data: string): number[] {
   return [...found].map(Number);
 }
 
+/** Until none is left: whatever one of them started in its last moment is killed as well. */
+const killEverything = () =>
+  eventually("no process is left", () => {
+    const left = processesOf(platform.data);
+    for (const pid of left) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself in between.
+      }
+    }
+    return left.length === 0;
+  });
+
 type Listed = {
   readonly items: readonly { readonly state: string; readonly type: string; readonly database: string | null }[];
 };
@@ -72,14 +86,7 @@ test("kill -9 of every process during a deployment: the next start ends in the d
         everyMs: 10,
       },
     );
-    for (const pid of processesOf(platform.data)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself in between.
-      }
-    }
-    expect(processesOf(platform.data)).toEqual([]);
+    await killEverything();
 
     const again = await platform.up();
     expect(again.code, again.stderr).toBe(0);
