@@ -4,8 +4,8 @@ import { ignoreObservations, type Observe } from "../core/index.ts";
 import { deepFreeze } from "../spec/index.ts";
 import { outOfTime, problemAt, sandboxDied, topOf } from "./errors.ts";
 import { mayImport, placeOfPath } from "./layout.ts";
+import { makePool } from "./pool.ts";
 import type { Answer, Evaluated, EvaluatedFleet, EvaluatedTenant, Job, Subject } from "./protocol.ts";
-import { makeWorker } from "./worker.ts";
 
 /** Repository-relative path to text. Files outside of what the evaluation depends on are ignored. */
 export type FileSet = ReadonlyMap<string, string>;
@@ -27,6 +27,8 @@ export type EvaluatorOptions = {
   readonly timeoutMs?: number;
   /** For one file's program. */
   readonly memoryBytes?: number;
+  /** Child processes at most; a second one is started only while projects have to wait. */
+  readonly children?: number;
   readonly observe?: Observe;
 };
 
@@ -36,9 +38,10 @@ const doubtfulMs = 60_000;
 
 /** @throws NEB130 from its functions when the child does not start. */
 export function makeEvaluator(options: EvaluatorOptions = {}): Evaluator {
-  const { cacheEntries = 2_000, timeoutMs = 5_000, memoryBytes = 32 * 2 ** 20, observe = ignoreObservations } = options;
+  const { cacheEntries = 2_000, timeoutMs = 5_000, memoryBytes = 32 * 2 ** 20, children = 2 } = options;
+  const { observe = ignoreObservations } = options;
   const cache = new LRUCache<string, Answer>({ max: cacheEntries });
-  const worker = makeWorker();
+  const pool = makePool(children);
 
   async function evaluate(subject: Subject, all: FileSet): Promise<Answer> {
     const startedAt = performance.now();
@@ -58,7 +61,7 @@ export function makeEvaluator(options: EvaluatorOptions = {}): Evaluator {
   }
 
   async function fresh(job: Job): Promise<Answer> {
-    const ran = await worker.run(job, timeoutMs + graceMs);
+    const ran = await pool.run(job, timeoutMs + graceMs);
     return deepFreeze(ran.kind === "answered" ? ran.answer : died(ran.file ?? nameOf(job)));
   }
 
@@ -67,7 +70,7 @@ export function makeEvaluator(options: EvaluatorOptions = {}): Evaluator {
       (await evaluate({ kind: "project", tenant, project }, files)) as Evaluated,
     tenant: async (files, tenant) => (await evaluate({ kind: "tenant", tenant }, files)) as EvaluatedTenant,
     fleet: async (files) => (await evaluate({ kind: "fleet" }, files)) as EvaluatedFleet,
-    close: worker.close,
+    close: pool.close,
   };
 }
 

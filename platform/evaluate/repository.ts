@@ -27,8 +27,8 @@ export type RepositoryEvaluator = {
 
 export type ReadBlobs = (hashes: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 
-/** So many evaluations wait at the child: enough to keep it busy, few enough for a review to come in between. */
-const waiting = 2;
+/** So many evaluations are asked for at once: enough to keep the children busy, few enough for a review to come in between. */
+const waiting = 3;
 
 export function makeRepositoryEvaluator(evaluator: Evaluator): RepositoryEvaluator {
   let previous: Pick<EvaluatedRepository, "projects" | "tenants" | "fleet"> = {

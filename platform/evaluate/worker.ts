@@ -10,6 +10,7 @@ import type { Answer, FromChild, Job, ToChild } from "./protocol.ts";
  * kills its child is known, and takes nobody with it.
  */
 export type Worker = {
+  /** Never called again before it has answered. */
   readonly run: (job: Job, hardLimitMs: number) => Promise<Ran>;
   readonly close: () => Promise<void>;
 };
@@ -25,14 +26,10 @@ const idleMs = 120_000;
 
 export function makeWorker(): Worker {
   let child: Promise<ChildProcess> | undefined;
-  let queue: Promise<unknown> = Promise.resolve();
-  let nextId = 0;
-  let closed = false;
-
   let idle: NodeJS.Timeout | undefined;
+  let nextId = 0;
 
-  async function runNow(job: Job, hardLimitMs: number): Promise<Ran> {
-    if (closed) throw evaluatorUnavailable("the evaluator is closed");
+  async function run(job: Job, hardLimitMs: number): Promise<Ran> {
     clearTimeout(idle);
     child ??= startChild();
     let running: ChildProcess;
@@ -55,13 +52,8 @@ export function makeWorker(): Worker {
   }
 
   return {
-    run: (job, hardLimitMs) => {
-      const turn = queue.then(() => runNow(job, hardLimitMs));
-      queue = turn.catch(() => {});
-      return turn;
-    },
+    run,
     close: async () => {
-      closed = true;
       clearTimeout(idle);
       const running = await child?.catch(() => undefined);
       if (running !== undefined) await kill(running);
