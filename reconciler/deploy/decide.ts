@@ -39,7 +39,7 @@ export async function decide(sql: Sql, { operation, stack }: Claim): Promise<Dec
   const plan = planProject(runningSpec(row?.appliedSpec ?? null, wanted, instances), wanted);
   const [block] = plan.blocked;
   if (block !== undefined) return { kind: "blocked", error: toBlocked(block, plan, operation.id) };
-  const commit = operation.type === "DEPLOY" ? (row?.wantedCommit ?? operation.commit) : operation.commit;
+  const commit = operation.commit ?? row?.wantedCommit ?? null;
   return { kind: "deploy", spec: wanted, hash, commit, plan, leftovers: leftoversOf(wanted, instances) };
 }
 

@@ -19,11 +19,7 @@ export function isProvedDead(holder: string): boolean {
 export async function expireDeadHolders(sql: Sql): Promise<number> {
   let expired = 0;
   for (const lease of await listLeases(sql))
-    if (
-      lease.leaseUntil.getTime() > Date.now() - 60_000 &&
-      isProvedDead(lease.holder) &&
-      (await expireLease(sql, lease))
-    )
+    if (lease.leaseUntil.getTime() > Date.now() && isProvedDead(lease.holder) && (await expireLease(sql, lease)))
       expired++;
   return expired;
 }

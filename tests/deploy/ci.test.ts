@@ -194,6 +194,8 @@ test("a CI role reaches its own tenant's state and nothing else", async () => {
     `set role state_${stand.tenant}`,
     "set session_replication_role = replica",
     "copy (select 1) to program 'true'",
+    "select pg_advisory_lock(1)",
+    "select lo_create(0)",
     `select ci.request_effect('${other}.shop', 'delete', '{}')`,
     `select ci.request_effect('${stack()}', 'delete', '{}')`,
   ];
@@ -204,6 +206,10 @@ test("a CI role reaches its own tenant's state and nothing else", async () => {
       () => undefined,
     );
   expect(passed).toEqual([]);
+  const elsewhere = new URL(ciUrl);
+  elsewhere.pathname = "/postgres";
+  const asOther = connectOnce({ reveal: () => elsewhere.href } as Secret, (sql) => sql.query("select 1"));
+  await expect(asOther).rejects.toThrow(/permission denied/);
   const { id } = await stand.sql.one<{ id: number }>(
     `insert into effects (stack, fence, verb, input) values ($1, 1, 'read', '{}') returning id`,
     [`${other}.shop`],

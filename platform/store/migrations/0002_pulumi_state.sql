@@ -202,6 +202,7 @@ end $$;
 create function ensure_ci_role(tenant text, password text) returns void language plpgsql as $$
 declare
   name text := ci_role(tenant);
+  other text;
 begin
   perform ensure_state(tenant);
   perform pg_advisory_xact_lock(hashtext('ensure_ci_role'));
@@ -212,6 +213,9 @@ begin
   execute format('alter role %I password %L', name, password);
   execute format('alter role %I in database %I set search_path = %I', name, current_database(), state_schema(tenant));
   execute format('alter role %I in database %I set idle_in_transaction_session_timeout = %L', name, current_database(), '10s');
+  for other in select datname from pg_database where datallowconn loop
+    execute format('revoke all on database %I from public', other);
+  end loop;
   execute format('grant connect on database %I to nebula_ci', current_database());
 end $$;
 
@@ -273,6 +277,17 @@ begin
 end $$;
 
 revoke execute on all functions in schema public, ci from public;
+alter default privileges revoke execute on functions from public;
+
+-- What a ci_ role could keep the ledger from working with: its advisory locks, and room for large objects.
+do $$ declare
+  one regprocedure;
+begin
+  for one in select oid::regprocedure from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+    and (proname ~ '^pg_(try_)?advisory_' or proname ~ '^(lo_|lowrite|loread)') loop
+    execute format('revoke execute on function %s from public', one);
+  end loop;
+end $$;
 grant usage on schema ci to nebula_ci;
 grant execute on all functions in schema ci to nebula_ci;
 
