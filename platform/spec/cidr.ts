@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 
 /** Whether it is an address block whose host bits are zero, so that one block has one spelling. */
 export function isCidr(text: string): boolean {
@@ -9,19 +9,6 @@ export function isCidr(text: string): boolean {
   if (isIPv6(address) && !address.includes("%") && !address.includes("."))
     return prefix <= 128 && (ipv6(address) & hostMask(128 - prefix)) === 0n;
   return false;
-}
-
-/** Whether every address is inside: the block that means "the whole internet". */
-export const isPublicCidr = (cidr: string): boolean => /\/0$/.test(cidr);
-
-/** Whether the address may connect under these blocks. */
-export function cidrAllows(blocks: readonly string[], address: string): boolean {
-  const list = new BlockList();
-  for (const block of blocks) {
-    const [net, bits] = block.split("/");
-    if (net !== undefined) list.addSubnet(net, Number(bits), isIPv4(net) ? "ipv4" : "ipv6");
-  }
-  return list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
 }
 
 const hostMask = (bits: number): bigint => (1n << BigInt(bits)) - 1n;

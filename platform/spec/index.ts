@@ -10,10 +10,9 @@
  */
 export { canonicalJson, deepFreeze, specHash } from "./canonical.ts";
 export { defaultQuota, defaults, findSize, limits, type NamedSize, namedSizes, versions } from "./catalogue.ts";
-export { cidrAllows, isCidr, isPublicCidr } from "./cidr.ts";
+export { isCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
-export { duplicateName, nameCollision, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
-export { dotted } from "./issues.ts";
+export { duplicateName, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
 export {
   isName,
   type Named,
@@ -26,11 +25,10 @@ export {
 } from "./names.ts";
 export { type DeclaredDatabase, knownOptions, resolveDatabase } from "./resolve-database.ts";
 export { type DeclaredFleet, fleetKinds, resolveFleet, resolveFleetPart } from "./resolve-fleet.ts";
-export { projectOptions, quotaOptions, resolveProject, resolveTenant, tenantOptions } from "./resolve-project.ts";
-export { engineDefaults, evictionPolicies, optionSchemas } from "./schema.ts";
+export { projectOptions, resolveProject, resolveTenant } from "./resolve-project.ts";
+export { engineDefaults, optionSchemas } from "./schema.ts";
 export * from "./types.ts";
 export {
-  amountMicros,
   durationSeconds,
   formatDurationSeconds,
   formatSizeBytes,

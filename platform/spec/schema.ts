@@ -152,7 +152,7 @@ const mongodb = z.strictObject({
   topology: z.enum(["standalone", "replica-set"]).optional(),
 });
 
-export const evictionPolicies = [
+const evictionPolicies = [
   "noeviction",
   "allkeys-lru",
   "allkeys-lfu",
