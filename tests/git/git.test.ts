@@ -90,6 +90,21 @@ test("a megabyte and a thousand questions at once come back in order", async () 
   expect((answers[100] as Map<string, Buffer>).get(hash)?.equals(big)).toBe(true);
 });
 
+test("many files become blobs or a commit in one process", async () => {
+  const data = ["one", Buffer.from("two\0\n"), "", "tschüs\n", "data 5\ndone\n"];
+  const hashes = await git.hashObjects(data);
+  const read = await git.catFiles(hashes);
+  expect(hashes.map((hash) => read.get(hash)?.toString())).toEqual(data.map(String));
+  expect(await git.hashObjects([])).toEqual([]);
+  const files = new Map(Array.from({ length: 2000 }, (_, i) => [`d${i % 50}/f ${i} "ü\\.txt`, `${i}\n`]));
+  const made = await git.importFiles(files, { message: "All\n", author });
+  const listed = await git.lsTree(made, "", { recursive: true });
+  expect(listed.map(({ path }) => path).sort()).toEqual([...files.keys()].sort());
+  expect((await git.catFile(made, 'd7/f 7 "ü\\.txt'))?.toString()).toBe("7\n");
+  expect(await git.commit(made)).toMatchObject({ parents: [], message: "All\n", author: { name: "Ada x", at } });
+  expect(await git.forEachRef("refs/import/")).toEqual([]);
+});
+
 test("paths that lead outside are not there, and what kills the reading process harms no other question", async () => {
   for (const path of ["..", "../HEAD", "d/../../HEAD", "./a.txt", "."]) {
     expect(await git.catFile("main", path)).toBeUndefined();

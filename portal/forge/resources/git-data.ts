@@ -84,9 +84,11 @@ async function createTree(call: RepositoryCall) {
   const body = parseBody(call, "Tree", newTree);
   const base = body.base_tree === undefined ? null : await git.revParse(body.base_tree, "tree");
   if (base === undefined) throw unprocessable("base_tree is not a valid tree");
+  const written = await git.hashObjects(body.tree.flatMap(({ content }) => (content === undefined ? [] : [content])));
+  let next = 0;
+  const entries = body.tree.map((entry) => (entry.content === undefined ? entry : { ...entry, sha: written[next++] }));
   const changes = await Promise.all(
-    body.tree.map(async ({ path, mode, sha: hash, content }): Promise<TreeChange> => {
-      if (content !== undefined) return { path, entry: { mode, hash: await git.hashObject(content) } };
+    entries.map(async ({ path, mode, sha: hash }): Promise<TreeChange> => {
       if (hash === undefined) throw unprocessable(`tree entry ${path} has neither sha nor content`);
       if (hash === null) return { path, entry: null };
       const type = mode === "160000" ? "commit" : await git.typeOf(hash);

@@ -59,14 +59,8 @@ export async function writeSnapshot(
   { files, message, author }: { files: ReadonlyMap<string, string | Buffer>; message: string; author: Account },
 ): Promise<string> {
   const git = context.repositories.git(repository);
-  const changes = await Promise.all(
-    [...files].map(async ([path, data]): Promise<TreeChange> => {
-      if (!isTreePath(path)) throw unprocessable(`${path} is not a path`);
-      return { path, entry: { mode: "100644", hash: await git.hashObject(data) } };
-    }),
-  );
-  const tree = (await editTree(git, null, changes)) ?? (await git.mktree([]));
-  const commit = await git.commitTree({ tree, parents: [], message, author: personOf(author, now(context)) });
+  for (const path of files.keys()) if (!isTreePath(path)) throw unprocessable(`${path} is not a path`);
+  const commit = await git.importFiles(files, { message, author: personOf(author, now(context)) });
   const name = `refs/heads/${repository.defaultBranch}`;
   if ((await git.updateRef(name, commit, null)) === "updated")
     await afterRefChanges(context, repository, [{ name, before: null, after: commit }], author);
