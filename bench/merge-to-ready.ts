@@ -46,6 +46,7 @@ report({
   },
   goals: { p50Ms: "<= 1500", ratioToPlain: "<= 0.6" },
   notes: [
+    "begins where the source stage writes what is wanted; webhook, fetch and evaluation before it are not in these figures",
     "ours: start (command and state), engine (program and engine), provider (the database itself), finish (after the summary)",
     "plain: select (createOrSelectStack), up (stack.up)",
   ],

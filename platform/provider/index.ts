@@ -11,8 +11,7 @@
 export { type DirectEffects, type DirectOptions, type EffectScope, makeDirectEffects } from "./direct.ts";
 export type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
 export * from "./errors.ts";
-export { idOf, specOf, toInputs, toProperties } from "./inputs.ts";
+export { idOf, specOf, toInputs } from "./inputs.ts";
 export type { MachineOperations } from "./operate.ts";
-export { makePasswords } from "./passwords.ts";
 export { makeQueuedEffects, type QueuedOptions } from "./queued.ts";
 export { type ServedProvider, serveProvider } from "./serve.ts";

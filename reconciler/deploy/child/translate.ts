@@ -9,6 +9,3 @@ export const commandFailed = (thrown: unknown): boolean => thrown instanceof Com
 /** The state was last written under another passphrase (a `pulumi up` elsewhere): its salt is of no use to us. */
 export const wrongPassphrase = ({ ok, diagnostics }: PulumiOutcome): boolean =>
   !ok && diagnostics.some((text) => text.includes("incorrect passphrase"));
-
-/** The guard of the state refused the write. */
-export const leaseRefused = (text: string): boolean => text.includes("NEB300 lease lost");
