@@ -2,6 +2,7 @@ import { asNebulaError } from "../../platform/core/index.ts";
 import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
 import {
   listPullRows,
+  moveBase,
   type PullRow,
   type RepositoryRow,
   recordPull,
@@ -59,25 +60,27 @@ async function needsReview(parts: ReviewerParts, repository: RepositoryRow, row:
 }
 
 /** The default branch went on, and what it changed has to do with this review: its projects, its tenants, or the fleet. */
-async function baseMatters({ mirrors }: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
-  const { seenCommit } = repository;
-  if (seenCommit === null || row.baseCommit === null || row.baseCommit === seenCommit) return false;
+async function baseMatters({ sql, mirrors }: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
   const git = mirrors.of(repository);
+  const now = await git.revParse(`refs/heads/${repository.defaultBranch}`, "commit");
+  if (now === undefined || row.baseCommit === null || row.baseCommit === now) return false;
   if ((await git.typeOf(row.baseCommit)) === undefined) return true;
-  // The review may know a newer base than the source: a merge that it fetched itself.
-  if (await git.isAncestor(seenCommit, row.baseCommit)) return false;
-  const paths = touchedPaths(await git.diffTree(row.baseCommit, seenCommit));
-  const folders = (row.review?.projects ?? []).flatMap(({ tenant, project }) => [
+  const paths = touchedPaths(await git.diffTree(row.baseCommit, now));
+  const projects = row.review?.projects ?? [];
+  const folders = projects.flatMap(({ tenant, project }) => [
     `tenants/${tenant}/${project}/`,
     `tenants/${tenant}/shared/`,
   ]);
-  const tenants = (row.review?.projects ?? []).map(({ tenant }) => `tenants/${tenant}`);
-  return paths.some(
+  const tenants = new Set(projects.map(({ tenant }) => `tenants/${tenant}`));
+  const matters = paths.some(
     (path) =>
       path.startsWith("tenants/fleet/") ||
       folders.some((folder) => path.startsWith(folder)) ||
-      tenants.includes(path.slice(0, path.lastIndexOf("/"))),
+      tenants.has(path.slice(0, path.lastIndexOf("/"))),
   );
+  const { number } = row;
+  if (!matters) await moveBase(sql, { repository: repository.id, number, from: row.baseCommit, to: now });
+  return matters;
 }
 
 /**
@@ -86,6 +89,7 @@ async function baseMatters({ mirrors }: ReviewerParts, repository: RepositoryRow
  * @returns whether something was merged.
  */
 export async function mergeReady(parts: ReviewerParts, repository: RepositoryRow): Promise<boolean> {
+  if (repository.stalledCode !== null) return false; // onto a rewritten branch nothing is merged unasked
   const rows = await listPullRows<Review>(parts.sql, { repository: repository.id, state: "open" });
   const asked = rows.filter(
     ({ autoMerge, autoMergeHead, headCommit, verdict, postedAt }) =>

@@ -2,6 +2,7 @@ import { asNebulaError } from "../../platform/core/index.ts";
 import type { Pull } from "../../platform/github/index.ts";
 import {
   beginReview,
+  failReview,
   getPullRow,
   markPosted,
   type PullRow,
@@ -112,28 +113,35 @@ async function computeAndShow(
   signal: AbortSignal,
 ): Promise<Review | undefined> {
   let shown: Promise<unknown> = Promise.resolve();
-  const show = (review: Review) => {
-    shown = shown.then(() => (signal.aborted ? undefined : publisher.publish(review)));
-    return shown;
+  const told = (first: Review): void => {
+    shown = publisher.publish(first).catch(() => undefined); // what could not be shown now is shown at the end
   };
-  try {
-    const review = await reviewChange(parts, change, {
-      told: (first) => void show(first).catch(() => undefined),
-      signal,
-    });
-    await shown.catch(() => undefined);
-    signal.throwIfAborted();
-    if (!(await keep(parts, change, review))) return undefined;
-    const { commentId } = await publisher.publish(review);
-    const { repository, number, head } = change;
-    await markPosted(parts.sql, { repository: repository.id, number, head, commentId });
-    return review;
-  } catch (thrown) {
-    await shown.catch(() => undefined);
-    if (signal.aborted) return undefined;
-    await publisher.fail(`the review broke: ${asNebulaError(thrown).message}`).catch(() => undefined);
-    throw thrown;
+  const review = await reviewChange(parts, change, { told, signal }).catch((thrown) => thrown as unknown);
+  await shown;
+  if (signal.aborted) return undefined;
+  if (!isReview(review)) {
+    await noteBroken(parts, publisher, change, review);
+    throw review;
   }
+  if (!(await keep(parts, change, review))) return undefined;
+  const { commentId } = await publisher.publish(review);
+  const { repository, number, head } = change;
+  await markPosted(parts.sql, { repository: repository.id, number, head, commentId });
+  return review;
+}
+
+const isReview = (value: unknown): value is Review => typeof value === "object" && value !== null && "checks" in value;
+
+/** It is reviewed again at the next look; until then every status says that it broke. */
+async function noteBroken(
+  { sql }: ReviewerParts,
+  publisher: Publisher,
+  change: Change,
+  thrown: unknown,
+): Promise<void> {
+  const { repository, number, head } = change;
+  await failReview(sql, { repository: repository.id, number, head });
+  await publisher.fail(`the review broke: ${asNebulaError(thrown).message}`);
 }
 
 /** The ledger's copy, and a line for whoever follows the operation. */

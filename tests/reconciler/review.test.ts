@@ -166,6 +166,24 @@ describe("following pull requests", () => {
     expect((await row())?.reviewedAt).toEqual(first);
   });
 
+  test("a change of its own project on the default branch has it reviewed again; another project's has not", async () => {
+    const [pull] = await world.person.listPulls({ head: "quiet" });
+    const row = () => getPullRow(world.ledger.sql, "repo_test", pull?.number ?? 0);
+    const merge = async (branch: string, files: Readonly<Record<string, string>>) => {
+      const { number } = await open(branch, files);
+      const { pull: other } = await reviewed(number);
+      await world.person.mergePull(number, { sha: other.head.sha });
+      await world.sync();
+      await followPulls(world.parts, reviewer, await world.repository());
+      await eventually("nothing is left to review", async () => (await row())?.postedAt != null);
+    };
+    const first = (await row())?.reviewedAt;
+    await merge("elsewhere", { "tenants/acme/shop/elsewhere.ts": database("elsewhere") });
+    expect((await row())?.reviewedAt).toEqual(first);
+    await merge("here", { "tenants/lab/research/here.ts": database("here") });
+    await eventually("it is reviewed again", async () => (await row())?.reviewedAt?.getTime() !== first?.getTime());
+  });
+
   test("a closed one is noted", async () => {
     const [pull] = await world.person.listPulls({ head: "quiet" });
     const number = pull?.number ?? 0;

@@ -3,9 +3,11 @@ export { getPullRow, listPullRows, listUndeployedPulls, listUnreportedPulls } fr
 export {
   attributeOperations,
   beginReview,
+  failReview,
   markDeployed,
   markPosted,
   markPullReported,
+  moveBase,
   type PullOpened,
   recordPull,
   recordPullState,

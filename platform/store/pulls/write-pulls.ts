@@ -48,6 +48,19 @@ export async function beginReview(
   );
 }
 
+/** What the default branch changed since has nothing to do with the review: it speaks of the newer base as well. */
+export async function moveBase(
+  sql: Sql,
+  pull: { readonly repository: string; readonly number: number; readonly from: string; readonly to: string },
+): Promise<void> {
+  await sql.query("update pulls set base_commit = $4 where repository = $1 and number = $2 and base_commit = $3", [
+    pull.repository,
+    pull.number,
+    pull.from,
+    pull.to,
+  ]);
+}
+
 /** Keeps a finished review. False when the head moved meanwhile: the newer review wins. */
 export async function recordReview(
   sql: Sql,
@@ -66,6 +79,17 @@ export async function recordReview(
     [pull.repository, pull.number, pull.head, JSON.stringify(pull.review), pull.planHash, pull.verdict],
   );
   return rows.length > 0;
+}
+
+/** The review of this head broke: it is made again at the next look. */
+export async function failReview(
+  sql: Sql,
+  pull: { readonly repository: string; readonly number: number; readonly head: string },
+): Promise<void> {
+  await sql.query(
+    "update pulls set verdict = 'error', posted_at = null where repository = $1 and number = $2 and head_commit = $3",
+    [pull.repository, pull.number, pull.head],
+  );
 }
 
 /** The review of this head is on the pull request. Wakes whoever would merge it (channel `nebula_pulls`). */
