@@ -142,6 +142,9 @@ test("a lost fence kills the worker at once, and the old fence writes nothing an
   await expect(old).rejects.toThrow(/NEB300 lease lost/);
   await writeCheckpoint(stand.sql, stackOf("fence"), lease.fence, '{"control":"the newest fence writes"}');
   expect(await readCheckpoint(stand.sql, stackOf("fence"))).toContain("control");
+  await deployer?.close();
+  await stand.sql.query("update operations set state = 'CANCELLED' where id = $1", [id]);
+  await stand.sql.query("update stacks set operation = null where stack = $1", [stackOf("fence")]);
 });
 
 test("what a reconciler that died left is taken over without waiting for its lease", async () => {
