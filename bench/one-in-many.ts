@@ -6,7 +6,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { makeMetrics, type Observation, openScope, type Scope, Secret, systemClock } from "../platform/core/index.ts";
@@ -18,7 +17,7 @@ import { makeDeployer } from "../reconciler/deploy/index.ts";
 import { makeReconciler, recordOutcome } from "../reconciler/reconcile.ts";
 import { makeHosts, makeMirrors, makeWeb } from "../reconciler/source/index.ts";
 import { percentile, progress, report, round } from "./report.ts";
-import { openGround } from "./sides.ts";
+import { freePort, openGround } from "./sides.ts";
 
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 10);
 const sizes = [10, 1000] as const;
@@ -201,13 +200,4 @@ async function until(probe: () => Promise<boolean>): Promise<void> {
     if (performance.now() > deadline) throw new Error("the platform did not settle within two minutes");
     await systemClock.sleep(20);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,6 +1,7 @@
-/** The two sides that bench/merge-to-ready compares: our deployer, and the same program run by plain Automation API. */
+/** Ground to measure on, and the plain side of bench/merge-to-ready: the same program run by plain Automation API. */
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
@@ -9,26 +10,9 @@ import { Project } from "../platform/components/index.ts";
 import { type LocalDriver, makeLocalDriver, makePostgresServer } from "../platform/compute/index.ts";
 import { makeVault, openScope, type Scope, Secret, type Vault } from "../platform/core/index.ts";
 import { type DatabaseInputs, type Effects, idOf, serveProvider } from "../platform/provider/index.ts";
-import {
-  type DatabaseId,
-  objectNames,
-  type ProjectSpec,
-  resolveDatabase,
-  resolveProject,
-  specHash,
-} from "../platform/spec/index.ts";
+import { objectNames, type ProjectSpec, resolveDatabase, resolveProject } from "../platform/spec/index.ts";
 import { connectionUrl, connectOnce, makePool, type Pool } from "../platform/sql/index.ts";
-import {
-  enqueueOperation,
-  getCredential,
-  getInstance,
-  getOperation,
-  isEnded,
-  makePassword,
-  migrate,
-  recordWanted,
-} from "../platform/store/index.ts";
-import { makeDeployer } from "../reconciler/deploy/index.ts";
+import { makePassword, migrate } from "../platform/store/index.ts";
 
 export type Ground = {
   readonly scope: Scope;
@@ -97,71 +81,6 @@ async function firstAnswer(port: number, password: Secret): Promise<void> {
   );
 }
 
-/** From the row that the source stage writes after a merge. */
-export async function deploySide(ground: Ground): Promise<Side> {
-  const { sql, vault } = ground;
-  const deployer = await makeDeployer(ground);
-  await deployer.start();
-  await new Promise((resolve) => setTimeout(resolve, 3000)); // the workers are warm: a platform that is up is measured
-  await sql.query(
-    `insert into repositories (id, owner, name, api_url, git_url, hook_secret_sealed, bot_token_sealed)
-     values ('repo_bench', 'nebula', 'bench', '', '', '', '') on conflict do nothing`,
-  );
-  return {
-    async run(spec) {
-      const id = `${spec.tenant}.${spec.project}.orders` as DatabaseId;
-      const ready = nextReady(sql, id);
-      const began = performance.now();
-      const [hash, commit] = [specHash(spec), randomBytes(20).toString("hex")];
-      const place = { tenant: spec.tenant, project: spec.project, repository: "repo_bench", commit, tree: hash };
-      await recordWanted(sql, { kind: "spec", spec, hash, unsettled: true, ...place });
-      const stack = `${spec.tenant}.${spec.project}`;
-      const operation = await enqueueOperation(sql, {
-        stack,
-        type: "DEPLOY",
-        commit,
-        params: { hash },
-        requestedBy: "bench",
-      });
-      const port = await ready;
-      const password = await getCredential(sql, vault, id, objectNames("t", "p", "orders").ownerRole);
-      if (password === undefined) throw new Error("no credential");
-      await firstAnswer(port, password);
-      const readyMs = performance.now() - began;
-      const ended = await endOf(sql, operation.id);
-      if (ended.state !== "COMPLETED") throw new Error(`${ended.state}: ${ended.error?.detail}`);
-      const phases = (ended.result?.phases ?? {}) as Record<string, number>;
-      return { readyMs, parts: { ...phases, endedMs: performance.now() - began } };
-    },
-    close: () => deployer.close(),
-  };
-}
-
-async function nextReady(sql: Pool, id: DatabaseId): Promise<number> {
-  let wake = () => {};
-  const stop = await sql.listen("nebula_instances", (payload) => payload === id && wake());
-  try {
-    for (;;) {
-      const notified = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      const instance = await getInstance(sql, id);
-      if (instance?.phase === "Ready" && instance.port !== null) return instance.port;
-      await notified;
-    }
-  } finally {
-    void stop();
-  }
-}
-
-async function endOf(sql: Pool, id: string) {
-  for (;;) {
-    const operation = await getOperation(sql, id);
-    if (operation !== undefined && isEnded(operation)) return operation;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** What the SDK's documentation shows, in a process that has loaded it, with the same provider, driver and kind of state. */
 export async function plainSide({ driver, ledgerUrl, pulumiBin, portBase, sql, dataDir }: Ground): Promise<Side> {
   const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
@@ -218,4 +137,14 @@ function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>, next
     read: async () => undefined,
     remove: async () => undefined,
   };
+}
+
+/** A loopback port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
 }

@@ -4,12 +4,14 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { percentile, progress, report, round } from "./report.ts";
+import { freePort } from "./sides.ts";
 
 const runs = 5;
+/** Workers warm up after the platform is ready: memory is read when they have. */
+const settleMs = 8000;
 const nebula = join(import.meta.dirname, "..", "nebula");
 
 const data = mkdtempSync(join(tmpdir(), "nebula-bench-up-"));
@@ -29,6 +31,7 @@ try {
     const started = performance.now();
     up();
     readyMs.push(performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
     rssMb = Math.max(rssMb, memoryMb(data));
     progress(`run ${i + 1} of ${runs}: ready in ${round(readyMs.at(-1) ?? 0, 0)} ms`);
   }
@@ -82,16 +85,4 @@ function read(path: string): string {
   } catch {
     return "";
   }
-}
-
-/** The first of a run of free ports: the platform takes the next ones too. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
-  });
 }
