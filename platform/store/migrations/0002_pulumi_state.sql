@@ -178,7 +178,8 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtext('ensure_state'));
-  if to_regclass(format('%I.pulumi_state', name)) is not null then
+  -- A query, not to_regclass: waiting for an advisory lock does not refresh what a session remembers as missing.
+  if exists (select from pg_namespace where nspname = name) then
     return;
   end if;
   if not exists (select from pg_roles where rolname = name) then
