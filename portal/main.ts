@@ -102,6 +102,7 @@ async function main(scope: Scope): Promise<void> {
     metrics,
     clock: systemClock,
     version,
+    ledgerUrl: config.NEBULA_LEDGER_URL,
     hostOf: makeHosts(vault),
     closing: closing.signal,
     limits: defaultLimits,

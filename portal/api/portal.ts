@@ -1,4 +1,4 @@
-import type { Clock, Metrics, Observe, Vault } from "../../platform/core/index.ts";
+import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
@@ -13,6 +13,8 @@ export type Portal = {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly version: string;
+  /** Where the ledger is: `pulumi up` elsewhere reaches its tenant's state there, with a login of its own. */
+  readonly ledgerUrl: Secret;
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
   /** What a pull request touches, cached by its head. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Principal, reaches } from "../../platform/identity/index.ts";
 import { memberRoles, type TenantSpec } from "../../platform/spec/index.ts";
-import { listFleets } from "../../platform/store/index.ts";
+import { ensureCiRole, listFleets, statePassphrase } from "../../platform/store/index.ts";
 import { notFound } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
@@ -22,6 +22,15 @@ const tenantSchema = named(
         projects: z.array(z.string()).nullable().describe("null: all."),
       }),
     ),
+  }),
+);
+
+const ciCredentials = named(
+  "CiCredentials",
+  "What `pulumi up` needs as environment to deploy a tenant's projects, and nothing else.",
+  z.strictObject({
+    PULUMI_BACKEND_URL: z.string().describe("A login of its own in the ledger; reaches this tenant's stacks only."),
+    PULUMI_CONFIG_PASSPHRASE: z.string(),
   }),
 );
 
@@ -55,7 +64,41 @@ export const tenantRoutes = [
     if (found === undefined) throw notFound(`there is no tenant ${tenant} here`);
     return { status: 200, body: tenantToWire(found) };
   }),
+
+  route({
+    method: "post",
+    path: "/api/v1/tenants/{tenant}/ci-credentials",
+    operationId: "tenants.ciCredentials",
+    scope: "tenants:write",
+    target: ({ tenant }) => ({ tenant, project: null }),
+    summary: "Make credentials for `pulumi up` in a tenant's CI",
+    description: "Made anew each time and shown once: the ones before stop working.",
+    params: z.strictObject({ tenant: name }),
+    secret: true,
+    replies: { 201: json("The credentials, as environment variables", ciCredentials) },
+  }).handle(async ({ principal, params: { tenant } }, portal) => {
+    if (!(await tenantsOf(portal, principal)).some((each) => each.tenant === tenant))
+      throw notFound(`there is no tenant ${tenant} here`);
+    const { user, password } = await portal.sql.tx((tx) => ensureCiRole(tx, tenant));
+    return {
+      status: 201,
+      body: {
+        PULUMI_BACKEND_URL: stateUrl(portal, user, password.reveal()),
+        PULUMI_CONFIG_PASSPHRASE: statePassphrase(portal.vault, tenant).reveal(),
+      },
+      headers: { "cache-control": "no-store" },
+      trail: { tenant, resource: `tenant ${tenant}`, details: { login: user } },
+    };
+  }),
 ];
+
+function stateUrl({ ledgerUrl }: Portal, user: string, password: string): string {
+  const url = new URL(ledgerUrl.reveal());
+  url.username = user;
+  url.password = password;
+  url.search = "?sslmode=disable";
+  return url.href;
+}
 
 /** A principal of one project sees its tenant, and of the members those of its project. */
 async function tenantsOf({ sql }: Portal, principal: Principal): Promise<readonly TenantSpec[]> {

@@ -3,6 +3,7 @@
  * curl. Data goes to standard output, talk to standard error; exit codes are in `failure.ts`.
  */
 import type { Command } from "commander";
+import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addOperationCommands } from "./commands/ops.ts";
@@ -18,5 +19,6 @@ export function addProductCommands(program: Command): void {
   addPullCommands(program);
   addOperationCommands(program);
   addUsageCommands(program);
+  addCiCommand(program);
   addLoginCommand(program);
 }

@@ -43,6 +43,7 @@ export async function startPortal(
     metrics: makeMetrics("portal"),
     clock: systemClock,
     version: "0.1.0",
+    ledgerUrl: ledger.url,
     hostOf:
       options.hostOf ??
       (() => {
