@@ -54,26 +54,36 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
 
   const turns = makeTurns();
   const tell = (repository: RepositoryRow) => turns(repository.id, () => reportEndings(parts, repository));
+  /** What Git wants, and that it is being brought about. */
+  const look = async (repository: RepositoryRow): Promise<void> => {
+    const report = await syncRepository(parts, repository);
+    if (report.kind !== "synced" || report.recorded.every(({ operation }) => operation === null)) return;
+    await turns(repository.id, () => announceDeploys(parts, repository, report.commit));
+  };
 
   const pass = async (repository: RepositoryRow): Promise<void> => {
     await mergeReady(parts, repository);
-    await look(parts, repository);
+    await look(repository);
     const fresh = (await listRepositories(sql)).find(({ id }) => id === repository.id) ?? repository;
     const { merged } = await followPulls(parts, reviewer, fresh);
-    if (merged) await look(parts, fresh);
+    if (merged) await look(fresh);
     await requeueExhausted(sql, repository);
     await tell(repository);
   };
   const watch = makeWatch({ sql, clock, observe, pollMs, pass });
 
+  const beside = new Set<Promise<unknown>>();
   const guarded = (where: string, work: Promise<unknown>): void => {
-    work.catch((thrown) => {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where, code, message });
-    });
+    const done = work
+      .catch((thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        observe({ kind: "fault", where, code, message });
+      })
+      .finally(() => beside.delete(done));
+    beside.add(done);
   };
   const tellAll = soon(clock, async () => {
-    for (const repository of await listRepositories(sql)) await tell(repository);
+    for (const repository of await listRepositories(sql)) guarded("reconcile.report", tell(repository));
   });
   /** An operation was queued, or ended: tell what ended; look again at a text that was refused because of what ran. */
   const follow = async (id: string): Promise<void> => {
@@ -99,6 +109,7 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
     async close() {
       for (const release of releases.splice(0)) await release();
       await Promise.all([watch.close(), reviewer.close()]);
+      await Promise.all(beside);
     },
   };
 
@@ -109,13 +120,6 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
     if (pull.state === "open") return reviewer.review(repository, pull);
     if (await noteState(parts, repository, pull)) await watch.wake(repository.id);
   }
-}
-
-/** What Git wants, and that it is being brought about. */
-async function look(parts: ReconcilerParts, repository: RepositoryRow): Promise<void> {
-  const report = await syncRepository(parts, repository);
-  if (report.kind !== "synced" || report.recorded.every(({ operation }) => operation === null)) return;
-  await announceDeploys(parts, repository, report.commit);
 }
 
 /** How a deployment ended, as the project's status; in the transaction that ends the operation. */

@@ -4,11 +4,12 @@
  */
 
 import { toProblem } from "../../platform/core/index.ts";
-import type { GitHub } from "../../platform/github/index.ts";
+import type { GitHub, StatusState } from "../../platform/github/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   appendEvent,
   getProjects,
+  isEnded,
   listDeploysOfCommit,
   listNewestDeploys,
   listProjectsAt,
@@ -48,32 +49,44 @@ export async function reportEndings(parts: ReviewerParts, repository: Repository
 
 /** The status of a commit whose deployments were just queued. */
 export async function announceDeploys(parts: ReviewerParts, repository: RepositoryRow, commit: string): Promise<void> {
-  await reportCommit(parts, parts.hosts.of(repository), commit, await listDeploysOfCommit(parts.sql, commit));
+  const all = await listDeploysOfCommit(parts.sql, commit);
+  if (all.every(isEnded)) return;
+  await setDeployStatus(parts, parts.hosts.of(repository), commit, all, "pending", `deploying ${stacksOf(all)}`);
 }
 
+/** Said once, when the last of its stacks has ended: a host keeps a thousand statuses of one context, not more. */
 async function reportCommit(
-  { portalUrl }: ReviewerParts,
+  parts: ReviewerParts,
   host: GitHub,
   commit: string,
   all: readonly Operation[],
 ): Promise<void> {
-  const running = all.filter(({ state }) => state === "QUEUED" || state === "IN_PROGRESS");
+  if (!all.every(isEnded)) return;
   const failed = all.filter(({ state }) => state === "FAILED");
-  const superseded = all.filter(({ state }) => state === "CANCELLED");
-  const [only] = all;
-  const stacks = all.length === 1 ? (only?.stack ?? "") : `${all.length} stacks`;
-  const [state, description] =
-    failed.length > 0
-      ? ([
-          "failure",
-          `${failed.map(({ stack }) => stack).join(", ")}: ${failed[0]?.error?.detail ?? "failed"}`,
-        ] as const)
-      : running.length > 0
-        ? (["pending", `deploying ${running.length} of ${stacks}`] as const)
-        : superseded.length === all.length
-          ? (["success", `${stacks}: a newer commit was deployed instead`] as const)
-          : (["success", `${stacks} deployed`] as const);
-  const targetUrl = `${portalUrl}/api/v1/operations${all.length === 1 ? `/${only?.id}` : ""}`;
+  const [first] = failed;
+  if (first !== undefined) {
+    const why = `${stacksOf(failed)}: ${first.error?.detail ?? "failed"}`;
+    return setDeployStatus(parts, host, commit, all, "failure", why);
+  }
+  const superseded = all.every(({ state }) => state === "CANCELLED");
+  const said = superseded ? `${stacksOf(all)}: a newer commit is deployed instead` : `${stacksOf(all)} deployed`;
+  await setDeployStatus(parts, host, commit, all, "success", said);
+}
+
+const stacksOf = (all: readonly Operation[]): string => {
+  const stacks = [...new Set(all.map(({ stack }) => stack))];
+  return stacks.length === 1 ? (stacks[0] ?? "") : `${stacks.length} stacks`;
+};
+
+async function setDeployStatus(
+  { portalUrl }: ReviewerParts,
+  host: GitHub,
+  commit: string,
+  all: readonly Operation[],
+  state: StatusState,
+  description: string,
+): Promise<void> {
+  const targetUrl = `${portalUrl}/api/v1/operations${all.length === 1 ? `/${all[0]?.id}` : ""}`;
   await host.createStatus(commit, { context: deployContext, state, description, targetUrl });
 }
 

@@ -49,11 +49,11 @@ export async function flakyHost(target: string, seed: number, probability: numbe
           return void response.writeHead(502).end("bad gateway");
         }
         response.writeHead(answer.statusCode ?? 500, answer.headers);
-        if (fated === "cut")
-          return void answer.once("data", (chunk: Buffer) => {
-            response.write(chunk.subarray(0, Math.ceil(chunk.length / 2)));
-            setImmediate(() => response.destroy());
-          });
+        if (fated === "cut") {
+          answer.once("data", (chunk: Buffer) => response.write(chunk.subarray(0, Math.ceil(chunk.length / 2))));
+          answer.once("end", () => response.destroy());
+          return;
+        }
         if (fated === "slow") setTimeout(() => answer.pipe(response), 300);
         else answer.pipe(response);
       },
