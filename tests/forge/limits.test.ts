@@ -158,7 +158,7 @@ test("tokens and hook secrets are nowhere in the database in plain text", async 
   }
 });
 
-test("a caller beyond the hour's budget is told when to come back", async () => {
+test("a caller beyond the hour's budget is told when to come back", { timeout: 90_000 }, async () => {
   let last = await api("/rate_limit");
   expect(Number(last.headers.get("x-ratelimit-limit"))).toBe(100);
   for (let i = 0; i < 100 && last.status === 200; i++) {

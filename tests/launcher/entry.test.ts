@@ -5,6 +5,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -71,7 +72,8 @@ function makePathWithOldNode(): string {
       symlinkSync(join(folder, "npm"), join(bin, "npm"));
   for (const folder of ["/usr/bin", "/bin"])
     for (const name of existsSync(join(folder, "node")) ? readdirSync(folder) : [])
-      if (name !== "node" && !existsSync(join(bin, name))) symlinkSync(join(folder, name), join(bin, name));
+      if (name !== "node" && lstatSync(join(bin, name), { throwIfNoEntry: false }) === undefined)
+        symlinkSync(join(folder, name), join(bin, name));
   return [bin, ...withoutNode].join(":");
 }
 

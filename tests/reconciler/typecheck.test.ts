@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
 import { checkTypes } from "../../reconciler/review/index.ts";
 
 const file = "tenants/acme/shop/orders.ts";
@@ -41,14 +42,17 @@ test.each([
 });
 
 test("types that never end are ended, and nothing is left behind", async () => {
-  const before = readdirSync(tmpdir()).filter((name) => name.startsWith("nebula-types-")).length;
+  const folder = mkdtempSync(join(tmpdir(), "nebula-own-"));
+  vi.stubEnv("TMPDIR", folder);
   const bomb = `type Deep<T, N extends 0[]> = N["length"] extends 900 ? T : Deep<T | [T, T], [0, ...N]>;
 type Wide<N extends 0[]> = N["length"] extends 40 ? "x" : \`\${Wide<[0, ...N]>}\${"a" | "b" | "c"}\`;
 export const x: Deep<1, []> = 2; export const y: Wide<[]> = 3;\n`;
   const limits = { timeoutMs: 1_500, memoryKib: 2_000_000, outputBytes: 1_000_000 };
   const report = await checkTypes(new Map([[file, bomb]]), { limits });
   expect(report.kind).not.toBe("ok");
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith("nebula-types-"))).toHaveLength(before);
+  expect(readdirSync(folder)).toEqual([]);
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
 });
 
 test("a newer push stops it", async () => {
