@@ -40,6 +40,8 @@ export async function platformSide(port: number): Promise<PlatformSide> {
     const forge = makeAsk(`http://127.0.0.1:${port + 1}/api/v3`, token("git-token"));
     await until("the examples are deployed", async () => {
       const { items } = await portal<Page<Operation>>("GET", "/operations?limit=50");
+      const failed = items.find(({ state }) => state === "FAILED");
+      if (failed !== undefined) throw new Error(`an example did not deploy: ${JSON.stringify(failed)}`);
       return items.length >= 3 && items.every(({ state }) => state === "COMPLETED");
     });
     return { run: (project) => measure(portal, forge, project), close };

@@ -82,11 +82,10 @@ async function firstAnswer(port: number, password: Secret): Promise<void> {
 }
 
 /** What the SDK's documentation shows, in a process that has loaded it, with the same provider, driver and kind of state. */
-export async function plainSide({ driver, ledgerUrl, pulumiBin, portBase, sql, dataDir }: Ground): Promise<Side> {
+export async function plainSide({ driver, ledgerUrl, pulumiBin, sql, dataDir }: Ground): Promise<Side> {
   const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
   const passwords = new Map<string, Secret>();
-  let port = portBase + 5000;
-  const provider = await serveProvider(() => driverEffects(driver, passwords, () => port++));
+  const provider = await serveProvider(() => driverEffects(driver, passwords));
   await sql.query("create schema if not exists plain");
   const state = new URL(ledgerUrl.reveal());
   state.search = `?sslmode=disable&options=${encodeURIComponent("-c search_path=plain")}`;
@@ -120,7 +119,7 @@ export async function plainSide({ driver, ledgerUrl, pulumiBin, portBase, sql, d
   };
 }
 
-function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>, nextPort: () => number): Effects {
+function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>): Effects {
   return {
     async ensure(inputs: DatabaseInputs) {
       const id = idOf(inputs);
@@ -130,7 +129,7 @@ function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>, next
       const { version, extensions, allowFrom, storageBytes, tags, compute } = inputs;
       const { host, port } = await driver.ensure({
         ...{ id, version, extensions, allowFrom, storageBytes, tags, ownerPassword, ownerRole },
-        ...{ port: nextPort(), units: compute.maxUnits, databaseName: database, roles: [] },
+        ...{ port: await freePort(), units: compute.maxUnits, databaseName: database, roles: [] },
       });
       return { host, port, database, owner: ownerRole, credentialRef: "" };
     },
