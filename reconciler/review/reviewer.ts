@@ -79,6 +79,7 @@ async function runReview(
   const host = hosts.of(repository);
   const about = { repository: repository.id, number: pull.number, head: pull.head.sha };
   const row = await recordPull(sql, { ...about, requestedBy: pull.author, by: "reconciler" });
+  await beginReview(sql, about);
   const known = row.commentId === null ? {} : { commentId: row.commentId };
   const targetUrl = `${parts.portalUrl}/api/v1/pulls/${pull.number}`;
   const publisher = makePublisher(host, { ...about, targetUrl, ...known }, observe);
@@ -91,7 +92,6 @@ async function runReview(
     publisher.begin(),
   ]);
   signal.throwIfAborted();
-  await beginReview(sql, { ...about, base });
   const review = await computeAndShow(
     parts,
     publisher,
@@ -145,10 +145,14 @@ async function noteBroken(
 }
 
 /** The ledger's copy, and a line for whoever follows the operation. */
-async function keep({ sql }: ReviewerParts, { repository, number, head }: Change, review: Review): Promise<boolean> {
+async function keep(
+  { sql }: ReviewerParts,
+  { repository, number, head, base }: Change,
+  review: Review,
+): Promise<boolean> {
   const { planHash, verdict } = review;
   return sql.tx(async (tx) => {
-    const kept = await recordReview(tx, { repository: repository.id, number, head, review, planHash, verdict });
+    const kept = await recordReview(tx, { repository: repository.id, number, head, base, review, planHash, verdict });
     const row: PullRow | undefined = kept ? await getPullRow(tx, repository.id, number) : undefined;
     if (row !== undefined) await tellReviewed(tx, row, review);
     return kept;

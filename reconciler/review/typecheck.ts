@@ -138,7 +138,7 @@ export function parseDiagnostics(output: string): DeclarationProblem[] {
         column: Number(column),
         code: typeError.definition.code,
         message: `${message} (${code})`,
-        hint: "",
+        hint: typeError.definition.hint,
       });
     } else if (last && /^\s+\S/.test(line) && last.message.length < 500) {
       problems[problems.length - 1] = { ...last, message: `${last.message} ${line.trim()}` };

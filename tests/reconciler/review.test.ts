@@ -248,6 +248,28 @@ test("a second push during a review ends it, and no status of either head stays 
   await slow.close();
 });
 
+test("a review that breaks off after its statuses went pending is made again at the next look", async () => {
+  const { number } = await open("breaks", { "tenants/lab/research/breaks.ts": database("breaks") });
+  const first = await reviewed(number);
+  expect(first.states).toEqual(all("success"));
+  const faults: unknown[] = [];
+  const broken = makeReviewer({
+    ...world.parts,
+    mirrors: { ...world.parts.mirrors, fetchPull: () => Promise.reject(new Error("the line is down")) },
+    observe: (observation) => void faults.push(observation),
+  });
+  const pull = await world.person.getPull(number);
+  await broken.review(await world.repository(), pull);
+  expect(faults).toMatchObject([{ kind: "fault", where: "review" }]);
+  await followPulls(world.parts, reviewer, await world.repository());
+  await eventually("it is shown again", async () => {
+    return (await getPullRow(world.ledger.sql, "repo_test", number))?.postedAt != null;
+  });
+  const statuses = await world.person.listStatuses(pull.head.sha);
+  expect(statuses.map(({ state }) => state)).toEqual(Array(5).fill("success"));
+  await broken.close();
+});
+
 test("no fault was reported on the way", () => {
   expect(world.seen.filter(({ kind }) => kind === "fault")).toEqual([]);
   expect(world.forge.faults).toEqual([]);

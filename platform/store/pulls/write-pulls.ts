@@ -36,15 +36,14 @@ export const recordPull = (sql: Sql, pull: PullOpened & { readonly by: "portal" 
     ],
   );
 
-/** A review of this head against this base begins. What was said about another head is out of date. */
+/** A review of this head begins: before anything is shown, so that whatever breaks off is found unfinished. */
 export async function beginReview(
   sql: Sql,
-  pull: { readonly repository: string; readonly number: number; readonly head: string; readonly base: string },
+  pull: { readonly repository: string; readonly number: number; readonly head: string },
 ): Promise<void> {
   await sql.query(
-    `update pulls set head_commit = $3, base_commit = $4, verdict = 'pending', posted_at = null
-     where repository = $1 and number = $2`,
-    [pull.repository, pull.number, pull.head, pull.base],
+    `update pulls set head_commit = $3, verdict = 'pending', posted_at = null where repository = $1 and number = $2`,
+    [pull.repository, pull.number, pull.head],
   );
 }
 
@@ -68,15 +67,25 @@ export async function recordReview(
     readonly repository: string;
     readonly number: number;
     readonly head: string;
+    readonly base?: string;
     readonly review: unknown;
     readonly planHash: string;
     readonly verdict: Verdict;
   },
 ): Promise<boolean> {
   const rows = await sql.query(
-    `update pulls set plan = $4::jsonb, plan_hash = $5, verdict = $6, reviewed_at = clock_timestamp(), posted_at = null
+    `update pulls set plan = $4::jsonb, plan_hash = $5, verdict = $6, base_commit = coalesce($7, base_commit),
+       reviewed_at = clock_timestamp(), posted_at = null
      where repository = $1 and number = $2 and head_commit = $3 returning number`,
-    [pull.repository, pull.number, pull.head, JSON.stringify(pull.review), pull.planHash, pull.verdict],
+    [
+      pull.repository,
+      pull.number,
+      pull.head,
+      JSON.stringify(pull.review),
+      pull.planHash,
+      pull.verdict,
+      pull.base ?? null,
+    ],
   );
   return rows.length > 0;
 }
