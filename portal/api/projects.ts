@@ -1,7 +1,17 @@
 import { z } from "zod";
 import { authorityAtBase, narrowQuota, quotaUse } from "../../platform/policy/index.ts";
 import { placements, projectOptions, type Quota, resolveProject } from "../../platform/spec/index.ts";
-import { type FleetRow, getFleet, getProject, listProjects, type ProjectRow } from "../../platform/store/index.ts";
+import {
+  type FleetRow,
+  getFleet,
+  getProject,
+  getRepository,
+  listProjects,
+  listRepositories,
+  type ProjectFilter,
+  type ProjectRow,
+  type RepositoryRow,
+} from "../../platform/store/index.ts";
 import type { OptionsPatch } from "../edit/index.ts";
 import { notFound, optionProblems } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
@@ -86,7 +96,7 @@ export const projectRoutes = [
     const rows =
       tenant !== null && project !== null
         ? await onlyProject(portal, tenant, project, query.status)
-        : await listProjects(portal.sql, {
+        : await listStalled(portal, {
             tenant,
             status: query.status ?? null,
             afterStack: after,
@@ -153,15 +163,37 @@ export const projectRoutes = [
 
 /** The list of a principal that reaches one project. */
 async function onlyProject({ sql }: Portal, tenant: string, project: string, status: string | undefined) {
-  const row = await getProject(sql, `${tenant}.${project}`);
-  return row === undefined || (status !== undefined && row.status !== status) ? [] : [row];
+  const found = await getProject(sql, `${tenant}.${project}`);
+  if (found === undefined) return [];
+  const row = withStall(found, await getRepository(sql, found.repository));
+  return status !== undefined && row.status !== status ? [] : [row];
+}
+
+async function listStalled({ sql }: Portal, filter: ProjectFilter): Promise<readonly ProjectRow[]> {
+  const [rows, repositories] = await Promise.all([listProjects(sql, filter), listRepositories(sql)]);
+  return rows.map((row) =>
+    withStall(
+      row,
+      repositories.find(({ id }) => id === row.repository),
+    ),
+  );
+}
+
+/** Nothing new is deployed from a stalled repository: its projects are stalled with it, whatever they were. */
+function withStall(row: ProjectRow, repository: RepositoryRow | undefined): ProjectRow {
+  if (repository === undefined || repository.stalledCode === null) return row;
+  const { defaultBranch, stalledCode: code, stalledReason } = repository;
+  const message = stalledReason ?? "";
+  const where = { file: `refs/heads/${defaultBranch}`, line: 0, column: 0 };
+  const problem = { ...where, code, message, hint: "A platform-admin lifts it: `nebula ops approve`, or by git." };
+  return { ...row, status: "Stalled", reason: "RepositoryStalled", message, problems: [problem, ...row.problems] };
 }
 
 /** @throws NEB602 when the reconciler has not seen such a project. */
 export async function findProject({ sql }: Portal, tenant: string, project: string): Promise<ProjectRow> {
   const row = await getProject(sql, `${tenant}.${project}`);
   if (row === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
-  return row;
+  return withStall(row, await getRepository(sql, row.repository));
 }
 
 async function fleetsOf({ sql }: Portal, rows: readonly ProjectRow[]): Promise<ReadonlyMap<string, FleetRow>> {

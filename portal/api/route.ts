@@ -15,6 +15,7 @@ export const tags = {
   versions: "Engines and their versions.",
   sizes: "Named sizes.",
   providers: "Where databases can run.",
+  repositories: "The Git repositories that declare.",
   audit: "Who did what.",
   auth: "Who you are.",
   tokens: "API tokens.",

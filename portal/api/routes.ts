@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
+import { repositoryRoutes } from "./repositories.ts";
 import type { AnyRoute } from "./route.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
@@ -23,6 +24,7 @@ export const routes: readonly AnyRoute[] = [
   ...operationRoutes,
   ...usageRoutes,
   ...catalogueRoutes,
+  ...repositoryRoutes,
   ...auditRoutes,
   ...authRoutes,
   ...healthRoutes(() => routes),

@@ -66,4 +66,17 @@ export type Credentials = {
   readonly url: string;
 };
 
-export type Project = { readonly domain: string; readonly name: string; readonly databases: readonly string[] };
+export type Project = {
+  readonly domain: string;
+  readonly name: string;
+  readonly databases: readonly string[];
+  readonly status: "Ready" | "Reconciling" | "Stalled";
+  readonly message: string;
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+};
+
+export type Repository = {
+  readonly owner: string;
+  readonly name: string;
+  readonly stalled: { readonly code: string; readonly reason: string } | null;
+};

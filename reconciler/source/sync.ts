@@ -34,13 +34,13 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
   const { sql, mirrors, hosts, observe } = parts;
   const commit = await mirrors.fetchHead(repository, await hosts.of(repository).gitToken());
   const git = mirrors.of(repository);
-  if (commit === undefined) return stalled(sql, repository, emptyRepository(repository));
+  if (commit === undefined) return stalled(parts, repository, emptyRepository(repository));
   const rewritten = await findRewrite(git, repository, commit);
-  if (rewritten !== undefined) return stalled(sql, repository, rewritten);
+  if (rewritten !== undefined) return stalled(parts, repository, rewritten);
 
   const [snapshot, known] = await Promise.all([readSnapshot(git, commit), listWanted(sql, repository.id)]);
   if (known.length > 0 && snapshot.files.size === 0)
-    return stalled(sql, repository, nothingDeclared(commit, known.length));
+    return stalled(parts, repository, nothingDeclared(commit, known.length));
 
   const fleet = await currentFleet(parts, { git, snapshot, repository, commit });
   const changes = compareProjects(snapshot.projects, known);
@@ -66,8 +66,10 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
 
 type Stall = { readonly code: string; readonly reason: string };
 
-async function stalled(sql: Sql, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
-  await stallRepository(sql, repository.id, stall);
+/** Said once: a human must act. */
+async function stalled({ sql, observe }: SourceParts, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
+  const isNew = await stallRepository(sql, repository.id, stall);
+  if (isNew) observe({ kind: "fault", where: "source.stalled", code: stall.code, message: stall.reason });
   return { kind: "stalled", ...stall };
 }
 

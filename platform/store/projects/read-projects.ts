@@ -11,11 +11,12 @@ export type ProjectFilter = {
   readonly limit?: number;
 };
 
-/** By stack name. */
+/** By stack name. A project of a stalled repository counts as stalled. */
 export const listProjects = (sql: Sql, filter: ProjectFilter = {}): Promise<readonly ProjectRow[]> =>
   sql.query<ProjectRow>(
     `select ${projectColumns} from projects
-     where ($1::text is null or tenant = $1) and ($2::text is null or status = $2)
+     where ($1::text is null or tenant = $1) and ($2::text is null or $2 = coalesce((select 'Stalled' from repositories r
+         where r.id = projects.repository and r.stalled_code is not null), status))
        and ($3::text is null or stack > $3)
      order by stack limit $4`,
     [filter.tenant ?? null, filter.status ?? null, filter.afterStack ?? null, filter.limit ?? 1000],

@@ -1,4 +1,4 @@
-import type { Sql } from "../../sql/index.ts";
+import { notify, type Sql } from "../../sql/index.ts";
 
 /** Everything up to this commit is understood and queued; whatever stalled the repository is over. */
 export async function markSeen(sql: Sql, id: string, commit: string): Promise<void> {
@@ -25,11 +25,12 @@ export async function stallRepository(
 
 /**
  * Accepts the history that is there now: the next pass starts as with a new repository, compares content, and deletes
- * nothing that is not declared away.
+ * nothing that is not declared away. Wakes whoever follows the repository (channel `nebula_pulls`).
  */
 export async function approveHistory(sql: Sql, id: string): Promise<void> {
   await sql.query(
     "update repositories set seen_commit = null, stalled_code = null, stalled_reason = null where id = $1",
     [id],
   );
+  await notify(sql, "nebula_pulls", `${id}:history`);
 }

@@ -90,6 +90,7 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
       exitCode: exitCodes.notFound,
       hint: "`nebula db list` shows every one.",
     });
+  sayStalled(projects);
   const rows = (
     await Promise.all(
       projects.map(({ domain, name }) => client.all<Database>(collectionPath({ domain, project: name }))),
@@ -115,6 +116,12 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
     ],
     output,
   );
+}
+
+/** Its databases run on as they were; whoever waits for a merge to arrive must know why it does not. */
+function sayStalled(projects: readonly Project[]): void {
+  for (const { domain, name, status, message, problems } of projects)
+    if (status === "Stalled") say(`! ${domain}/${name} is stalled: ${problems[0]?.code ?? ""} ${message}`);
 }
 
 async function show(text: string, { output }: Output): Promise<void> {

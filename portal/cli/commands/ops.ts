@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { CommandFailure, exitCodes } from "../failure.ts";
 import { followOperation } from "../follow.ts";
-import { printData, printRows, say } from "../output.ts";
-import type { Operation } from "../types.ts";
+import { printData, printRecord, printRows, say } from "../output.ts";
+import type { Operation, Repository } from "../types.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
 
 export function addOperationCommands(program: Command): void {
@@ -12,6 +13,12 @@ export function addOperationCommands(program: Command): void {
   withOutput(ops.command("watch").description("follow an operation, or the newest one").argument("[operation]"))
     .option("--timeout <seconds>", "how long to wait", parsePositive, 600)
     .action(watch);
+  withOutput(
+    ops
+      .command("approve")
+      .description("accept a default branch that was rewritten; nothing is deployed from it until then")
+      .argument("[repository]", "owner/name; default: the one that is stalled"),
+  ).action(approve);
 }
 
 async function list({ output, limit }: Output & { readonly limit: number }): Promise<void> {
@@ -47,6 +54,21 @@ async function watch(
   if (output === "table")
     say(`  ${ended.state}${ended.outcome === null ? "" : ` (${ended.outcome})`} in ${took(ended) ?? "?"}`);
   else printData(ended, output);
+}
+
+async function approve(named: string | undefined, { output }: Output): Promise<void> {
+  const client = connect();
+  const { items } = await client.get<{ items: Repository[] }>("/api/v1/repositories");
+  const chosen = items.find(({ owner, name, stalled }) =>
+    named === undefined ? stalled !== null : `${owner}/${name}` === named,
+  );
+  if (chosen === undefined)
+    throw new CommandFailure(named === undefined ? "no repository is stalled" : `there is no repository ${named}`, {
+      exitCode: named === undefined ? exitCodes.conflict : exitCodes.notFound,
+      hint: `Connected: ${items.map(({ owner, name }) => `${owner}/${name}`).join(", ") || "none"}.`,
+    });
+  const path = `/api/v1/repositories/${chosen.owner}/${chosen.name}/approve`;
+  printRecord(await client.send<Record<string, unknown>>("POST", path), output);
 }
 
 /** What runs or waits, else what ended last. */
