@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resolveOsUser } from "../../platform/compute/index.ts";
 import { NebulaError, type Observation } from "../../platform/core/index.ts";
+import { requireGit } from "../../platform/git/index.ts";
 import { type DataFolder, layout, locateData, prepareData } from "../data-folder.ts";
 import { lockTimeout, processFailed } from "../errors.ts";
 import { tryLock } from "../lock.ts";
@@ -47,10 +48,11 @@ export async function up(options: UpOptions): Promise<void> {
   else await announce(started.value.platform, started.value.adminToken);
 }
 
-/** The tools, unless the platform runs already, which needs none. */
+/** The tools, unless the platform runs already, which needs none. @throws NEB370, NEB923-925 naming the one that is missing */
 export async function prepareStart(folder: DataFolder, port: number | undefined, say: Say): Promise<Start> {
   prepareData(folder, await resolveOsUser());
   if (findRunning(folder)) return { folder, port, say, tools: { pgBin: "", pulumiBin: "" } };
+  await requireGit();
   const postgres = await resolvePostgres(process.env, say);
   const pulumi = await resolvePulumi(process.env, say);
   return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path } };

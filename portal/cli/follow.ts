@@ -31,7 +31,7 @@ function settled(operation: Operation): Operation {
     throw new CommandFailure(operation.error?.detail ?? `operation ${operation.id} ended as ${operation.state}`, {
       code: operation.error?.code,
       hint: operation.error?.hint,
-      exitCode: operation.error?.code === "NEB205" ? exitCodes.quota : exitCodes.error,
+      exitCode: operation.error?.code === "NEB200" ? exitCodes.quota : exitCodes.error,
     });
   return operation;
 }

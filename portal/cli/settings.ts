@@ -20,6 +20,7 @@ export function readConnection(env: NodeJS.ProcessEnv = process.env): Connection
   const token = env.NEBULA_TOKEN || [saved, local].find((known) => known?.url === url)?.token;
   if (url === undefined || token === undefined)
     throw new CommandFailure("not signed in", {
+      code: "NEB660",
       exitCode: exitCodes.auth,
       hint: "Start a platform with `./nebula up`, or sign in to one: `./nebula login --url URL --token TOKEN`.",
     });

@@ -38,7 +38,13 @@ type Review = {
     readonly message: string;
     readonly hint: string;
   }[];
-  readonly notes: readonly { readonly severity: string; readonly message: string; readonly hint: string }[];
+  readonly notes: readonly {
+    readonly severity: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+    readonly paths: readonly string[];
+  }[];
   readonly projects: readonly {
     readonly stack: string;
     readonly plan: {
@@ -47,7 +53,7 @@ type Review = {
         readonly database: string;
         readonly risk: string;
         readonly changes: readonly Change[];
-        readonly blocked?: { readonly message: string; readonly hint: string };
+        readonly blocked?: { readonly code: string; readonly message: string; readonly hint: string };
       }[];
     } | null;
     readonly quota: {
@@ -142,13 +148,18 @@ function printFindings({ projects, problems, notes }: Review): void {
     ...problems.map(
       (each) => `${each.file}:${each.line}:${each.column} ${each.code} ${each.message}\n  -> ${each.hint}`,
     ),
-    ...projects.flatMap(({ plan }) =>
-      (plan?.steps ?? []).flatMap(({ blocked }) => (blocked ? [`${blocked.message}\n  -> ${blocked.hint}`] : [])),
+    ...projects.flatMap(({ stack, plan }) =>
+      (plan?.steps ?? []).flatMap(({ blocked }) =>
+        blocked ? [`${stack} ${blocked.code} ${blocked.message}\n  -> ${blocked.hint}`] : [],
+      ),
     ),
-    ...projects.flatMap(({ policy }) =>
-      policy.map((each) => `${each.severity} ${each.code} ${each.message}\n  -> ${each.hint}`),
+    ...projects.flatMap(({ stack, policy }) =>
+      policy.map((each) => `${stack} ${each.code} ${each.message} (${each.severity})\n  -> ${each.hint}`),
     ),
-    ...notes.map((each) => `${each.severity} ${each.message}\n  -> ${each.hint}`),
+    ...notes.map(
+      ({ severity, code, message, hint, paths }) =>
+        `${paths.join(", ")} ${code} ${message} (${severity})\n  -> ${hint}`,
+    ),
   ];
   if (findings.length === 0) return;
   section("Findings");
