@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Entry, makeEvaluator, makeRepositoryEvaluator } from "../platform/evaluate/index.ts";
-import { percentile, progress, report, round } from "./report.ts";
+import { percentile, progress, report, round } from "./ground/report.ts";
 
 const projects = 1_000;
 const databases = 10;

@@ -5,9 +5,9 @@
  * and driver; each run deploys a project that is new.
  */
 
-import { platformSide } from "./platform-side.ts";
-import { percentile, progress, report, round } from "./report.ts";
-import { freePort, oneDatabase, openGround, plainSide } from "./sides.ts";
+import { platformSide } from "./ground/platform-side.ts";
+import { percentile, progress, report, round } from "./ground/report.ts";
+import { freePort, oneDatabase, openGround, plainSide } from "./ground/sides.ts";
 
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 20);
 

@@ -16,8 +16,8 @@ import { makeForge } from "../portal/forge/index.ts";
 import { makeDeployer } from "../reconciler/deploy/index.ts";
 import { makeReconciler, recordOutcome } from "../reconciler/reconcile.ts";
 import { makeHosts, makeMirrors, makeWeb } from "../reconciler/source/index.ts";
-import { percentile, progress, report, round } from "./report.ts";
-import { freePort, openGround } from "./sides.ts";
+import { percentile, progress, report, round } from "./ground/report.ts";
+import { freePort, openGround } from "./ground/sides.ts";
 
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 10);
 const sizes = [10, 1000] as const;

@@ -6,8 +6,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { percentile, progress, report, round } from "./report.ts";
-import { freePort } from "./sides.ts";
+import { percentile, progress, report, round } from "./ground/report.ts";
+import { freePort } from "./ground/sides.ts";
 
 const runs = 5;
 /** Workers warm up after the platform is ready: memory is read when they have. */

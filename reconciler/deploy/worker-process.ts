@@ -103,7 +103,9 @@ export async function startWorker({ observe, ...settings }: WorkerOptions): Prom
 
 /** What a worker and the commands under it may know of our environment: no credential. */
 function quietEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  // The last two: compiled code is shared between processes, and the launcher can tell whose process this is.
   const kept = ["PATH", "HOME", "USER", "TMPDIR", "LANG", "TZ", "LD_LIBRARY_PATH", "NEBULA_CACHE"];
+  kept.push("NODE_COMPILE_CACHE", "NEBULA_SUPERVISED");
   return Object.fromEntries(kept.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Secret } from "../platform/core/index.ts";
-import { connectOnce } from "../platform/sql/index.ts";
+import { Secret } from "../../platform/core/index.ts";
+import { connectOnce } from "../../platform/sql/index.ts";
 
 export type PlatformSide = {
   /** Declares a new project of one database by a pull request and merges it; from the merge to the first answered query. */
@@ -21,7 +21,7 @@ type Operation = {
 };
 type Page<T> = { readonly items: readonly T[] };
 
-const nebula = join(import.meta.dirname, "..", "nebula");
+const nebula = join(import.meta.dirname, "..", "..", "nebula");
 const repository = "/repos/nebula/tenants";
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -5,14 +5,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
-import { findPostgres, quiet, resolvePostgres, resolvePulumi } from "../launcher/index.ts";
-import { Project } from "../platform/components/index.ts";
-import { type LocalDriver, makeLocalDriver, makePostgresServer } from "../platform/compute/index.ts";
-import { makeVault, openScope, type Scope, Secret, type Vault } from "../platform/core/index.ts";
-import { type DatabaseInputs, type Effects, idOf, serveProvider } from "../platform/provider/index.ts";
-import { objectNames, type ProjectSpec, resolveDatabase, resolveProject } from "../platform/spec/index.ts";
-import { connectionUrl, connectOnce, makePool, type Pool } from "../platform/sql/index.ts";
-import { makePassword, migrate } from "../platform/store/index.ts";
+import { findPostgres, quiet, resolvePostgres, resolvePulumi } from "../../launcher/index.ts";
+import { Project } from "../../platform/components/index.ts";
+import { type LocalDriver, makeLocalDriver, makePostgresServer } from "../../platform/compute/index.ts";
+import { makeVault, openScope, type Scope, Secret, type Vault } from "../../platform/core/index.ts";
+import { type DatabaseInputs, type Effects, idOf, serveProvider } from "../../platform/provider/index.ts";
+import { objectNames, type ProjectSpec, resolveDatabase, resolveProject } from "../../platform/spec/index.ts";
+import { connectionUrl, connectOnce, makePool, type Pool } from "../../platform/sql/index.ts";
+import { makePassword, migrate } from "../../platform/store/index.ts";
 
 export type Ground = {
   readonly scope: Scope;
