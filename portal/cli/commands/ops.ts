@@ -34,6 +34,7 @@ async function list({ output, limit }: Output & { readonly limit: number }): Pro
       },
       { title: "STATE", value: (row) => row.state },
       { title: "OUTCOME", value: (row) => row.outcome },
+      { title: "ERROR", value: (row) => row.error?.code },
       { title: "BY", value: (row) => row.requestedBy },
       { title: "TOOK", value: took },
       { title: "SINCE", value: (row) => row.createdAt },
