@@ -5,6 +5,7 @@ import {
   type Placement,
   type Policies,
   type ProjectSpec,
+  versionsOn,
 } from "../spec/index.ts";
 import type { Authority } from "./authority.ts";
 import {
@@ -113,6 +114,16 @@ function checkOffer(database: DatabaseSpec, project: ProjectSpec, { providers }:
         {
           hint: `The ${project.placement} placement in ${project.region} offers ${engines.join(", ") || "no engine"}.`,
         },
+      ),
+    );
+  const versions = versionsOn(project.placement, database.engine);
+  if (engines.includes(database.engine) && !versions.includes(database.version))
+    found.push(
+      finding(
+        engineNotOffered,
+        database.name,
+        `${database.name}: this placement does not offer ${database.engine} ${database.version} yet`,
+        { hint: `The ${project.placement} placement offers ${database.engine} ${versions.join(", ")}.` },
       ),
     );
   if (!clustered[project.placement] && (database.replicas > 0 || database.instances > 1))

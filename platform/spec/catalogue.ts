@@ -1,4 +1,4 @@
-import type { Engine } from "./types.ts";
+import type { Engine, Placement } from "./types.ts";
 
 /** Versions each engine can be declared with, newest first. Which placement offers which is the fleet's matter. */
 export const versions: Readonly<Record<Engine, readonly string[]>> = {
@@ -9,6 +9,10 @@ export const versions: Readonly<Record<Engine, readonly string[]>> = {
   redis: ["8.0", "7.4", "7.2"],
   elasticsearch: ["9.1", "8.19", "8.17"],
 };
+
+/** What a placement has of them. The local placement runs the one PostgreSQL that set-up found or fetched. */
+export const versionsOn = (placement: Placement, engine: Engine): readonly string[] =>
+  placement === "local" && engine === "postgres" ? ["18"] : versions[engine];
 
 export type NamedSize = {
   readonly name: string;

@@ -9,7 +9,16 @@
  * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
  */
 export { canonicalJson, deepFreeze, specHash } from "./canonical.ts";
-export { defaultQuota, defaults, findSize, limits, type NamedSize, namedSizes, versions } from "./catalogue.ts";
+export {
+  defaultQuota,
+  defaults,
+  findSize,
+  limits,
+  type NamedSize,
+  namedSizes,
+  versions,
+  versionsOn,
+} from "./catalogue.ts";
 export { isCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
 export { duplicateName, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
