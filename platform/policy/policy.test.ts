@@ -159,7 +159,10 @@ describe("policy", () => {
     expect(checkPolicy(project([database({ version: "17" })]), authority, null)).toMatchObject([
       { code: "NEB206", message: "orders: this placement does not offer postgres 17 yet" },
     ]);
-    const there = project([database({ engine: "mongodb", replicas: 2 })], { placement: "kubernetes", region: "fra" });
+    const there = project([database({ engine: "mongodb", version: "8.0", replicas: 2 })], {
+      placement: "kubernetes",
+      region: "fra",
+    });
     expect(checkPolicy(there, authority, null)).toEqual([]);
     expect(codes(checkPolicy(project([database()], { region: "mars" }), authority, null))).toEqual(["NEB211 error"]);
   });
