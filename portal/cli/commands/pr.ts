@@ -25,9 +25,9 @@ export function addPullCommands(program: Command): void {
   withOutput(
     program
       .command("plan")
-      .description("the plan of a pull request, as it was reviewed")
-      .argument("<number>", "", parsePositive),
-  ).action(show);
+      .description("what a pull request would do, as it was reviewed")
+      .argument("[number]", "default: the newest open one", parsePositive),
+  ).action(plan);
 }
 
 async function list({ output, all }: Output & { readonly all?: boolean }): Promise<void> {
@@ -50,6 +50,17 @@ async function show(number: number, { output }: Output): Promise<void> {
   const pull = await reviewed(connect(), number);
   if (output === "table") printReview(pull);
   else printData(pull, output);
+}
+
+async function plan(number: number | undefined, options: Output): Promise<void> {
+  if (number !== undefined) return show(number, options);
+  const [newest] = await connect().all<Pull>("/api/v1/pulls", { state: "open" });
+  if (newest === undefined)
+    throw new CommandFailure("no pull request is open", {
+      exitCode: 4,
+      hint: "`nebula pr list --all` shows those that were.",
+    });
+  await show(newest.number, options);
 }
 
 /** A review takes a second or two after a push; wait for it rather than show half of it. */
