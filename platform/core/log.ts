@@ -1,9 +1,10 @@
+import { writeSync } from "node:fs";
 import pino from "pino";
 import type { Observation, Observe } from "./observations.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** JSON lines on standard error; `error` means that a human must act. */
+/** JSON lines on standard error; `error` means that a human must act. A log that cannot be written ends no process. */
 export function makeLogger(process: string, level: LogLevel = "info"): Observe {
   const logger = pino(
     {
@@ -12,13 +13,24 @@ export function makeLogger(process: string, level: LogLevel = "info"): Observe {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: false }),
+    standardError,
   );
   return (observation) => {
     const { kind, ...fields } = observation;
     logger[levelOf(observation)]({ kind, ...fields }, kind);
   };
 }
+
+/** Not pino's own destination: with a full disk under it that one ends its process, or never lets it end. */
+const standardError = {
+  write(line: string): void {
+    try {
+      writeSync(2, line);
+    } catch {
+      // Nowhere is left to say so.
+    }
+  },
+};
 
 function levelOf(observation: Observation): LogLevel {
   switch (observation.kind) {
