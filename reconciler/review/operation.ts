@@ -1,4 +1,5 @@
 import { toProblem } from "../../platform/core/index.ts";
+import { quotaExceeded } from "../../platform/policy/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { appendEvent, type PullRow, updateOperation } from "../../platform/store/index.ts";
 import { changeNotAllowed } from "./errors.ts";
@@ -18,10 +19,16 @@ export async function tellReviewed(tx: Sql, row: PullRow, review: Review): Promi
     await updateOperation(tx, row.operation, {
       state: "FAILED",
       outcome: "blocked",
-      error: toProblem(changeNotAllowed(message), row.operation),
+      error: toProblem(refusalOf(review)(message), row.operation),
     });
   else await updateOperation(tx, row.operation, { progress: { step: "reviewed", verdict } });
 }
+
+/** More than the quota is a refusal of its own where nothing else is wrong: a program may ask for less and try again. */
+const refusalOf = ({ checks: { types, plan, policy, quota } }: Review) =>
+  quota.state === "failure" && [types, plan, policy].every(({ state }) => state === "success")
+    ? quotaExceeded
+    : changeNotAllowed;
 
 export async function tellOperation(sql: Sql, { operation, state, number, mergeCommit }: PullRow): Promise<void> {
   if (operation === null) return;

@@ -69,4 +69,8 @@ test("exit codes say what kind of failure it was", async () => {
   const refused = await platform.nebula("db", "create", "acme/shop/orders");
   expect(refused.code).toBe(5);
   expect(refused.stderr).toMatch(/NEB\d{3}/);
+  const tooMuch = ["--max", "12", "--storage", "1Gi", "--tag", "team=test", "--tag", "data=none"];
+  const exceeded = await platform.nebula("db", "create", "acme/shop/huge", ...tooMuch, "--auto-merge", "--wait");
+  expect(exceeded.stderr).toMatch(/NEB200/);
+  expect(exceeded.code).toBe(6);
 }, 60_000);
