@@ -1,14 +1,6 @@
-/** 0 ok, 1 error, 2 usage, 3 not allowed, 4 not found, 5 conflict, 6 quota, 7 time-out. */
-export const exitCodes = {
-  ok: 0,
-  error: 1,
-  usage: 2,
-  auth: 3,
-  notFound: 4,
-  conflict: 5,
-  quota: 6,
-  timeout: 7,
-} as const;
+import { exitCodes } from "../portal/cli/index.ts";
+
+export { exitCodes };
 
 /** Of anything that was thrown: product commands bring their own code, faults have a status, commander has `exitCode`. */
 export function exitCodeOf(thrown: unknown): number {
