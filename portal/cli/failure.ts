@@ -1,4 +1,3 @@
-/** What a command ends with when it does not succeed: a sentence, what to do, and the exit code (see `exitCodes`). */
 /** 0 ok, 1 error, 2 usage, 3 not allowed, 4 not found, 5 conflict, 6 quota, 7 time-out. */
 export const exitCodes = {
   ok: 0,
@@ -11,6 +10,7 @@ export const exitCodes = {
   timeout: 7,
 } as const;
 
+/** What a command ends with when it does not succeed: a sentence, what to do, and the exit code (see `exitCodes`). */
 export class CommandFailure extends Error {
   readonly exitCode: number;
   readonly hint: string | undefined;
