@@ -1,6 +1,7 @@
 export type { Clock } from "./clock.ts";
 export { systemClock, toTimestamp } from "./clock.ts";
 export { badConfig, choice, integer, resolveConfig, secret, text } from "./config.ts";
+export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
 export { newId } from "./ids.ts";

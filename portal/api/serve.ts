@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import helmet from "helmet";
-import { asNebulaError, internalError, type NebulaError, toProblem } from "../../platform/core/index.ts";
+import { asNebulaError, drainUnread, internalError, type NebulaError, toProblem } from "../../platform/core/index.ts";
 import { badJson, bodyTooLarge, noSuchRoute, wrongMedia } from "./errors.ts";
 import { type Limiters, makeLimiters, runRoute } from "./pipeline.ts";
 import type { Portal } from "./portal.ts";
@@ -14,9 +14,12 @@ export function serveRoutes(table: readonly AnyRoute[], portal: Portal): Express
   // Served over plain HTTP on loopback: a browser that upgrades would find nothing. TLS ends in front of it elsewhere.
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
   app.use(stamp);
+  app.use(drainUnread);
   app.use(express.json({ limit: portal.limits.bodyBytes, strict: true }));
   const limiters = makeLimiters(portal);
   for (const entry of table) app[entry.method](toExpressPath(entry.path), handle(entry, portal, limiters));
+  // Whoever opens the address that `up` prints.
+  app.get("/", (_request, response) => response.redirect(302, "/docs"));
   app.use((request: Request) => {
     throw noSuchRoute(`there is no ${request.method} ${request.path}`);
   });

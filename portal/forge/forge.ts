@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import express, { type Express } from "express";
 import {
   type Clock,
+  drainUnread,
   ignoreObservations,
   type Observe,
   type Secret,
@@ -62,6 +63,7 @@ export async function makeForge(options: ForgeOptions): Promise<Forge> {
   const context: Context = { sql, vault, clock, observe, limits, repositories, dispatcher, urls: makeUrls(url) };
   await mend(context);
   const app = express().disable("x-powered-by");
+  app.use(drainUnread);
   app.use("/api/v3", makeRestApp(context, allRoutes));
   serveSmartHttp(app, context);
   app.use((_request, response) => void response.status(404).type("text/plain").end("Not Found\n"));

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Secret } from "../../platform/core/index.ts";
+import { eventually } from "../harness/eventually.ts";
 import { type TestForge, testForge } from "../harness/forge.ts";
 
 const run = promisify(execFile);
@@ -100,6 +101,24 @@ test("bodies that are too large, broken or bombs are refused", async () => {
   const line = Buffer.from(`0080${"0".repeat(40)} ${"1".repeat(40)} refs/heads/${"x".repeat(31)}`);
   const bomb = gzipSync(Buffer.concat([line, Buffer.alloc(64 * pushBytes, line)]));
   expect([400, 413]).toContain((await push(bomb, { "content-encoding": "gzip" })).status);
+});
+
+test("a connection outlives a push that was refused half-way", { timeout: 60_000 }, async () => {
+  const { hostname, port } = new URL(forge.url);
+  const socket = connect(Number(port), hostname);
+  let said = "";
+  socket.setEncoding("utf8").on("data", (text) => {
+    said += text;
+  });
+  const head = (line: string, length: number) =>
+    `${line} HTTP/1.1\r\nhost: forge\r\nauthorization: Bearer ${token.reveal()}\r\ncontent-length: ${length}\r\n`;
+  const body = Buffer.alloc(4 * pushBytes, "x");
+  const type = "content-type: application/x-git-receive-pack-request\r\ncontent-encoding: gzip\r\n\r\n";
+  socket.write(`${head("POST /acme/tenants/git-receive-pack", body.length)}${type}`);
+  socket.write(body);
+  socket.write(`${head("GET /api/v3/rate_limit", 0)}\r\n`);
+  await eventually("both answers", () => /HTTP\/1.1 400.*HTTP\/1.1 200/s.test(said));
+  socket.destroy();
 });
 
 test("paths lead nowhere but to repositories", async () => {
