@@ -135,6 +135,7 @@ function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>): Eff
     },
     read: async () => undefined,
     remove: async () => undefined,
+    admit: async () => undefined,
   };
 }
 

@@ -14,7 +14,7 @@ import { type Context, doorOf, startServer, stopServer, templatePassword } from 
 import { asAdmin } from "./sync.ts";
 import { makeTemplate, measure } from "./template.ts";
 import type { ComputeDriver, InstanceMeasured, InstanceObserved, InstancePhase } from "./types.ts";
-import { mustBeSensible } from "./validate.ts";
+import { mustBeSensible, mustOffer } from "./validate.ts";
 
 export type LocalDriverOptions = {
   readonly dataDir: string;
@@ -171,6 +171,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       const found = await Promise.all((await ids()).map(observeInstance));
       return found.filter((instance) => instance !== undefined);
     },
+    mustOffer: async (id, extensions) => mustOffer({ id, extensions }, (await template.prepare()).extensions),
     prepare: async () => {
       await template.prepare();
       await template.refill();

@@ -93,6 +93,8 @@ export type FinalCopy = {
  * 3. Only `remove` and `purge` make a database go away, and `remove` keeps a final copy.
  */
 export type ComputeDriver = {
+  /** @throws NEB351 naming the extensions that a new instance could not have here, and those that it could. */
+  mustOffer(id: DatabaseId, extensions: readonly string[]): Promise<void>;
   /** Makes the instance what is wanted, running unless it is paused. Brings a retired one back. */
   ensure(wanted: InstanceWanted): Promise<Ensured>;
   /** Starts it when it does not run; for self-healing and wake. @throws NEB357 when it is paused or retired. */

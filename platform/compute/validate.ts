@@ -62,7 +62,7 @@ function isCidr(text: string): boolean {
 }
 
 /** @throws NEB351 naming what is not available and what is. */
-export function mustOffer(wanted: InstanceWanted, inBinaries: readonly string[]): void {
+export function mustOffer(wanted: Pick<InstanceWanted, "id" | "extensions">, inBinaries: readonly string[]): void {
   const offered = allowedExtensions.filter((name) => inBinaries.includes(name));
   const missing = wanted.extensions.filter((name) => !offered.includes(name));
   if (missing.length > 0)

@@ -92,6 +92,7 @@ export function makeDirectEffects(options: DirectOptions) {
     /** The effects as one operation may do them. */
     under: (scope: EffectScope): Effects => ({
       ensure: (inputs) => ensure(scope, inputs),
+      admit: (id, extensions) => driver.mustOffer(id, extensions),
       remove: (id) => remove(scope, id),
       read: (id) => {
         const [tenant = "", project = ""] = id.split(".");

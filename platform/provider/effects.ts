@@ -24,6 +24,11 @@ export type DatabaseRead = {
  * Every verb is idempotent: after a kill it is repeated.
  */
 export type Effects = {
+  /**
+   * Whether these extensions, which the database does not have yet, can be had here. Asked before anything is changed, by a
+   * preview too, so that a review refuses what a deployment could not do. @throws NEB351 naming what there is.
+   */
+  admit(id: DatabaseId, extensions: readonly string[]): Promise<void>;
   /** Makes the database what the inputs say, whether it exists or not. */
   ensure(inputs: DatabaseInputs, verb: "create" | "update"): Promise<DatabaseOutputs>;
   read(id: DatabaseId): Promise<DatabaseRead | undefined>;

@@ -32,6 +32,8 @@ export function makeQueuedEffects({ sql, clock = systemClock, timeoutMs = 300_00
     throw effectUnanswered(`no reconciler did "${verb}" for ${stack} within ${timeoutMs / 1000} s`);
   };
   return {
+    // The reconciler that runs the effect asks its machine then.
+    admit: async () => undefined,
     ensure: (inputs: DatabaseInputs, verb) =>
       ask<DatabaseOutputs>(stackName(inputs.tenant, inputs.project), verb, { inputs }),
     read: async (id: DatabaseId) => (await ask<DatabaseRead | null>(stackOf(id), "read", { id })) ?? undefined,

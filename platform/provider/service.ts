@@ -32,7 +32,11 @@ export function makeService(effects: () => Effects): UntypedServiceImplementatio
       return response;
     }),
     check: answer(async (request: provider.CheckRequest) => {
-      toInputs(fromStruct(request.getNews()));
+      const inputs = toInputs(fromStruct(request.getNews()));
+      const had = request.getOlds();
+      const before = had === undefined ? [] : (fromStruct(had).extensions ?? []);
+      const added = inputs.extensions.filter((name) => !(Array.isArray(before) && before.includes(name)));
+      if (added.length > 0 && !inputs.retire) await effects().admit(idOf(inputs), added);
       return checked(request.getNews());
     }),
     diff: answer(async (request: provider.DiffRequest) => {

@@ -70,7 +70,10 @@ async function stateOf(sql: Sql, stack: string): Promise<string | undefined> {
 }
 
 function toPreview({ ok, faults, diagnostics, steps, resourceChanges, text }: PulumiOutcome, durationMs: number) {
-  if (!ok) throw deployFailed(`the preview failed: ${faults[0]?.detail ?? diagnostics.join("; ").slice(0, 2000)}`);
+  const [fault] = faults;
+  if (!ok && fault !== undefined)
+    throw deployFailed(`${fault.code} ${fault.detail}`, { hint: fault.hint, fields: { fault: fault.code } });
+  if (!ok) throw deployFailed(`the preview failed: ${diagnostics.join("; ").slice(0, 2000)}`);
   return { steps, resourceChanges, summary: summarise(steps), text: text.trim(), durationMs: Math.round(durationMs) };
 }
 

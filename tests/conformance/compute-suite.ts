@@ -186,6 +186,8 @@ export function describeComputeDriver(name: string, makeSubject: () => Promise<S
       );
       expect(await codeOf(s.driver.ensure({ ...wanted, extensions: ["no_such_thing"] }))).toBe("NEB351");
       expect(await codeOf(s.driver.ensure({ ...(await s.wish()), extensions: ["dblink"] }))).toBe("NEB351");
+      expect(await codeOf(s.driver.mustOffer(wanted.id, ["dblink"]))).toBe("NEB351");
+      await s.driver.mustOffer(wanted.id, ["hstore"]);
       expect(await rowsOf(wanted)).toEqual([1, 2]);
     });
 

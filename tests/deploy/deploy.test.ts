@@ -80,6 +80,11 @@ test("a preview says what would change, by property, and writes nothing", async 
   expect(await getInstance(stand.sql, id("carts"))).toBeUndefined();
 });
 
+test("a preview refuses an extension that this machine does not have", async () => {
+  const spec = project(`${stand.tenant}x`, "odd", [database("first", { extensions: ["dblink"] })]);
+  await expect(deployer.preview({ spec })).rejects.toThrow(/NEB351 .*dblink is not available here; there are /);
+});
+
 test("a preview of a project that was never deployed shows its creation", async () => {
   const preview = await deployer.preview({ spec: project(`${stand.tenant}x`, "new", [database("first")]) });
   expect(preview.summary).toContain("create");

@@ -19,7 +19,7 @@ const idle = (): never => {
 };
 
 export function makeRecorder(say: (progress: Progress) => void): Recorder {
-  const refusing: Effects = { ensure: idle, read: idle, remove: idle };
+  const refusing: Effects = { admit: idle, ensure: idle, read: idle, remove: idle };
   let current = refusing;
   let faults: ProblemDocument[] = [];
   let busy = { count: 0, since: 0, totalMs: 0 };
@@ -48,6 +48,12 @@ export function makeRecorder(say: (progress: Progress) => void): Recorder {
   };
 
   const recorded: Effects = {
+    admit: async (id, extensions) => {
+      await current.admit(id, extensions).catch((thrown) => {
+        faults.push({ ...toWireProblem(thrown), database: id });
+        throw thrown;
+      });
+    },
     ensure: (inputs, verb) =>
       record(
         verb,
