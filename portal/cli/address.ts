@@ -5,9 +5,9 @@ import type { Project } from "./types.ts";
 export type DatabaseAddress = { readonly domain: string; readonly project: string; readonly database: string };
 
 export const databasePath = ({ domain, project, database }: DatabaseAddress): string =>
-  `/api/v1/domain/${domain}/project/${project}/databases/${database}`;
+  `${collectionPath({ domain, project })}/${encodeURIComponent(database)}`;
 export const collectionPath = ({ domain, project }: { domain: string; project: string }): string =>
-  `/api/v1/domain/${domain}/project/${project}/databases`;
+  `/api/v1/domain/${encodeURIComponent(domain)}/project/${encodeURIComponent(project)}/databases`;
 
 /**
  * `tenant/project/database`, or its shortest ending that only one database has: `shop/orders`, `orders`.

@@ -46,6 +46,7 @@ function describeField(field: unknown): string {
 
 function exitCodeOf(status: number, code: string | undefined): number {
   if (code === "NEB200") return exitCodes.quota;
+  if (status === 400 || status === 422) return exitCodes.usage;
   if (status === 401 || status === 403) return exitCodes.auth;
   if (status === 404) return exitCodes.notFound;
   if (status === 409 || status === 412 || status === 428) return exitCodes.conflict;

@@ -130,6 +130,7 @@ async function show(text: string, { output }: Output): Promise<void> {
 }
 
 async function create(text: string, options: Options & Output): Promise<void> {
+  mustBeMergeable(options);
   const client = connect();
   const address = await resolveNewDatabase(client, text);
   const body = {
@@ -142,6 +143,7 @@ async function create(text: string, options: Options & Output): Promise<void> {
 }
 
 async function edit(text: string, options: Options & Output): Promise<void> {
+  mustBeMergeable(options);
   const client = connect();
   const changes = declaration(options);
   if (Object.keys(changes).length === 0)
@@ -156,6 +158,7 @@ async function edit(text: string, options: Options & Output): Promise<void> {
 }
 
 async function remove(text: string, options: Options & Output & { readonly yes?: boolean }): Promise<void> {
+  mustBeMergeable(options);
   const client = connect();
   const path = databasePath(await resolveDatabase(client, text));
   const { body: database, tag } = await client.getWithTag<Database>(path);
@@ -203,6 +206,15 @@ function declaration(options: Options): Record<string, unknown> {
 
 const dropUndefined = (record: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+
+/** Waiting for a merge that nobody will make would only end by time-out. */
+function mustBeMergeable({ wait, autoMerge }: Options): void {
+  if (wait === true && autoMerge !== true)
+    throw new CommandFailure("--wait needs --auto-merge", {
+      exitCode: exitCodes.usage,
+      hint: "Without it somebody has to merge first: `nebula pr merge NUMBER` merges and waits.",
+    });
+}
 
 async function finish(client: Client, change: Change, options: Options & Output): Promise<void> {
   if (change.pull !== null) say(`${change.pull.title}\n  pull request #${change.pull.number}  ${change.pull.url}`);

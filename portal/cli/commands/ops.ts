@@ -72,9 +72,9 @@ async function approve(named: string | undefined, { output }: Output): Promise<v
   printRecord(await client.send<Record<string, unknown>>("POST", path), output);
 }
 
-/** What runs or waits, else what ended last. */
+/** What is being done or waits to be, else what was done last; a pull request that waits for people is neither. */
 async function newest(page: Promise<{ items: Operation[] }>): Promise<string | undefined> {
-  const { items } = await page;
+  const items = (await page).items.filter(({ type }) => type !== "PULL_REQUEST");
   return (
     items.find(({ state }) => state === "IN_PROGRESS") ??
     items.find(({ state }) => state === "QUEUED") ??

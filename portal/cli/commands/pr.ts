@@ -22,6 +22,7 @@ export function addPullCommands(program: Command): void {
     .option("--no-wait", "do not wait for the deployment")
     .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
     .action(merge);
+  pr.command("close").description("close one without merging it").argument("<number>", "", parsePositive).action(close);
   withOutput(
     program
       .command("plan")
@@ -50,6 +51,11 @@ async function show(number: number, { output }: Output): Promise<void> {
   const pull = await reviewed(connect(), number);
   if (output === "table") printReview(pull);
   else printData(pull, output);
+}
+
+async function close(number: number): Promise<void> {
+  await connect().send("POST", `/api/v1/pulls/${number}/close`);
+  say(`closed #${number}`);
 }
 
 async function plan(number: number | undefined, options: Output): Promise<void> {
