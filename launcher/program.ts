@@ -65,7 +65,8 @@ function addLocalCommands(program: Command): void {
   program
     .command("demo")
     .description("the main job in one command, against the running platform or a temporary one")
-    .action(async () => (await import("./commands/demo.ts")).demo({ output: output() }));
+    .option("--keep", "leave the demo's database there to look at")
+    .action(async (options) => (await import("./commands/demo.ts")).demo({ ...options, output: output() }));
   program
     .command("completion")
     .description('print a completion script: eval "$(nebula completion bash)"')

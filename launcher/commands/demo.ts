@@ -17,7 +17,7 @@ import { makeSay, type Say } from "../toolchain/say.ts";
 import { takeDown } from "./down.ts";
 import { prepareStart, startDetached } from "./up.ts";
 
-export async function demo(options: { readonly output: Format }): Promise<void> {
+export async function demo(options: { readonly output: Format; readonly keep?: boolean }): Promise<void> {
   const say = makeSay();
   await withScope(async (scope) => {
     if (!isSignedIn()) await startTemporary(scope, say);

@@ -54,7 +54,11 @@ const toRows = (processes: readonly ProcessStatus[]) => [
 const addresses = ({ platform }: RunningPlatform) => [
   ["portal", platform.url],
   ["forge", platform.forgeApiUrl],
-  ["clone", `git clone ${platform.forgeUrl}/nebula/tenants.git`],
+  [
+    "clone",
+    `git clone ${platform.forgeUrl}/nebula/tenants.git`,
+    "user admin; password in secrets/git-token of the data folder",
+  ],
   ["reconciler", platform.reconcilerUrl],
   ["data", platform.data],
 ];

@@ -41,8 +41,10 @@ test("the demo tells the whole story, as data too", async () => {
     "The row from before the change",
     "A third pull request, broken on purpose: more compute than the project may have",
     "It is refused",
-    "Usage so far",
+    "Usage so far (sampled every minute)",
     "The month's draft invoice",
+    "Retire it",
+    "Delete it; a final copy is kept",
   ]);
   expect(totalMs).toBeLessThan(120_000);
   expect(steps[3]?.data.answer).toMatch(/hello from Git, on PostgreSQL 18/);

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { CommandFailure, exitCodes } from "../failure.ts";
 import { printData, printRows } from "../output.ts";
 import { connect, type Output, withOutput } from "./shared.ts";
 
@@ -39,8 +40,10 @@ export function addUsageCommands(program: Command): void {
     withOutput(usage.command("list", { isDefault: true }).description("usage of the month by database and meter")),
   ).action(list);
   ranged(withOutput(usage.command("invoice").description("the month's draft invoice"))).action(invoice);
-  ranged(usage.command("export").description("the month's usage for finance, on standard output"))
-    .addOption(new Option("--format <format>", "focus-csv or json").choices(["focus-csv", "json"]).default("focus-csv"))
+  ranged(withOutput(usage.command("export").description("the month's usage for finance, on standard output")))
+    .addOption(
+      new Option("--format <format>", "default: focus-csv, or json with -o json").choices(["focus-csv", "json"]),
+    )
     .action(exportUsage);
 }
 
@@ -112,6 +115,12 @@ function printInvoice(draft: Invoice): void {
 
 export const money = ({ amount, currency }: Money): string => `${amount} ${currency}`;
 
-async function exportUsage(options: Range & { readonly format: string }): Promise<void> {
-  process.stdout.write(await connect().text("/api/v1/usage/export", { ...query(options), format: options.format }));
+async function exportUsage(options: Output & Range & { readonly format?: string }): Promise<void> {
+  const { output, format = output === "json" ? "json" : "focus-csv" } = options;
+  if (output === "yaml" && options.format === undefined)
+    throw new CommandFailure("there is no export as yaml", {
+      exitCode: exitCodes.usage,
+      hint: "--format focus-csv or json.",
+    });
+  process.stdout.write(await connect().text("/api/v1/usage/export", { ...query(options), format }));
 }

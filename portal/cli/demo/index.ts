@@ -6,15 +6,20 @@ import { collectionPath, databasePath } from "../address.ts";
 import { type Client, makeClient } from "../client.ts";
 import { type Invoice, money, type UsageRecord } from "../commands/usage.ts";
 import { CommandFailure } from "../failure.ts";
+import { followOperation } from "../follow.ts";
 import { type Format, printData, say } from "../output.ts";
 import { readConnection } from "../settings.ts";
 import type { Change, Credentials, Database } from "../types.ts";
 import { runSql } from "./sql.ts";
 import { makeRecorder, mergeAndFollow, pause, type Recorder, watchChecks } from "./steps.ts";
 
-export type DemoOptions = { readonly output: Format };
+export type DemoOptions = {
+  readonly output: Format;
+  /** Leave the database there to look at. */
+  readonly keep?: boolean;
+};
 
-export async function runDemo({ output }: DemoOptions): Promise<void> {
+export async function runDemo({ output, keep = false }: DemoOptions): Promise<void> {
   const client = makeClient(readConnection());
   const recorder = makeRecorder();
   const started = performance.now();
@@ -26,12 +31,13 @@ export async function runDemo({ output }: DemoOptions): Promise<void> {
   await changeCompute(client, recorder, address, credentials);
   await refuse(client, recorder, address);
   await meter(client, recorder, address);
+  if (!keep) await remove(client, recorder, address);
 
   const totalMs = Math.round(performance.now() - started);
   say(`\nall of it in ${(totalMs / 1000).toFixed(1)} s`);
-  if (output === "table")
+  if (output === "table" && keep)
     say(`connect: nebula db connect ${address.domain}/${address.project}/${address.database} --psql`);
-  else printData({ database: address, steps: recorder.steps, totalMs }, output);
+  if (output !== "table") printData({ database: address, steps: recorder.steps, totalMs }, output);
 }
 
 type Address = { readonly domain: string; readonly project: string; readonly database: string };
@@ -56,7 +62,10 @@ async function reviewAndMerge(client: Client, recorder: Recorder, change: Change
   const number = change.pull?.number ?? 0;
   const pull = await recorder.step(`Checks on pull request #${number}`, async () => {
     const value = await watchChecks(client, number, 30_000);
-    if (value.verdict !== "success") throw new CommandFailure(`the review of #${number} ended with ${value.verdict}`);
+    if (value.verdict !== "success")
+      throw new CommandFailure(`the review of #${number} ended with ${value.verdict}`, {
+        hint: `\`nebula pr show ${number}\` says why; \`nebula pr close ${number}\` closes it.`,
+      });
     return { data: { statuses: value.statuses, price: value.review?.price }, value };
   });
   await recorder.step(`Merge, deploy, ${until}`, async () => {
@@ -133,7 +142,7 @@ async function refuse(client: Client, recorder: Recorder, address: Address): Pro
 }
 
 async function meter(client: Client, recorder: Recorder, address: Address): Promise<void> {
-  await recorder.step("Usage so far", async () => {
+  await recorder.step("Usage so far (sampled every minute)", async () => {
     const records = await awaitUsage(client, address);
     for (const record of records) say(`   ${record.meter.padEnd(22)} ${record.quantity}`);
     return { data: { records }, value: records };
@@ -144,9 +153,22 @@ async function meter(client: Client, recorder: Recorder, address: Address): Prom
       say(
         `   ${line.meter.padEnd(22)} ${line.pricedQuantity} ${line.pricedUnit} x ${money(line.unitPrice)} = ${money(line.price)}`,
       );
-    say(`   draft for ${address.domain}, ${invoice.period.month}: ${money(invoice.total)}`);
+    say(`   all of ${address.domain} in ${invoice.period.month} so far: ${money(invoice.total)}`);
     return { data: { invoice }, value: invoice };
   });
+}
+
+/** Two pull requests, as for anybody: the first confirms, the second removes. */
+async function remove(client: Client, recorder: Recorder, address: Address): Promise<void> {
+  for (const step of ["retire", "delete"])
+    await recorder.step(step === "retire" ? "Retire it" : "Delete it; a final copy is kept", async () => {
+      const { tag } = await client.getWithTag<Database>(databasePath(address));
+      const path = `${databasePath(address)}?autoMerge=true`;
+      const change = await client.send<Change>("DELETE", path, undefined, { "if-match": tag });
+      if (change.step !== step) throw new CommandFailure(`expected to ${step}, but the answer was ${change.step}`);
+      const { state, outcome } = await followOperation(client, change.operation.id, 60_000);
+      return { data: { pull: change.pull?.number, state, outcome }, value: state };
+    });
 }
 
 /** The first sample of a new database arrives with the next sampling pass. */
