@@ -30,7 +30,7 @@ export function renderComment(review: Review): string {
 
 function render(review: Review, limits: Limits): string {
   const sections = [
-    `${commentMarker}\n## ${headlineOf(review)}`,
+    `${commentMarker}\n## ${plain(headlineOf(review))}`,
     [riskLine(review), moneyLine(review), quotaLine(review)].filter((line) => line !== "").join("\n"),
     renderNotes(review.notes),
     renderProblems(review.problems, limits),

@@ -2,12 +2,12 @@ import type { QuotaRow } from "../../platform/policy/index.ts";
 import { formatMoney } from "../../platform/pricing/index.ts";
 import { formatSizeBytes } from "../../platform/spec/index.ts";
 import { effects, type Risk, type StepKind } from "../plan/index.ts";
-import { code, plain } from "./markdown.ts";
+import { code } from "./markdown.ts";
 import { checkNames, type Review } from "./types.ts";
 
 const longestHeadline = 180;
 
-/** The verdict in one line. */
+/** The verdict in one line of plain text: for a terminal and a title as well. */
 export function headlineOf(review: Review): string {
   switch (review.verdict) {
     case "success":
@@ -17,7 +17,7 @@ export function headlineOf(review: Review): string {
     case "failure":
       return `❌ Not ready to merge: ${failures(review)}`;
     case "error":
-      return `⚠️ The review could not be finished: ${plain(checkNames.map((name) => review.checks[name]).find(({ state }) => state === "error")?.summary ?? "see below")}`;
+      return `⚠️ The review could not be finished: ${checkNames.map((name) => review.checks[name]).find(({ state }) => state === "error")?.summary ?? "see below"}`;
   }
 }
 
@@ -43,7 +43,7 @@ function failures({ checks }: Review): string {
       return (state === "failure" || state === "error") && !/^not (run|checked):/.test(summary);
     });
   const text = failed.map(({ summary }) => summary).join("; ");
-  return plain(text.length > longestHeadline ? `${text.slice(0, longestHeadline)}…` : text);
+  return text.length > longestHeadline ? `${text.slice(0, longestHeadline)}…` : text;
 }
 
 export function highestRisk({ projects }: Pick<Review, "projects">): Risk {
