@@ -9,6 +9,7 @@ export const tags = {
   projects: "The units of deployment, quota and placement.",
   databases: "Databases. A change opens a pull request; pause and resume act at once.",
   credentials: "How to connect.",
+  secrets: "Passwords of a tenant's own, which declarations refer to by name.",
   pulls: "Pull requests on the tenant repository, with their reviews.",
   operations: "Work in progress and done.",
   usage: "What was used, and what it costs.",

@@ -10,12 +10,14 @@ import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
 import { repositoryRoutes } from "./repositories.ts";
 import type { AnyRoute } from "./route.ts";
+import { secretRoutes } from "./secrets.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
 
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
 export const routes: readonly AnyRoute[] = [
   ...tenantRoutes,
+  ...secretRoutes,
   ...projectRoutes,
   ...databaseReads,
   ...databaseWrites,
