@@ -1,20 +1,7 @@
 import type { Sql } from "../../sql/index.ts";
+import type { NewAuditLog } from "./append-audit.ts";
 
-export type AuditLog = {
-  readonly id: number;
-  readonly at: Date;
-  readonly actor: string;
-  readonly action: string;
-  readonly resource: string;
-  readonly tenant: string | null;
-  readonly project: string | null;
-  readonly address: string | null;
-  readonly userAgent: string | null;
-  readonly details: Readonly<Record<string, unknown>>;
-  readonly result: "accepted" | "refused" | "failed";
-  readonly operation: string | null;
-  readonly commit: string | null;
-};
+export type AuditLog = NewAuditLog & { readonly id: number; readonly at: Date };
 
 export type AuditFilter = {
   readonly tenant: string | null;
