@@ -50,6 +50,14 @@ function addLocalCommands(program: Command): void {
     .argument("[suite...]", "unit, conformance, system, ...; types, lint, rooms, docs")
     .action(async (suites) => orFail((await import("./commands/test.ts")).test(suites, { output: output() })));
   program
+    .command("soak")
+    .description("the faults and attacks at their large n, with real times; takes hours")
+    .argument("[suite...]", "faults, attacks")
+    .action(async (suites: string[]) => {
+      const names = suites.length === 0 ? ["faults", "attacks"] : suites;
+      await orFail((await import("./commands/test.ts")).test(names, { output: output(), soak: true }));
+    });
+  program
     .command("bench")
     .description("run one bench of bench/ and print its report")
     .argument("<name>")

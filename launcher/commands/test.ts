@@ -12,6 +12,7 @@ import type { Format } from "../print.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolveLanguageHost, resolvePulumi } from "../toolchain/pulumi.ts";
 import { makeSay } from "../toolchain/say.ts";
+import { readRows, rowTable } from "./rows.ts";
 
 type Tally = { readonly passed: number; readonly failed: number };
 type Result = Tally & { readonly name: string };
@@ -36,27 +37,53 @@ export function suiteNames(): string[] {
   ];
 }
 
+type TestOptions = {
+  readonly output: Format;
+  /** The large n of every fault and attack, with real times: hours. */
+  readonly soak?: boolean;
+};
+
 /** Returns whether everything passed. */
-export async function test(names: readonly string[], options: { readonly output: Format }): Promise<boolean> {
+export async function test(names: readonly string[], options: TestOptions): Promise<boolean> {
   const known = [...Object.keys(checks), ...suiteNames()];
   const stranger = names.find((name) => !known.includes(name));
   if (stranger !== undefined)
     throw unknownName(`there is no suite ${stranger}`, { hint: `Suites: ${known.join(", ")}` });
   const wanted = (name: string) => names.length === 0 || names.includes(name);
-  const env = await prepare();
+  const folder = mkdtempSync(join(tmpdir(), "nebula-results-"));
+  try {
+    return await run(names, wanted, folder, options);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function run(
+  names: readonly string[],
+  wanted: (name: string) => boolean,
+  folder: string,
+  options: TestOptions,
+): Promise<boolean> {
+  const rowFile = join(folder, "rows.jsonl");
+  const scale = options.soak ? { NEBULA_SCALE: "large" } : {};
+  const env = { ...(await prepare()), ...scale, NEBULA_ROWS: rowFile };
   const results: Result[] = [];
   const stdout = options.output === "table" ? "inherit" : 2;
   for (const [name, command] of Object.entries(checks))
     if (wanted(name)) results.push(await runCheck(name, command, { env, stdio: ["ignore", stdout, "inherit"] }));
   const suites = suiteNames().filter(wanted);
   if (suites.length > 0)
-    results.push(await runVitest(names.length === 0 ? [] : suites, { env, stdio: ["ignore", stdout, "inherit"] }));
+    results.push(
+      await runVitest(names.length === 0 ? [] : suites, folder, { env, stdio: ["ignore", stdout, "inherit"] }),
+    );
+  const rows = readRows(rowFile);
   const total = results.reduce(
     (sum, result) => ({ passed: sum.passed + result.passed, failed: sum.failed + result.failed }),
     { passed: 0, failed: 0 },
   );
+  if (options.output === "table" && rows.length > 0) process.stdout.write(`\n${rowTable(rows)}\n`);
   if (options.output === "table") process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
-  else process.stdout.write(`${JSON.stringify({ ...total, results }, null, 2)}\n`);
+  else process.stdout.write(`${JSON.stringify({ ...total, results, rows }, null, 2)}\n`);
   return total.failed === 0;
 }
 
@@ -83,24 +110,19 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
-async function runVitest(suites: readonly string[], channel: Channel): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), "nebula-results-"));
+async function runVitest(suites: readonly string[], folder: string, channel: Channel): Promise<Result> {
   const report = join(folder, "vitest.json");
   const filters = suites.flatMap((suite) => (suite === "unit" ? unitRooms : [`tests/${suite}`]));
-  try {
-    const code = await runNode(
-      [
-        ...[bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-        ...filters.map((filter) => `${join(repository, filter)}/`),
-      ],
-      channel,
-    );
-    const tally = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : { passed: 0, failed: 1 };
-    // A run can fail without a failing test: an error outside of all tests, a file left behind by a teardown.
-    return { name: "tests", ...tally, failed: code !== 0 && tally.failed === 0 ? 1 : tally.failed };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const code = await runNode(
+    [
+      ...[bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+      ...filters.map((filter) => `${join(repository, filter)}/`),
+    ],
+    channel,
+  );
+  const tally = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : { passed: 0, failed: 1 };
+  // A run can fail without a failing test: an error outside of all tests, a file left behind by a teardown.
+  return { name: "tests", ...tally, failed: code !== 0 && tally.failed === 0 ? 1 : tally.failed };
 }
 
 type VitestReport = {
