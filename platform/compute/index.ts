@@ -22,6 +22,7 @@ export { isPortFree } from "./postmaster.ts";
 export { makeVerifier, verifies } from "./scram.ts";
 export type { Settings, Shape } from "./settings.ts";
 export { computeSettings, restartSettings, restartsBetween } from "./settings.ts";
+export { makeStateDriver } from "./state-driver.ts";
 export type {
   ComputeDriver,
   Ensured,

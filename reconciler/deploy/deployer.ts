@@ -1,4 +1,4 @@
-import { makeLocalDriver } from "../../platform/compute/index.ts";
+import { makeLocalDriver, makeStateDriver } from "../../platform/compute/index.ts";
 import {
   asNebulaError,
   type Clock,
@@ -29,6 +29,8 @@ export type DeployerOptions = {
   readonly pulumiBin: string;
   /** The lowest port that an instance gets. */
   readonly portBase: number;
+  /** Default: `local`. With `state` nothing runs: for measuring the control plane. */
+  readonly compute?: "local" | "state";
   /** Operations at a time; as many warm processes. Default: 2. */
   readonly concurrency?: number;
   readonly observe?: Observe;
@@ -59,11 +61,14 @@ export const deployTypes: readonly OperationType[] = ["DEPLOY", "DESTROY", "PAUS
 export async function makeDeployer(options: DeployerOptions): Promise<Deployer> {
   const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 2, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
-  const { dataDir, pgBin, pulumiBin, portBase } = options;
+  const { dataDir, pgBin, pulumiBin, portBase, compute = "local" } = options;
   const [ledgerUrl, masterKey] = [options.ledgerUrl.reveal(), options.masterKey.reveal()];
-  const workers = makeWorkers(concurrency, { ledgerUrl, masterKey, dataDir, pgBin, pulumiBin, portBase, observe });
+  const workers = makeWorkers(concurrency, {
+    ...{ ledgerUrl, masterKey, dataDir, pgBin, pulumiBin, portBase, compute, observe },
+  });
   const vault = makeVault(options.masterKey);
-  const driver = await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const driver =
+    compute === "state" ? makeStateDriver({ dataDir }) : await makeLocalDriver({ dataDir, pgBin, vault, observe });
   const executor = makeEffectsExecutor({ sql, observe, direct: makeDirectEffects({ sql, vault, driver, portBase }) });
   const holder = ourHolder();
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();

@@ -9,6 +9,8 @@ export type WorkerSettings = {
   readonly pgBin: string;
   readonly pulumiBin: string;
   readonly portBase: number;
+  /** What instances are: servers of this machine, or (for measuring the control plane) records only. */
+  readonly compute: "local" | "state";
   /** A folder of the worker's own; work dirs are made below it. */
   readonly scratchDir: string;
 };

@@ -1,6 +1,6 @@
 import { delimiter, dirname } from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
-import { makeLocalDriver } from "../../../platform/compute/index.ts";
+import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/index.ts";
 import { asNebulaError, makeVault, Secret } from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
@@ -62,7 +62,10 @@ async function warmUp(settings: WorkerSettings) {
   const { dataDir, pgBin, portBase } = settings;
   const observe = (observation: (FromWorker & { kind: "observation" })["observation"]) =>
     send({ kind: "observation", observation });
-  const driver = await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const driver =
+    settings.compute === "state"
+      ? makeStateDriver({ dataDir })
+      : await makeLocalDriver({ dataDir, pgBin, vault, observe });
   const direct = makeDirectEffects({ sql, vault, driver, portBase });
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);

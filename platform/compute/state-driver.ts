@@ -1,0 +1,170 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DatabaseId } from "../spec/index.ts";
+import { instanceMissing, instanceNotRunnable } from "./errors.ts";
+import type { LocalDriver } from "./local-driver.ts";
+import type { FinalCopy, InstanceMeasured, InstanceObserved, InstancePhase, InstanceWanted } from "./types.ts";
+
+type Kept = {
+  readonly id: DatabaseId;
+  readonly intent: "run" | "paused" | "retired";
+  readonly running: boolean;
+  readonly version: string;
+  readonly port: number;
+  readonly units: number;
+  readonly databaseName: string;
+  readonly ownerRole: string;
+  readonly storageBytes: number;
+  readonly extensions: readonly string[];
+  readonly allowFrom: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly roles: readonly string[];
+  readonly createdAt: string;
+  readonly removedAt: string | null;
+};
+
+/**
+ * A compute driver that only keeps state: one small file an instance, shared by every process that names the folder; nothing
+ * runs. It is what the control plane is measured and rehearsed with: every verb moves the phases as a real placement's does.
+ */
+export function makeStateDriver({
+  dataDir,
+  now = Date.now,
+}: {
+  readonly dataDir: string;
+  readonly now?: () => number;
+}): LocalDriver {
+  const folder = join(dataDir, "state-instances");
+  const fileOf = (id: DatabaseId) => join(folder, `${id}.json`);
+
+  const read = async (id: DatabaseId): Promise<Kept | undefined> => {
+    const text = await readFile(fileOf(id), "utf8").catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === "ENOENT") return undefined;
+      throw thrown;
+    });
+    return text === undefined ? undefined : (JSON.parse(text) as Kept);
+  };
+  const write = async (kept: Kept): Promise<Kept> => {
+    await mkdir(folder, { recursive: true });
+    const fresh = `${fileOf(kept.id)}.${process.pid}.new`;
+    await writeFile(fresh, JSON.stringify(kept));
+    await rename(fresh, fileOf(kept.id));
+    return kept;
+  };
+  const live = async (id: DatabaseId): Promise<Kept | undefined> => {
+    const kept = await read(id);
+    return kept?.removedAt === null ? kept : undefined;
+  };
+  const change = async (id: DatabaseId, body: (kept: Kept) => Partial<Kept>): Promise<InstanceObserved> => {
+    const kept = await live(id);
+    if (kept === undefined) throw instanceMissing(`there is no instance ${id} in ${folder}`);
+    return toObserved(await write({ ...kept, ...body(kept) }), folder);
+  };
+  const mustNotBeRetired = ({ id, intent }: Kept): void => {
+    if (intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+  };
+  const ids = async (): Promise<readonly DatabaseId[]> =>
+    (await readdir(folder).catch(() => []))
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => name.slice(0, -".json".length) as DatabaseId);
+  const copies = async (id?: DatabaseId): Promise<readonly FinalCopy[]> => {
+    const all = await Promise.all((id === undefined ? await ids() : [id]).map(read));
+    return all.flatMap((kept) => (kept === undefined || kept.removedAt === null ? [] : [toCopy(kept, folder)]));
+  };
+
+  return {
+    mustOffer: async () => undefined,
+    async ensure(wanted) {
+      const before = await live(wanted.id);
+      const intent = before?.intent === "paused" ? "paused" : "run";
+      const next = keptOf(wanted, { intent, createdAt: before?.createdAt ?? new Date(now()).toISOString() });
+      const changed = before === undefined ? [] : differences(before, next);
+      if (before === undefined || changed.length > 0) await write(next);
+      return { ...toObserved(next, folder), created: before === undefined, changed, restarted: [] };
+    },
+    start: (id) =>
+      change(id, (kept) => {
+        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        return { running: true };
+      }),
+    stop: (id) => change(id, () => ({ running: false })),
+    pause: (id) =>
+      change(id, (kept) => {
+        mustNotBeRetired(kept);
+        return { intent: "paused", running: false };
+      }),
+    resume: (id) =>
+      change(id, (kept) => {
+        mustNotBeRetired(kept);
+        return { intent: "run", running: true };
+      }),
+    retire: (id) => change(id, () => ({ intent: "retired", running: false })),
+    async remove(id) {
+      const kept = await read(id);
+      if (kept === undefined) return undefined;
+      const removedAt = kept.removedAt ?? new Date(now()).toISOString();
+      return toCopy(await write({ ...kept, running: false, removedAt }), folder);
+    },
+    async purge(id, removedBefore = new Date(8.64e15)) {
+      const [copy] = await copies(id);
+      if (copy === undefined || copy.removedAt >= removedBefore) return 0;
+      await rm(fileOf(id), { force: true });
+      return 1;
+    },
+    finalCopies: copies,
+    async observe(id) {
+      const kept = await live(id);
+      return kept === undefined ? undefined : toObserved(kept, folder);
+    },
+    async measure(id): Promise<InstanceMeasured | undefined> {
+      const kept = await live(id);
+      if (kept === undefined) return undefined;
+      return { ...toObserved(kept, folder), connections: 0, sizeBytes: 0, databaseSizeBytes: kept.running ? 0 : null };
+    },
+    async list() {
+      const all = await Promise.all((await ids()).map(live));
+      return all.flatMap((kept) => (kept === undefined ? [] : [toObserved(kept, folder)]));
+    },
+    prepare: async () => undefined,
+    rotateLogs: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+function keptOf(wanted: InstanceWanted, { intent, createdAt }: Pick<Kept, "intent" | "createdAt">): Kept {
+  const { id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags, roles } =
+    wanted;
+  return {
+    ...{ id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags },
+    roles: roles.map(({ name }) => name),
+    ...{ intent, createdAt, running: intent === "run", removedAt: null },
+  };
+}
+
+const differences = (before: Kept, next: Kept): string[] =>
+  (Object.keys(next) as (keyof Kept)[]).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
+
+function phaseOf({ intent, running }: Kept): InstancePhase {
+  if (intent === "paused") return "Paused";
+  if (intent === "retired") return "Retired";
+  return running ? "Ready" : "Stopped";
+}
+
+function toObserved(kept: Kept, folder: string): InstanceObserved {
+  const { id, running, port, version, databaseName, ownerRole, units, storageBytes, createdAt } = kept;
+  return {
+    ...{ id, running, port, version, databaseName, ownerRole, units, storageBytes },
+    phase: phaseOf(kept),
+    pid: null,
+    host: "127.0.0.1",
+    socketDir: folder,
+    dataDir: join(folder, id),
+    startedAt: running ? new Date(createdAt) : null,
+    createdAt: new Date(createdAt),
+  };
+}
+
+const toCopy = ({ id, version, databaseName, removedAt }: Kept, folder: string): FinalCopy => ({
+  ...{ id, version, databaseName, path: join(folder, `${id}.json`), sizeBytes: 0 },
+  removedAt: new Date(removedAt ?? 0),
+});
