@@ -32,6 +32,14 @@ export const roleTooHigh = defineError({
   hint: "Choose a role and a reach inside your own, or ask an administrator.",
 });
 
+export const outOfReach = defineError({
+  code: "NEB673",
+  status: 403,
+  title: "Outside what this key reaches",
+  retry: false,
+  hint: "The key is of another project or database of this tenant: use one that reaches here, or ask a domain-admin for it.",
+});
+
 export const badGrant = defineError({
   code: "NEB664",
   status: 422,

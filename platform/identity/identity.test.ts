@@ -15,10 +15,11 @@ import {
 const principal = (part: Partial<Principal>): Principal => ({
   id: "x",
   name: "x",
+  kind: "token",
   user: "ada",
-  role: "developer",
-  tenant: "shop",
-  project: null,
+  grants: [{ role: "developer", tenant: "shop", project: null }],
+  scopes: null,
+  database: null,
   ...part,
 });
 
@@ -63,7 +64,7 @@ describe("the role table", () => {
 describe("reach", () => {
   it("ends at the principal's tenant and project, whatever the role", () => {
     for (const role of roles.filter((each) => each !== "platform-admin")) {
-      const inProject = principal({ role, project: "store" });
+      const inProject = principal({ grants: [{ role, tenant: "shop", project: "store" }] });
       for (const scope of scopes) {
         expect(can(inProject, scope, { tenant: "bank", project: "store" })).toBe(false);
         expect(can(inProject, scope, { tenant: "shop", project: "other" })).toBe(false);
@@ -78,7 +79,9 @@ describe("a grant", () => {
   it("never exceeds its maker", () => {
     for (const maker of roles)
       for (const role of roles) {
-        const from = principal({ role: maker, tenant: maker === "platform-admin" ? null : "shop" });
+        const from = principal({
+          grants: [{ role: maker, tenant: maker === "platform-admin" ? null : "shop", project: null }],
+        });
         const more = [...roleScopes[role]].some((scope) => !roleScopes[maker].has(scope));
         expect(mayGrant(from, { role, tenant: "shop", project: null }), `${maker} -> ${role}`).toBe(!more);
         if (maker !== "platform-admin") expect(mayGrant(from, { role, tenant: "bank", project: null })).toBe(false);

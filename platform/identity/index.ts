@@ -7,8 +7,22 @@
  * 3. What a principal does not reach does not exist for it: 404, not 403 (`reaches` before `holds`).
  * 4. Nobody hands out a right he does not have (`mayGrant`).
  */
-export { badGrant, roleTooHigh, scopeMissing, tokenMissing, tokenRefused } from "./errors.ts";
-export { can, fits, holds, mayGrant, type Principal, reaches, type Target } from "./principal.ts";
+export { badGrant, outOfReach, roleTooHigh, scopeMissing, tokenMissing, tokenRefused } from "./errors.ts";
+export {
+  can,
+  fits,
+  type Grant,
+  holds,
+  homeOf,
+  isInside,
+  mayGrant,
+  type Principal,
+  reaches,
+  reachOf,
+  rolesOf,
+  scopesOf,
+  type Target,
+} from "./principal.ts";
 export { isRole, type Role, roleScopes, roles, type Scope, scopes } from "./roles.ts";
 export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
-export { type Grant, type IssuedToken, issueToken, principalFromRow, tokenToWire, verifyToken } from "./tokens.ts";
+export { type IssuedToken, issueToken, type NewGrant, principalFromRow, tokenToWire, verifyToken } from "./tokens.ts";

@@ -2,14 +2,13 @@ import { type Secret, toTimestamp } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
 import { findPrincipal, insertPrincipal, type PrincipalRow, touchPrincipal } from "../store/index.ts";
 import { badGrant, roleTooHigh } from "./errors.ts";
-import { fits, mayGrant, type Principal, type Target } from "./principal.ts";
-import { isRole, type Role } from "./roles.ts";
+import { fits, type Grant, mayGrant, type Principal, rolesOf, type Target } from "./principal.ts";
+import { isRole } from "./roles.ts";
 import { makeToken, parseToken, sameHash, type TokenEnvironment } from "./token.ts";
 
-export type Grant = Target & {
+export type NewGrant = Grant & {
   readonly name: string;
   readonly user: string;
-  readonly role: Role;
   readonly expiresAt: Date | null;
 };
 
@@ -22,12 +21,12 @@ export type IssuedToken = { readonly text: Secret; readonly row: PrincipalRow };
 export async function issueToken(
   sql: Sql,
   maker: Principal | null,
-  grant: Grant,
+  grant: NewGrant,
   environment: TokenEnvironment = "live",
 ): Promise<IssuedToken> {
   if (!fits(grant)) throw badGrant(`a ${grant.role} token cannot have ${describeReach(grant)}`);
   if (maker !== null && !mayGrant(maker, grant))
-    throw roleTooHigh(`${maker.role} may not make a ${grant.role} token with ${describeReach(grant)}`);
+    throw roleTooHigh(`${rolesOf(maker)} may not make a ${grant.role} token with ${describeReach(grant)}`);
   const { id, text, hash } = makeToken(environment);
   const row = await insertPrincipal(sql, {
     id,
@@ -59,12 +58,13 @@ export async function verifyToken(sql: Sql, text: string, nowMs = Date.now()): P
 export function principalFromRow(row: PrincipalRow): Principal | undefined {
   if (!isRole(row.role)) return undefined;
   return {
+    kind: "token",
     id: row.id,
     name: row.name,
     user: row.userName,
-    role: row.role,
-    tenant: row.tenant,
-    project: row.project,
+    grants: [{ role: row.role, tenant: row.tenant, project: row.project }],
+    scopes: null,
+    database: null,
   };
 }
 

@@ -44,7 +44,7 @@ export const auditRoutes = [
     replies: { 200: json("A page of the audit", pageOf(auditLog)) },
   }).handle(async ({ principal, query }, { sql }) => {
     const rows = await listAudit(sql, {
-      ...narrowTo(principal, query),
+      within: narrowTo(principal, "audit:read", query),
       actor: query.actor ?? null,
       action: query.action ?? null,
       beforeId: fromCursor("audit", query.cursor, z.int()),

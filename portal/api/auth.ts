@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { issueToken, reaches, roleScopes, roles, tokenToWire } from "../../platform/identity/index.ts";
+import { can, issueToken, reachOf, roles, scopesOf, tokenToWire } from "../../platform/identity/index.ts";
 import { findPrincipal, listPrincipals, revokePrincipal } from "../../platform/store/index.ts";
-import { notFound, requestProblems } from "./errors.ts";
+import { requestProblems } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
+import { absent } from "./reach.ts";
 import { json, nothing, route } from "./route.ts";
 import { name, named, timestamp } from "./schemas.ts";
 
@@ -37,20 +38,27 @@ export const authRoutes = [
       200: json(
         "The principal",
         z.strictObject({
+          kind: z.enum(["user", "service", "token"]),
           id: z.string(),
           name: z.string(),
           user: z.string(),
-          role,
-          tenant: z.string().nullable(),
-          project: z.string().nullable(),
-          scopes: z.array(z.string()),
+          grants: z.array(
+            z.strictObject({
+              role,
+              tenant: z.string().nullable().describe("null: the whole platform."),
+              project: z.string().nullable().describe("null: the whole tenant."),
+            }),
+          ),
+          database: z.string().nullable().describe("The key of one database."),
+          scopes: z.array(z.string()).describe("Held somewhere; docs/roles.md says what each is for."),
         }),
       ),
     },
-  }).handle(async ({ principal }) => ({
-    status: 200,
-    body: { ...principal, scopes: [...roleScopes[principal.role]].sort() },
-  })),
+  }).handle(async ({ principal }) => {
+    const { kind, id, name, user, grants, database } = principal;
+    const shown = grants.map(({ role, tenant, project }) => ({ role, tenant, project }));
+    return { status: 200, body: { kind, id, name, user, grants: shown, database, scopes: [...scopesOf(principal)] } };
+  }),
 
   route({
     method: "get",
@@ -62,9 +70,9 @@ export const authRoutes = [
     query: z.strictObject(pageQuery),
     replies: { 200: json("A page of tokens", pageOf(tokenSchema)) },
   }).handle(async ({ principal, query }, { sql }) => {
-    const { tenant, project } = principal;
+    const within = reachOf(principal, "tokens:read");
     const afterId = fromCursor("tokens", query.cursor, z.string());
-    const rows = await listPrincipals(sql, { tenant, project, afterId, limit: query.limit + 1 });
+    const rows = await listPrincipals(sql, { within, afterId, limit: query.limit + 1 });
     return {
       status: 200,
       body: toPage(
@@ -119,8 +127,8 @@ export const authRoutes = [
     replies: { 204: nothing("Revoked") },
   }).handle(async ({ principal, params }, { sql }) => {
     const row = await findPrincipal(sql, params.id);
-    const visible = row !== undefined && reaches(principal, row);
-    if (!visible || !(await revokePrincipal(sql, params.id))) throw notFound(`there is no token ${params.id} here`);
+    const visible = row !== undefined && can(principal, "tokens:write", row);
+    if (!visible || !(await revokePrincipal(sql, params.id))) throw absent();
     return { status: 204, body: undefined, trail: { resource: params.id } };
   }),
 ];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Principal } from "../../platform/identity/index.ts";
+import type { Principal, Scope } from "../../platform/identity/index.ts";
 import {
   cancelOperation,
   getOperation,
@@ -11,11 +11,11 @@ import {
   operationStates,
   operationTypes,
 } from "../../platform/store/index.ts";
-import { notFound, wrongState } from "./errors.ts";
+import { wrongState } from "./errors.ts";
 import { followOperation } from "./events.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
-import { demand, narrowTo } from "./reach.ts";
+import { absent, demand, narrowTo } from "./reach.ts";
 import { json, route } from "./route.ts";
 import { anyJson, name, named, operation, timestamp } from "./schemas.ts";
 import { operationToWire, splitStack, time } from "./wire.ts";
@@ -54,10 +54,8 @@ export const operationRoutes = [
     }),
     replies: { 200: json("A page of operations", pageOf(operation)) },
   }).handle(async ({ principal, query }, { sql }) => {
-    const { tenant, project } = narrowTo(principal, query);
     const rows = await listOperations(sql, {
-      tenant,
-      stack: tenant !== null && project !== null ? `${tenant}.${project}` : null,
+      within: narrowTo(principal, "operations:read", query),
       database: query.database ?? null,
       type: query.type ?? null,
       state: query.state ?? null,
@@ -79,7 +77,7 @@ export const operationRoutes = [
     replies: { 200: json("The operation", operation) },
   }).handle(async ({ principal, params: { id } }, portal) => ({
     status: 200,
-    body: operationToWire(await find(portal, principal, id)),
+    body: operationToWire(await find(portal, principal, "operations:read", id)),
   })),
 
   route({
@@ -101,7 +99,7 @@ export const operationRoutes = [
       },
     },
   }).handle(async ({ principal, params: { id }, query, request }, portal) => {
-    const row = await find(portal, principal, id);
+    const row = await find(portal, principal, "operations:read", id);
     if (request.accepts(["application/json", "text/event-stream"]) === "text/event-stream") {
       const afterId = Number(request.get("last-event-id") ?? 0);
       return { status: 200, write: (response) => followOperation(portal, response, row, afterId, eventToWire) };
@@ -122,7 +120,7 @@ export const operationRoutes = [
     params,
     replies: { 202: json("The operation", operation, { Location: "The operation." }) },
   }).handle(async ({ principal, params: { id } }, portal) => {
-    const row = await find(portal, principal, id);
+    const row = await find(portal, principal, "operations:cancel", id);
     if (row.type === "PULL_REQUEST")
       throw wrongState(`operation ${id} follows pull request ${row.pullNumber ?? ""}`, {
         hint: "Close the pull request instead: POST /api/v1/pulls/{number}/close.",
@@ -138,10 +136,10 @@ export const operationRoutes = [
   }),
 ];
 
-async function find({ sql }: Portal, principal: Principal, id: string): Promise<Operation> {
+async function find({ sql }: Portal, principal: Principal, scope: Scope, id: string): Promise<Operation> {
   const row = await getOperation(sql, id);
-  if (row === undefined) throw notFound(`there is no operation ${id} here`);
-  demand(principal, splitStack(row.stack), `operation ${id}`);
+  if (row === undefined) throw absent();
+  demand(principal, scope, { ...splitStack(row.stack), database: row.database });
   return row;
 }
 

@@ -3,18 +3,19 @@ import { asNebulaError, type NebulaError } from "../../platform/core/index.ts";
 import {
   holds,
   type Principal,
-  reaches,
+  rolesOf,
   scopeMissing,
   type Target,
   tokenMissing,
   tokenRefused,
   verifyToken,
 } from "../../platform/identity/index.ts";
-import { matchRequired, notFound, tooManyRequests, wrongMedia } from "./errors.ts";
+import { matchRequired, tooManyRequests, wrongMedia } from "./errors.ts";
 import { once } from "./idempotency.ts";
 import { type Limiter, makeLimiter } from "./limiter.ts";
 import { parseInput, parseParams } from "./parse.ts";
 import type { Portal } from "./portal.ts";
+import { demand } from "./reach.ts";
 import type { Answer, AnyRoute, Call } from "./route.ts";
 import { makeTrail } from "./trail.ts";
 
@@ -48,7 +49,7 @@ export async function runRoute(
   const target = entry.target === "own" ? null : entry.target(params);
   const trail = makeTrail(entry, principal, target, request, portal);
   try {
-    authorise(entry, principal, target, params);
+    authorise(entry, principal, target);
     const call = { ...readCall(entry, request, response, principal), params };
     const answer = await once(entry, call, portal, () => entry.handle(call, portal));
     if (portal.checkAnswers) checkAnswer(entry, answer);
@@ -83,15 +84,12 @@ function limit(response: Response, principal: Principal, limiter: Limiter, { lim
 const tooMany = (message: string, retryAfterSeconds: number): NebulaError =>
   tooManyRequests(message, { fields: { retryAfterSeconds } });
 
-/** What is not reached does not exist (404); what is reached but not held is refused by name (403). */
-function authorise(entry: AnyRoute, principal: Principal, target: Target | null, params: unknown): void {
-  if (entry.scope === "public") return;
-  if (target !== null && !reaches(principal, target))
-    throw notFound(`there is no ${Object.values(params ?? {}).join("/")} here`);
-  if (!holds(principal, entry.scope))
-    throw scopeMissing(`${principal.role} may not do this: it needs ${entry.scope}`, {
-      fields: { scope: entry.scope },
-    });
+/** A route without a target asks again once it knows what it is about (`demand`, `narrowTo`). */
+function authorise({ scope }: AnyRoute, principal: Principal, target: Target | null): void {
+  if (scope === "public") return;
+  if (target !== null) return demand(principal, scope, target);
+  if (!holds(principal, scope))
+    throw scopeMissing(`${rolesOf(principal)} may not do this: it needs ${scope}`, { fields: { scope } });
 }
 
 function readCall(entry: AnyRoute, request: Request, response: Response, principal: Principal) {
@@ -124,4 +122,4 @@ function checkAnswer(entry: AnyRoute, answer: Answer): void {
   schema.parse(answer.body);
 }
 
-const nobody: Principal = { id: "", name: "", user: "", role: "viewer", tenant: "", project: "" };
+const nobody: Principal = { kind: "token", id: "", name: "", user: "", grants: [], scopes: [], database: null };

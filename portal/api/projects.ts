@@ -91,17 +91,12 @@ export const projectRoutes = [
     }),
     replies: { 200: json("A page of projects", pageOf(projectSchema)) },
   }).handle(async ({ principal, query }, portal) => {
-    const { tenant, project } = narrowTo(principal, query);
-    const after = fromCursor("projects", query.cursor, z.string());
-    const rows =
-      tenant !== null && project !== null
-        ? await onlyProject(portal, tenant, project, query.status)
-        : await listStalled(portal, {
-            tenant,
-            status: query.status ?? null,
-            afterStack: after,
-            limit: query.limit + 1,
-          });
+    const rows = await listStalled(portal, {
+      within: narrowTo(principal, "projects:read", query),
+      status: query.status ?? null,
+      afterStack: fromCursor("projects", query.cursor, z.string()),
+      limit: query.limit + 1,
+    });
     const fleets = await fleetsOf(portal, rows);
     const toWire = (row: ProjectRow) => projectToWire(row, fleets.get(row.repository));
     return { status: 200, body: toPage("projects", rows, query.limit, (row) => row.stack, toWire) };
@@ -137,7 +132,7 @@ export const projectRoutes = [
     replies: { 202: json("A pull request is open; nothing has changed yet", change, { Location: "The operation." }) },
   }).handle(async (call, portal) => {
     const { domain, name: project, autoMerge = false, ...options } = call.body;
-    demand(call.principal, { tenant: domain, project }, `tenant ${domain}`);
+    demand(call.principal, "projects:write", { tenant: domain, project });
     const resolved = resolveProject(domain, project, options, []);
     if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
     const base = await readBase(portal, domain, project);
@@ -160,14 +155,6 @@ export const projectRoutes = [
     };
   }),
 ];
-
-/** The list of a principal that reaches one project. */
-async function onlyProject({ sql }: Portal, tenant: string, project: string, status: string | undefined) {
-  const found = await getProject(sql, `${tenant}.${project}`);
-  if (found === undefined) return [];
-  const row = withStall(found, await getRepository(sql, found.repository));
-  return status !== undefined && row.status !== status ? [] : [row];
-}
 
 async function listStalled({ sql }: Portal, filter: ProjectFilter): Promise<readonly ProjectRow[]> {
   const [rows, repositories] = await Promise.all([listProjects(sql, filter), listRepositories(sql)]);

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type Principal, reaches } from "../../platform/identity/index.ts";
+import { type Principal, reachOf } from "../../platform/identity/index.ts";
 import { memberRoles, type TenantSpec } from "../../platform/spec/index.ts";
 import { ensureCiRole, listFleets, statePassphrase } from "../../platform/store/index.ts";
-import { notFound } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
+import { absent } from "./reach.ts";
 import { json, route } from "./route.ts";
 import { name, named } from "./schemas.ts";
 
@@ -61,7 +61,7 @@ export const tenantRoutes = [
     replies: { 200: json("The tenant", tenantSchema) },
   }).handle(async ({ principal, params: { tenant } }, portal) => {
     const found = (await tenantsOf(portal, principal)).find((each) => each.tenant === tenant);
-    if (found === undefined) throw notFound(`there is no tenant ${tenant} here`);
+    if (found === undefined) throw absent();
     return { status: 200, body: tenantToWire(found) };
   }),
 
@@ -77,8 +77,7 @@ export const tenantRoutes = [
     secret: true,
     replies: { 201: json("The credentials, as environment variables", ciCredentials) },
   }).handle(async ({ principal, params: { tenant } }, portal) => {
-    if (!(await tenantsOf(portal, principal)).some((each) => each.tenant === tenant))
-      throw notFound(`there is no tenant ${tenant} here`);
+    if (!(await tenantsOf(portal, principal)).some((each) => each.tenant === tenant)) throw absent();
     const { user, password } = await portal.sql.tx((tx) => ensureCiRole(tx, tenant));
     return {
       status: 201,
@@ -100,17 +99,21 @@ function stateUrl({ ledgerUrl }: Portal, user: string, password: string): string
   return url.href;
 }
 
-/** A principal of one project sees its tenant, and of the members those of its project. */
+/** A principal of some projects sees their tenant, and of its members those of these projects. */
 async function tenantsOf({ sql }: Portal, principal: Principal): Promise<readonly TenantSpec[]> {
-  const { project } = principal;
-  return (await listFleets(sql))
-    .flatMap(({ tenants }) => tenants)
-    .filter(({ tenant }) => reaches(principal, { tenant, project }))
-    .map((tenant) => ({
-      ...tenant,
-      members: tenant.members.filter(({ projects }) => project === null || (projects?.includes(project) ?? true)),
-    }))
+  const reach = reachOf(principal, "tenants:read");
+  const tenants = (await listFleets(sql))
+    .flatMap((fleet) => fleet.tenants)
     .sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
+  if (reach === "everything") return tenants;
+  return tenants.flatMap((spec) => {
+    const parts = reach.filter(({ tenant }) => tenant === spec.tenant);
+    if (parts.length === 0) return [];
+    if (parts.some(({ project }) => project === null)) return [spec];
+    const shared = (projects: readonly string[] | null) =>
+      projects === null || parts.some(({ project }) => project !== null && projects.includes(project));
+    return [{ ...spec, members: spec.members.filter(({ projects }) => shared(projects)) }];
+  });
 }
 
 const tenantToWire = ({ tenant, displayName, plan, members }: TenantSpec) => ({

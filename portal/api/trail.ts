@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import type { NebulaError } from "../../platform/core/index.ts";
-import type { Principal, Target } from "../../platform/identity/index.ts";
+import { homeOf, type Principal, type Target } from "../../platform/identity/index.ts";
 import { appendAudit, type NewAuditLog } from "../../platform/store/index.ts";
 import type { Portal } from "./portal.ts";
 import { type Answer, type AnyRoute, isChange } from "./route.ts";
@@ -22,14 +22,15 @@ export function makeTrail(
   portal: Portal,
 ): RequestTrail {
   if (entry.scope === "public" || !(isChange(entry) || entry.audited)) return { accepted, refused: accepted };
+  const home = homeOf(principal);
   const write = (part: Partial<NewAuditLog> & Pick<NewAuditLog, "result">) =>
     appendAudit(portal.sql, {
       actor: principal.user,
       action: entry.operationId,
       resource: Object.values(request.params).join("/"),
       // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
-      tenant: target?.tenant ?? principal.tenant,
-      project: target?.project ?? principal.project,
+      tenant: target?.tenant ?? home.tenant,
+      project: target?.project ?? home.project,
       address: request.socket.remoteAddress ?? null,
       userAgent: request.get("user-agent")?.slice(0, 200) ?? null,
       details: {},
@@ -41,7 +42,7 @@ export function makeTrail(
     accepted: ({ trail = {} }) => write({ result: "accepted", ...trail }),
     refused: async (error) => {
       const result = error.status >= 500 ? "failed" : "refused";
-      const reach = error.status === 404 ? { tenant: principal.tenant, project: principal.project } : {};
+      const reach = error.status === 404 ? home : {};
       // The error that caused this must reach the caller, also when the ledger is what is broken.
       await write({ result, details: { token: principal.id, code: error.code }, ...reach }).catch(() => undefined);
     },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Principal, reaches } from "../../platform/identity/index.ts";
+import { type Principal, reachOf } from "../../platform/identity/index.ts";
 import {
   draftInvoice,
   type Invoice,
@@ -8,11 +8,18 @@ import {
   monthSpan,
   toFocusCsv,
 } from "../../platform/pricing/index.ts";
-import { type FleetRow, listFleets, listUsage, sumUsage, type UsageRecord } from "../../platform/store/index.ts";
-import { notFound, noUsage, requestProblems } from "./errors.ts";
+import {
+  type FleetRow,
+  listFleets,
+  listUsage,
+  type Reach,
+  sumUsage,
+  type UsageRecord,
+} from "../../platform/store/index.ts";
+import { noUsage, requestProblems } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
-import { narrowTo } from "./reach.ts";
+import { narrowTo, refusal } from "./reach.ts";
 import { json, route } from "./route.ts";
 import { money, name, named, timestamp } from "./schemas.ts";
 import { time } from "./wire.ts";
@@ -97,12 +104,11 @@ export const usageRoutes = [
     }),
     replies: { 200: json("A page of usage records", pageOf(usageRecord)) },
   }).handle(async ({ principal, query }, portal) => {
-    const { tenant, project } = narrowTo(principal, query);
+    const within = narrowTo(principal, "usage:read", query);
     const after = fromCursor("usage", query.cursor, position);
     const filter = {
       ...spanOf(query, portal.clock.now()),
-      ...(tenant === null ? {} : { tenant }),
-      ...(project === null ? {} : { project }),
+      within,
       ...(query.database === undefined ? {} : { database: query.database }),
       ...(query.meter === undefined ? {} : { meter: query.meter }),
     };
@@ -121,9 +127,10 @@ export const usageRoutes = [
     query: z.strictObject({ domain: name.optional().describe("Default: your tenant."), month }),
     replies: { 200: json("The draft", invoice) },
   }).handle(async ({ principal, query }, portal) => {
-    const tenant = query.domain ?? principal.tenant;
-    if (tenant === null) throw requestProblems([{ path: "query.domain", message: "is required" }]);
-    const [made] = await invoicesOf(portal, principal, tenant, query.month);
+    const tenants = billed(principal, query.domain);
+    if (tenants === "every" || tenants.length > 1)
+      throw requestProblems([{ path: "query.domain", message: "is required" }]);
+    const [made] = await invoicesOf(portal, tenants, query.month);
     if (made === undefined) throw noUsage("no fleet is in force, so there are no prices");
     return { status: 200, body: invoiceToWire(made) };
   }),
@@ -150,7 +157,7 @@ export const usageRoutes = [
       },
     },
   }).handle(async ({ principal, query }, portal) => {
-    const invoices = await invoicesOf(portal, principal, query.domain ?? principal.tenant, query.month);
+    const invoices = await invoicesOf(portal, billed(principal, query.domain), query.month);
     const named = query.month ?? monthOf(portal.clock.now());
     if (query.format === "json") return { status: 200, body: { month: named, invoices: invoices.map(invoiceToWire) } };
     return {
@@ -162,22 +169,29 @@ export const usageRoutes = [
   }),
 ];
 
-/** An invoice is a whole tenant's: a principal of one project sees none. `tenant` null: every tenant. */
+/** Whose invoices these are. An invoice is a whole tenant's: a principal of one project sees none. */
+function billed(principal: Principal, domain: string | undefined): readonly string[] | "every" {
+  const reach = reachOf(principal, "usage:read");
+  if (reach === "everything") return domain === undefined ? "every" : [domain];
+  const whole = [...new Set(reach.flatMap(({ tenant, project }) => (project === null ? [tenant] : [])))].sort();
+  const wanted = domain === undefined ? whole : whole.filter((tenant) => tenant === domain);
+  const [first] = reach;
+  if (wanted.length === 0)
+    throw refusal(principal, "usage:read", { tenant: domain ?? first?.tenant ?? null, project: null });
+  return wanted;
+}
+
 async function invoicesOf(
   portal: Portal,
-  principal: Principal,
-  tenant: string | null,
+  asOf: readonly string[] | "every",
   asked: string | undefined,
 ): Promise<readonly Invoice[]> {
-  if (!reaches(principal, { tenant, project: null }))
-    throw notFound(`there is no invoice of ${tenant ?? "every tenant"} here`);
   const nowMs = portal.clock.now();
   const span = monthSpan(asked ?? monthOf(nowMs));
-  const [fleets, usage] = await Promise.all([
-    listFleets(portal.sql),
-    sumUsage(portal.sql, { ...span, ...(tenant === null ? {} : { tenant }) }),
-  ]);
-  const tenants = tenant === null ? [...new Set(usage.map((sum) => sum.tenant))].sort() : [tenant];
+  const within: Reach =
+    asOf === "every" ? "everything" : asOf.map((tenant) => ({ tenant, project: null, database: null }));
+  const [fleets, usage] = await Promise.all([listFleets(portal.sql), sumUsage(portal.sql, { ...span, within })]);
+  const tenants = asOf === "every" ? [...new Set(usage.map((sum) => sum.tenant))].sort() : asOf;
   return tenants.flatMap((each) => {
     const fleet = fleetOf(fleets, each);
     if (fleet === undefined) return [];

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => portal.close());
 
 const auditOf = (action: string) =>
-  listAudit(portal.sql, { tenant: null, project: null, actor: null, action, beforeId: null, limit: 50 });
+  listAudit(portal.sql, { within: "everything", actor: null, action, beforeId: null, limit: 50 });
 
 describe("every answer", () => {
   it("that is an error is a problem document with code, sentence, hint and request id", async () => {
@@ -108,7 +108,7 @@ describe("tokens", () => {
     expect(made.status).toBe(201);
     const mine = portal.as(made.body.token);
     const me = await mine.get("/api/v1/auth/whoami");
-    expect(me.body).toMatchObject({ user: "ada", role: "developer", tenant: "shop" });
+    expect(me.body).toMatchObject({ user: "ada", grants: [{ role: "developer", tenant: "shop", project: null }] });
     const listed = await admin.get("/api/v1/auth/tokens?limit=200");
     expect(JSON.stringify(listed.body)).not.toContain(made.body.token.slice(-30));
     expect((await admin.send("DELETE", `/api/v1/auth/tokens/${made.body.id}`)).status).toBe(204);

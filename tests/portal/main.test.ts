@@ -98,7 +98,7 @@ it("a first start makes the repository, the tokens and the ledger's row once, an
   const token = String(first.messages[0]?.adminToken);
   expect((await readFile(join(data, "secrets/admin-token"), "utf8")).trim()).toBe(token);
   expect((await stat(join(data, "secrets/admin-token"))).mode & 0o777).toBe(0o600);
-  expect(await whoami(token)).toMatchObject({ user: "admin", role: "platform-admin" });
+  expect(await whoami(token)).toMatchObject({ user: "admin", grants: [{ role: "platform-admin" }] });
   await clone(join(data, "clone"));
   const manifest = JSON.parse(await readFile(join(data, "clone/package.json"), "utf8"));
   expect(manifest.dependencies["@nebuladb/platform"]).toBe("file:vendor/nebuladb-platform-0.1.0.tgz");
@@ -125,7 +125,7 @@ it("a first start that is killed anywhere is finished by the next one", async ()
   const last = start();
   await last.ready;
   const token = (await readFile(join(data, "secrets/admin-token"), "utf8")).trim();
-  expect(await whoami(token)).toMatchObject({ role: "platform-admin" });
+  expect(await whoami(token)).toMatchObject({ grants: [{ role: "platform-admin" }] });
   await clone(join(data, "clone"));
   const rows = await ledger.sql.query("select 1 from repositories");
   expect(rows).toHaveLength(1);

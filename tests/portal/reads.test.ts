@@ -225,14 +225,14 @@ describe("another tenant", () => {
     expect((await stranger.get("/api/v1/usage")).body.items).toEqual([]);
   });
 
-  it("and another project of one's own tenant have nothing for a project's member", async () => {
+  it("and another project of one's own tenant is refused by name to a project's member", async () => {
     const member = portal.as(await portal.tokenFor("developer", "shop", "other"));
-    expect((await member.get(base)).status).toBe(404);
+    expect(await member.get(base)).toMatchObject({ status: 403, body: { code: "NEB673" } });
     expect((await member.get("/api/v1/projects")).body.items.map((each: { name: string }) => each.name)).toEqual([
       "other",
     ]);
     expect((await member.get("/api/v1/tenants/shop")).body.members).toHaveLength(2);
-    expect((await member.get("/api/v1/usage/invoice")).status).toBe(404);
+    expect((await member.get("/api/v1/usage/invoice")).status).toBe(403);
   });
 });
 

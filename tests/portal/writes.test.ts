@@ -145,8 +145,7 @@ describe("a created database", () => {
       autoMerge: false,
     });
     const [audited] = await listAudit(portal.sql, {
-      tenant: "shop",
-      project: null,
+      within: [{ tenant: "shop", project: null, database: null }],
       actor: "eve",
       action: "databases.create",
       beforeId: null,
@@ -413,7 +412,7 @@ describe("pull requests", () => {
       status: 403,
       body: { code: "NEB662", path: "tenants/shop/tenant.ts" },
     });
-    expect((await developer.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).status).toBe(404);
+    expect((await developer.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).status).toBe(403);
     const lead = portal.as(await portal.tokenFor("domain-admin", "shop"));
     expect((await lead.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).body.code).toBe("NEB617");
     expect((await lead.send("POST", `/api/v1/pulls/${fleetChange}/merge`, {})).status).toBe(404);

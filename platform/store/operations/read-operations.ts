@@ -1,11 +1,20 @@
 import type { Sql } from "../../sql/index.ts";
+import { type Reach, reachParameters, withinReach } from "../reach.ts";
 import { type Operation, type OperationState, type OperationType, operationColumns } from "./operation.ts";
+
+const within = (first: number) =>
+  withinReach(first, {
+    tenant: "split_part(o.stack, '.', 1)",
+    stack: "o.stack",
+    database: "o.stack || '.' || o.database",
+  });
 
 export const getOperation = (sql: Sql, id: string): Promise<Operation | undefined> =>
   sql.maybe<Operation>(`select ${operationColumns} from operations o where o.id = $1`, [id]);
 
 export type OperationFilter = {
-  readonly tenant?: string | null;
+  /** Default: everything. */
+  readonly within?: Reach;
   readonly stack?: string | null;
   readonly database?: string | null;
   readonly type?: OperationType | null;
@@ -20,16 +29,16 @@ export type OperationFilter = {
 export const listOperations = (sql: Sql, f: OperationFilter = {}): Promise<readonly Operation[]> =>
   sql.query<Operation>(
     `select ${operationColumns} from operations o
-     where ($1::text is null or split_part(o.stack, '.', 1) = $1)
-       and ($2::text is null or o.stack = $2)
-       and ($3::text is null or o.database = $3)
-       and ($4::text is null or o.type = $4)
-       and ($5::text is null or o.state = $5)
-       and ($6::int is null or o.pull_number = $6)
-       and ($7::text is null or o.id < $7)
-     order by o.id desc limit $8`,
+     where ${within(1)}
+       and ($4::text is null or o.stack = $4)
+       and ($5::text is null or o.database = $5)
+       and ($6::text is null or o.type = $6)
+       and ($7::text is null or o.state = $7)
+       and ($8::int is null or o.pull_number = $8)
+       and ($9::text is null or o.id < $9)
+     order by o.id desc limit $10`,
     [
-      f.tenant ?? null,
+      ...reachParameters(f.within),
       f.stack ?? null,
       f.database ?? null,
       f.type ?? null,

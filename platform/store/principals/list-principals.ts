@@ -1,11 +1,9 @@
 import type { Sql } from "../../sql/index.ts";
+import { type Reach, reachParameters, withinReach } from "../reach.ts";
 import { type PrincipalRow, principalColumns } from "./row.ts";
 
 export type PrincipalFilter = {
-  /** null: every tenant's and the platform's own. */
-  readonly tenant: string | null;
-  /** null: every project's and the tenant's own. */
-  readonly project: string | null;
+  readonly within: Reach;
   readonly afterId: string | null;
   readonly limit: number;
 };
@@ -15,9 +13,8 @@ export const listPrincipals = (sql: Sql, filter: PrincipalFilter): Promise<reado
   sql.query<PrincipalRow>(
     `select ${principalColumns} from principals
      where revoked_at is null
-       and ($1::text is null or tenant = $1)
-       and ($2::text is null or project = $2)
-       and ($3::text is null or id > $3)
-     order by id limit $4`,
-    [filter.tenant, filter.project, filter.afterId, filter.limit],
+       and ${withinReach(1, { tenant: "tenant", stack: "tenant || '.' || project" })}
+       and ($4::text is null or id > $4)
+     order by id limit $5`,
+    [...reachParameters(filter.within), filter.afterId, filter.limit],
   );

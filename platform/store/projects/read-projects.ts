@@ -1,11 +1,13 @@
 import type { Sql } from "../../sql/index.ts";
+import { type Reach, reachParameters, withinReach } from "../reach.ts";
 import { type ProjectRow, type ProjectStatus, projectColumns } from "./project.ts";
 
 export const getProject = (sql: Sql, stack: string): Promise<ProjectRow | undefined> =>
   sql.maybe<ProjectRow>(`select ${projectColumns} from projects where stack = $1`, [stack]);
 
 export type ProjectFilter = {
-  readonly tenant?: string | null;
+  /** Default: everything. */
+  readonly within?: Reach;
   readonly status?: ProjectStatus | null;
   readonly afterStack?: string | null;
   readonly limit?: number;
@@ -15,11 +17,12 @@ export type ProjectFilter = {
 export const listProjects = (sql: Sql, filter: ProjectFilter = {}): Promise<readonly ProjectRow[]> =>
   sql.query<ProjectRow>(
     `select ${projectColumns} from projects
-     where ($1::text is null or tenant = $1) and ($2::text is null or $2 = coalesce((select 'Stalled' from repositories r
+     where ${withinReach(1, { tenant: "tenant", stack: "stack" })}
+       and ($4::text is null or $4 = coalesce((select 'Stalled' from repositories r
          where r.id = projects.repository and r.stalled_code is not null), status))
-       and ($3::text is null or stack > $3)
-     order by stack limit $4`,
-    [filter.tenant ?? null, filter.status ?? null, filter.afterStack ?? null, filter.limit ?? 1000],
+       and ($5::text is null or stack > $5)
+     order by stack limit $6`,
+    [...reachParameters(filter.within), filter.status ?? null, filter.afterStack ?? null, filter.limit ?? 1000],
   );
 
 /** What the last pass understood of a repository: one small row a project, so that comparing 1,000 of them is cheap. */

@@ -1,7 +1,10 @@
 import type { Sql } from "../../sql/index.ts";
+import { type Reach, reachParameters, withinReach } from "../reach.ts";
 import { windowsOf } from "./windows.ts";
 
 export type UsageFilter = {
+  /** Default: everything. */
+  readonly within?: Reach;
   readonly tenant?: string;
   readonly project?: string;
   readonly database?: string;
@@ -43,9 +46,9 @@ export const listUsage = (
     `select tenant, project, database, meter, window_start as "windowStart", window_end as "windowEnd",
             trim_scale(quantity)::text as quantity, source, revision, commits
      from (${allUsage}) usage
-     where $7::timestamptz is null
-        or (window_start, tenant, project, database, meter) > ($7, $8::text, $9::text, $10::text, $11::text)
-     order by window_start, tenant, project, database, meter limit $12`,
+     where $10::timestamptz is null
+        or (window_start, tenant, project, database, meter) > ($10, $11::text, $12::text, $13::text, $14::text)
+     order by window_start, tenant, project, database, meter limit $15`,
     [
       ...parameters(filter),
       after?.windowStart ?? null,
@@ -98,13 +101,15 @@ const allUsage = `
     select tenant, project, database, meter, window_start, window_end, quantity, source, revision, commits from open
   ) every
   where ($1::text is null or tenant = $1) and ($2::text is null or project = $2)
-    and ($3::text is null or database = $3) and ($4::text is null or meter = $4)`;
+    and ($3::text is null or database = $3) and ($4::text is null or meter = $4)
+    and ${withinReach(7, { tenant: "tenant", stack: "tenant || '.' || project", database: "tenant || '.' || project || '.' || database" })}`;
 
-const parameters = ({ tenant, project, database, meter, fromMs, toMs }: UsageFilter): unknown[] => [
+const parameters = ({ tenant, project, database, meter, fromMs, toMs, within }: UsageFilter): unknown[] => [
   tenant ?? null,
   project ?? null,
   database ?? null,
   meter ?? null,
   new Date(fromMs),
   new Date(toMs),
+  ...reachParameters(within),
 ];

@@ -15,6 +15,11 @@ export const member = `${collection}/{database}`;
 
 type InProject = { readonly domain: string; readonly project: string };
 export const inProject = ({ domain, project }: InProject) => ({ tenant: domain, project });
+export const inDatabase = ({ domain, project, database }: InProject & { readonly database: string }) => ({
+  tenant: domain,
+  project,
+  database,
+});
 
 /** Longest span of samples in one answer. */
 const longestSpanMs = 24 * 3_600_000;
@@ -41,7 +46,7 @@ export const databaseReads = [
     path: member,
     operationId: "databases.show",
     scope: "databases:read",
-    target: inProject,
+    target: inDatabase,
     summary: "One database",
     params: databaseParams,
     replies: { 200: json("The database", database, { ETag: "Strong; send it in If-Match to change what you read." }) },
@@ -56,7 +61,7 @@ export const databaseReads = [
     path: `${member}/status`,
     operationId: "databases.status",
     scope: "databases:read",
-    target: inProject,
+    target: inDatabase,
     summary: "How a database is",
     params: databaseParams,
     replies: { 200: json("The status", databaseStatus) },
@@ -73,7 +78,7 @@ export const databaseReads = [
     path: `${member}/credentials`,
     operationId: "credentials.show",
     scope: "credentials:read",
-    target: inProject,
+    target: inDatabase,
     audited: true,
     summary: "What a client needs to connect",
     params: databaseParams,
@@ -115,7 +120,7 @@ export const databaseReads = [
     path: `${member}/metrics`,
     operationId: "databases.metrics",
     scope: "databases:read",
-    target: inProject,
+    target: inDatabase,
     summary: "What a database used, slot by slot",
     params: databaseParams,
     query: z.strictObject({

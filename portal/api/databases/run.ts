@@ -4,7 +4,7 @@ import { wrongState } from "../errors.ts";
 import { json, route } from "../route.ts";
 import { change } from "../schemas.ts";
 import { operationToWire } from "../wire.ts";
-import { inProject, member } from "./read.ts";
+import { inDatabase, member } from "./read.ts";
 import { databaseParams } from "./schemas.ts";
 import { findView } from "./view.ts";
 
@@ -27,7 +27,7 @@ export const databaseActs = acts.map(({ step, type, from, summary }) =>
     path: `${member}/${step}`,
     operationId: `databases.${step}`,
     scope: "databases:run",
-    target: inProject,
+    target: inDatabase,
     summary,
     params: databaseParams,
     replies: { 202: json("Queued", change, { Location: "The operation to follow." }) },

@@ -17,7 +17,7 @@ import {
   scalable,
   scaleDocument,
 } from "./declared.ts";
-import { collection, inProject, member } from "./read.ts";
+import { collection, inDatabase, inProject, member } from "./read.ts";
 import { databaseParams, projectParams } from "./schemas.ts";
 import { type DatabaseView, findView, tagOf } from "./view.ts";
 
@@ -62,7 +62,7 @@ export const databaseWrites = [
     path: member,
     operationId: "databases.change",
     scope: "databases:write",
-    target: inProject,
+    target: inDatabase,
     summary: "Open a pull request that changes a declaration",
     description:
       "The body is a JSON merge patch of declared options. Comments and formatting of the file stay as they are.",
@@ -78,7 +78,7 @@ export const databaseWrites = [
     path: `${member}/scale`,
     operationId: "databases.scale",
     scope: "databases:write",
-    target: inProject,
+    target: inDatabase,
     summary: "Open a pull request that changes compute, storage, replicas or instances",
     params: databaseParams,
     body: z.strictObject({
@@ -94,7 +94,7 @@ export const databaseWrites = [
     path: member,
     operationId: "databases.delete",
     scope: "databases:write",
-    target: inProject,
+    target: inDatabase,
     summary: "Open a pull request that retires a database, or deletes one that is retired",
     description:
       "The first time the pull request says `retire: true`: merged, the database stops and everything is kept. The second " +

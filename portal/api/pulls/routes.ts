@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { mergeMethods, type Pull } from "../../../platform/github/index.ts";
-import type { Principal } from "../../../platform/identity/index.ts";
-import { getOperation, getPullRow, listPullRows, type PullRow } from "../../../platform/store/index.ts";
-import { mergeRefused, notFound, wrongState } from "../errors.ts";
+import { outOfReach, type Principal } from "../../../platform/identity/index.ts";
+import { getOperation, getPullRow, listPullRows, type PullRow, type Reach } from "../../../platform/store/index.ts";
+import { mergeRefused, wrongState } from "../errors.ts";
 import { fromCursor, pageOf, pageQuery, toCursor } from "../page.ts";
 import type { Portal } from "../portal.ts";
-import { narrowTo } from "../reach.ts";
+import { absent, demand, narrowTo } from "../reach.ts";
 import { type Host, hostFor } from "../repository.ts";
 import { json, route } from "../route.ts";
 import { name, named, operation, sha } from "../schemas.ts";
 import { operationToWire } from "../wire.ts";
-import { demandMerge, sees, type Touched } from "./touched.ts";
+import { demandMerge, isAmongOwn, sees, type Touched } from "./touched.ts";
 import { pull, pullDetail, pullToWire } from "./wire.ts";
 
 const repository = z
@@ -45,7 +45,7 @@ export const pullRoutes = [
     }),
     replies: { 200: json("A page of pull requests", pageOf(pull)) },
   }).handle(async ({ principal, query: asked }, portal) => {
-    const inside = narrowTo(principal, asked);
+    const inside = narrowTo(principal, "pulls:read", asked);
     const at = await hostFor(portal, asked.repository);
     const before = fromCursor("pulls", asked.cursor, z.int());
     const rows = await listPullRows(portal.sql, {
@@ -145,6 +145,7 @@ export const pullRoutes = [
     replies: { 200: json("Closed", pull) },
   }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
     const found = await find(portal, principal, number, named);
+    for (const target of found.touched) demand(principal, "databases:write", target);
     if (found.pull.state !== "open") throw wrongState(`pull request ${number} is not open`);
     await found.host.closePull(number);
     return {
@@ -166,7 +167,10 @@ async function find(portal: Portal, principal: Principal, number: number, named:
   const at = await hostFor(portal, named);
   const [pull, ledger] = await Promise.all([at.host.getPull(number), getPullRow(portal.sql, at.row.id, number)]);
   const touched = await portal.touched(at.row, at.host, pull);
-  if (!sees(principal, touched)) throw notFound(`there is no pull request ${number} here`);
+  if (!sees(principal, touched)) {
+    if (!isAmongOwn(principal, touched)) throw absent();
+    throw outOfReach("this pull request touches what this key does not reach");
+  }
   return { ...at, pull, ledger, touched };
 }
 
@@ -193,11 +197,11 @@ async function pullsOf({ host }: Host, rows: readonly PullRow[]): Promise<Readon
   return found;
 }
 
-const isAbout = (inside: { tenant: string | null; project: string | null }, touched: readonly Touched[]): boolean =>
-  touched.some(
-    ({ tenant, project }) =>
-      (inside.tenant === null || tenant === inside.tenant) && (inside.project === null || project === inside.project),
-  ) || inside.tenant === null;
+const isAbout = (inside: Reach, touched: readonly Touched[]): boolean =>
+  inside === "everything" ||
+  touched.some(({ tenant, project }) =>
+    inside.some((part) => part.tenant === tenant && (part.project === null || part.project === project)),
+  );
 
 async function followedBy({ sql }: Portal, ledger: PullRow | undefined) {
   const row = ledger?.operation == null ? undefined : await getOperation(sql, ledger.operation);

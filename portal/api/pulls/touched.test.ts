@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { Principal } from "../../../platform/identity/index.ts";
+import type { Grant, Principal } from "../../../platform/identity/index.ts";
 import { demandMerge, demandReach, sees, touchedBy } from "./touched.ts";
 
-const principal = (part: Partial<Principal>): Principal => ({
+const principal = (part: Partial<Grant>): Principal => ({
+  kind: "token",
   id: "x",
   name: "x",
   user: "ada",
-  role: "developer",
-  tenant: "shop",
-  project: "store",
-  ...part,
+  grants: [{ role: "developer", tenant: "shop", project: "store", ...part }],
+  scopes: null,
+  database: null,
 });
 
 describe("what a pull request touches", () => {

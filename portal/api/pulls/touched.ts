@@ -2,9 +2,12 @@ import { LRUCache } from "lru-cache";
 import { placeOfPath } from "../../../platform/evaluate/index.ts";
 import type { GitHub, Pull } from "../../../platform/github/index.ts";
 import {
+  can,
   holds,
+  isInside,
   type Principal,
   reaches,
+  rolesOf,
   type Scope,
   scopeMissing,
   type Target,
@@ -41,13 +44,17 @@ function ownerOf(path: string): Omit<Touched, "path"> {
 
 /** Whether a principal may see it: only when all that it touches is his to see. */
 export const sees = (principal: Principal, touched: readonly Touched[]): boolean =>
-  touched.every((target) => reaches(principal, target));
+  touched.every((target) => can(principal, "pulls:read", target));
+
+/** Whether it touches nothing but tenants that he knows: he may be told that it is there, and that it is not his. */
+export const isAmongOwn = (principal: Principal, touched: readonly Touched[]): boolean =>
+  touched.length > 0 && touched.every(({ tenant }) => tenant !== null && isInside(principal, tenant));
 
 /** @throws NEB662 naming the path that he may not merge. */
 export function demandMerge(principal: Principal, touched: readonly Touched[]): void {
-  for (const { scope, path } of touched)
-    if (!holds(principal, scope))
-      throw scopeMissing(`${principal.role} may not merge a change of ${path}: it needs ${scope}`, {
+  for (const { scope, path, ...target } of touched)
+    if (!holds(principal, scope, target))
+      throw scopeMissing(`${rolesOf(principal)} may not merge a change of ${path}: it needs ${scope}`, {
         fields: { scope, path },
       });
 }
