@@ -4,6 +4,8 @@ export { badConfig, choice, integer, resolveConfig, secret, text } from "./confi
 export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
+export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
+export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";
 export { newId } from "./ids.ts";
 export type { LogLevel } from "./log.ts";
 export { makeLogger } from "./log.ts";
@@ -11,6 +13,15 @@ export type { Metrics } from "./metrics.ts";
 export { makeMetrics } from "./metrics.ts";
 export type { Observation, Observe } from "./observations.ts";
 export { ignoreObservations } from "./observations.ts";
+export {
+  hostOf,
+  isPublicAddress,
+  type Resolve,
+  resolveSafely,
+  safeUrl,
+  type UrlPolicy,
+  urlRefused,
+} from "./safe-url.ts";
 export type { Scope } from "./scope.ts";
 export { openScope, withScope } from "./scope.ts";
 export { Secret } from "./secret.ts";
