@@ -1,0 +1,12 @@
+export {
+  confirmTotp,
+  countRecoveryCodes,
+  enrolTotp,
+  findTotp,
+  removeTotp,
+  replaceRecoveryCodes,
+  spendRecoveryCode,
+  spendTotpStep,
+  type TotpFactor,
+  totpContext,
+} from "./factors.ts";

@@ -1,0 +1,1 @@
+export { claimMail, finishMail, type MailJob, mailQueued, postponeMail, queueMail } from "./mail-jobs.ts";

@@ -1,0 +1,7 @@
+export {
+  listSigningKeys,
+  putSigningKey,
+  type SigningKeyRow,
+  signingKeyContext,
+  signingKeysChanged,
+} from "./signing-keys.ts";

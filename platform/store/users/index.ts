@@ -1,0 +1,3 @@
+export { findUser, findUserByEmail, hasAdministrator, listUsers, userKey } from "./read-users.ts";
+export type { User } from "./user.ts";
+export { insertUser, type NewUser, rehashPassword, setDisabled, setPassword } from "./write-users.ts";
