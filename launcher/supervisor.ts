@@ -120,6 +120,7 @@ function environment(
   return {
     ...input.env,
     ...mark(input.folder.root),
+    NEBULA_MODE: input.env.NEBULA_MODE || "development",
     NEBULA_DATA: input.folder.root,
     NEBULA_PORT: String(ports.portal),
     NEBULA_LEDGER_URL: ledger.url.reveal(),

@@ -19,7 +19,6 @@ export { mustReach, resolveOsUser } from "./os-user.ts";
 export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts";
 export { makePostgresServer } from "./postgres-server.ts";
 export { isPortFree } from "./postmaster.ts";
-export { makeVerifier, verifies } from "./scram.ts";
 export type { Settings, Shape } from "./settings.ts";
 export { computeSettings, restartSettings, restartsBetween } from "./settings.ts";
 export { makeStateDriver } from "./state-driver.ts";

@@ -3,15 +3,16 @@ import {
   authenticationRefused,
   connectionUrl,
   connectOnce,
+  makeVerifier,
   quoteIdent,
   quoteLiteral,
   type Sql,
   sqlState,
   storageExhausted,
+  verifies,
 } from "../sql/index.ts";
 import { adminRole } from "./conf.ts";
 import { adminLoginRefused, diskFull, extensionInUse, extensionUnavailable } from "./errors.ts";
-import { makeVerifier, verifies } from "./scram.ts";
 import { type Found, planSync, type RoleWanted, type Wanted } from "./sync-plan.ts";
 import { unclaimed } from "./template.ts";
 import type { InstanceWanted } from "./types.ts";

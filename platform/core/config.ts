@@ -1,5 +1,6 @@
 import { defineError } from "./errors.ts";
 import { Secret } from "./secret.ts";
+import { readSecretFile } from "./secret-file.ts";
 
 export const badConfig = defineError({
   code: "NEB901",
@@ -10,7 +11,7 @@ export const badConfig = defineError({
 });
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Field<T> = { readonly parse: (text: string) => T; readonly fallback?: T };
+type Field<T> = { readonly parse: (text: string) => T; readonly fallback?: T; readonly isSecret?: true };
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
 
@@ -22,13 +23,19 @@ export const integer = (fallback?: number): Field<number> =>
     if (!Number.isSafeInteger(value)) throw new Error("must be a whole number");
     return value;
   }, fallback);
-export const secret = (): Field<Secret> => field((raw) => new Secret(raw));
+/**
+ * Read from the file that NAME_FILE names, as Kubernetes and Vault mount secrets. The variable NAME itself counts only where
+ * NEBULA_MODE is `development`: an environment is inherited by children, shown by `ps e` and copied into crash reports.
+ */
+export const secret = (): Field<Secret> => ({ parse: (raw) => new Secret(raw), isSecret: true });
 export const choice = <const T extends string>(options: readonly T[], fallback?: T): Field<T> =>
   field((raw) => {
     const found = options.find((option) => option === raw);
     if (found === undefined) throw new Error(`must be one of ${options.join(", ")}`);
     return found;
   }, fallback);
+/** A setting that may be missing: undefined then. */
+export const optional = <T>(inner: Field<T>): Field<T | undefined> => ({ ...inner, fallback: undefined });
 
 function field<T>(parse: (raw: string) => T, fallback?: T): Field<T> {
   return fallback === undefined ? { parse } : { parse, fallback };
@@ -36,24 +43,31 @@ function field<T>(parse: (raw: string) => T, fallback?: T): Field<T> {
 
 /**
  * Reads a process's settings from an environment, all problems at once, frozen.
- * @throws NEB901 naming every missing or malformed variable.
+ * @throws NEB901 naming every missing, malformed or exposed setting.
  */
 export function resolveConfig<F extends Fields>(environment: Environment, fields: F): Values<F> {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
-  for (const [name, { parse, fallback }] of Object.entries(fields)) {
-    const raw = environment[name];
-    if (raw === undefined || raw === "") {
-      if (fallback === undefined) problems.push(`${name} is not set`);
-      else values[name] = fallback;
-      continue;
-    }
+  for (const [name, one] of Object.entries(fields)) {
     try {
-      values[name] = parse(raw);
+      const raw = one.isSecret ? readSecret(environment, name) : environment[name];
+      if (raw !== undefined && raw !== "") values[name] = one.parse(raw);
+      else if ("fallback" in one) values[name] = one.fallback;
+      else problems.push(one.isSecret ? `${name}_FILE is not set` : `${name} is not set`);
     } catch (problem) {
       problems.push(`${name} ${problem instanceof Error ? problem.message : String(problem)}`);
     }
   }
   if (problems.length > 0) throw badConfig(problems.join("; "));
   return Object.freeze(values) as Values<F>;
+}
+
+/** A mounted file wins over a variable. */
+function readSecret(environment: Environment, name: string): string | undefined {
+  const file = environment[`${name}_FILE`];
+  if (file) return readSecretFile(file).reveal();
+  const plain = environment[name];
+  if (plain && environment.NEBULA_MODE !== "development")
+    throw new Error(`is given as a variable; mount it and set ${name}_FILE (NEBULA_MODE=development allows variables)`);
+  return plain;
 }

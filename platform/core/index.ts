@@ -1,6 +1,6 @@
 export type { Clock } from "./clock.ts";
 export { systemClock, toTimestamp } from "./clock.ts";
-export { badConfig, choice, integer, resolveConfig, secret, text } from "./config.ts";
+export { badConfig, choice, integer, optional, resolveConfig, secret, text } from "./config.ts";
 export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
@@ -25,5 +25,6 @@ export {
 export type { Scope } from "./scope.ts";
 export { openScope, withScope } from "./scope.ts";
 export { Secret } from "./secret.ts";
+export { readSecretFile } from "./secret-file.ts";
 export type { Vault } from "./vault.ts";
 export { makeVault } from "./vault.ts";

@@ -45,6 +45,7 @@ function start(): Started {
       PATH: process.env.PATH,
       HOME: data,
       NEBULA_DATA: data,
+      NEBULA_MODE: "development",
       NEBULA_PORT: String(port),
       NEBULA_LEDGER_URL: ledger.url.reveal(),
       NEBULA_FORGE_DATABASE_URL: forgeDatabase.url.reveal(),
