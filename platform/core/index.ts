@@ -6,6 +6,7 @@ export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } 
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
 export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
 export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";
+export { isProvedDead, ourHolder } from "./holder.ts";
 export { newId } from "./ids.ts";
 export type { LogLevel } from "./log.ts";
 export { makeLogger } from "./log.ts";

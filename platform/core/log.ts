@@ -61,6 +61,7 @@ function levelOf(observation: Observation): LogLevel {
     case "review.done":
     case "operation.queued":
     case "operation.claimed":
+    case "lease.taken":
     case "instance.started":
     case "instance.stopped":
     case "usage.rolled":

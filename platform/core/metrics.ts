@@ -66,6 +66,7 @@ function makeInstruments(registry: Registry) {
     queued: counter("operations_queued_total", "Operations queued.", ["type"]),
     waits: histogram("operation_wait_seconds", "From queued to claimed.", ["type"]),
     operations: histogram("operation_duration_seconds", "From claimed to ended.", ["type", "state"]),
+    leasesTaken: counter("leases_taken_total", "Singleton leases taken.", []),
     leasesLost: counter("leases_lost_total", "Leases lost to a newer fence.", []),
     phases: histogram("deploy_phase_duration_seconds", "Phases of a deployment.", ["phase"]),
     locksRemoved: counter("state_locks_removed_total", "Pulumi locks removed from owners proved dead.", []),
@@ -105,6 +106,8 @@ function record(to: Instruments, o: Observation): void {
       return to.waits.observe({ type: o.type }, o.waitMs / 1000);
     case "operation.ended":
       return to.operations.observe({ type: o.type, state: o.state }, o.durationMs / 1000);
+    case "lease.taken":
+      return to.leasesTaken.inc();
     case "lease.lost":
       return to.leasesLost.inc();
     case "deploy.phase":

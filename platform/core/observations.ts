@@ -86,6 +86,8 @@ export type Observation =
       readonly outcome: string;
       readonly durationMs: number;
     }
+  /** Work that runs once is ours now. */
+  | { readonly kind: "lease.taken"; readonly name: string; readonly fence: number }
   | { readonly kind: "lease.lost"; readonly stack: string; readonly fence: number }
   | { readonly kind: "deploy.phase"; readonly stack: string; readonly phase: string; readonly durationMs: number }
   | { readonly kind: "lock.removed"; readonly stack: string; readonly owner: string; readonly proof: string }

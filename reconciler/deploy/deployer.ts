@@ -5,6 +5,7 @@ import {
   ignoreObservations,
   makeVault,
   type Observe,
+  ourHolder,
   type Secret,
   systemClock,
 } from "../../platform/core/index.ts";
@@ -12,7 +13,7 @@ import { makeDirectEffects } from "../../platform/provider/index.ts";
 import type { Pool, Sql } from "../../platform/sql/index.ts";
 import { type Claim, claimOperation, type Operation, type OperationType } from "../../platform/store/index.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
-import { expireDeadHolders, ourHolder } from "./holder.ts";
+import { expireDeadHolders } from "./holder.ts";
 import { makePreview, type Preview, type PreviewRequest } from "./preview.ts";
 import { runClaim } from "./run-claim.ts";
 import type { WorkerProcess } from "./worker-process.ts";

@@ -1,4 +1,5 @@
 import type { Sql } from "../../sql/index.ts";
+import { showFence } from "../stacks/index.ts";
 import { endLost } from "./end-lost.ts";
 import { appendEvent } from "./events.ts";
 import { type Operation, type OperationType, operationColumns } from "./operation.ts";
@@ -24,8 +25,11 @@ export type ClaimOptions = {
 
 /**
  * Claims one operation, first what a dead holder left, then the queue by priority and age; undefined when nothing can run.
- * A stack has one lease, so never two operations in progress. A stack whose row is locked - somebody claims it, or a provider is
- * in the middle of an effect under the old fence - is left for the next round.
+ *
+ * 1. A stack has one lease, so never two operations in progress. A stack whose row is locked - somebody claims it, or a provider
+ *    is in the middle of an effect under the old fence - is left for the next round.
+ * 2. Inside a stack the order is the one in which they were queued, also while an older one waits for its next try.
+ * 3. Of several deployments that wait for one stack only the newest is run.
  */
 export const claimOperation = (sql: Sql, options: ClaimOptions): Promise<Claim | undefined> =>
   sql.tx(async (tx) => {
@@ -35,8 +39,11 @@ export const claimOperation = (sql: Sql, options: ClaimOptions): Promise<Claim |
       if (await endLost(tx, lost, options.types)) continue;
       return take(tx, lost, options, true);
     }
-    const queued = await findQueued(tx, options.types);
-    return queued === undefined ? undefined : take(tx, queued, options, false);
+    for (;;) {
+      const queued = await findQueued(tx, options.types);
+      if (queued === undefined) return undefined;
+      if (!(await giveWay(tx, queued))) return take(tx, queued, options, false);
+    }
   });
 
 export type Candidate = { readonly stack: string; readonly id: string };
@@ -52,9 +59,31 @@ const findQueued = (tx: Sql, types: readonly OperationType[]) =>
   tx.maybe<Candidate>(
     `select o.stack, o.id from operations o join stacks s on s.stack = o.stack
      where o.state = 'QUEUED' and o.run_after <= clock_timestamp() and o.type = any($1) and s.operation is null
-     order by o.priority desc, o.created_at, o.id limit 1 for update of o, s skip locked`,
+       and not exists (select from operations e
+         where e.stack = o.stack and e.state = 'QUEUED' and e.seq < o.seq and e.type = any($1))
+     order by o.turn, o.seq limit 1 for update of o, s skip locked`,
     [types],
   );
+
+/** A deployment that a newer one waits behind says nothing any more: two that were queued at once did not see each other. */
+async function giveWay(tx: Sql, { stack, id }: Candidate): Promise<boolean> {
+  const newer = await tx.maybe<{ id: string }>(
+    `select n.id from operations n
+     where n.stack = $1 and n.state = 'QUEUED' and n.type = 'DEPLOY'
+       and n.seq > (select seq from operations where id = $2 and type = 'DEPLOY')
+     order by n.seq desc limit 1`,
+    [stack, id],
+  );
+  if (newer === undefined) return false;
+  await tx.query(
+    `update operations set state = 'CANCELLED', outcome = 'superseded', finished_at = clock_timestamp(),
+       result = jsonb_build_object('supersededBy', $2::text)
+     where id = $1`,
+    [id, newer.id],
+  );
+  await appendEvent(tx, id, { phase: "ended", message: `superseded by ${newer.id}` });
+  return true;
+}
 
 async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions, takenOver: boolean): Promise<Claim> {
   const { fence } = await tx.one<{ fence: number }>(
@@ -63,6 +92,7 @@ async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions, takenOve
      where stack = $1 returning fence`,
     [stack, o.holder, id, o.leaseSeconds ?? 15],
   );
+  await showFence(tx, fence);
   const { waitMs, ...operation } = await tx.one<Operation & { waitMs: number }>(
     `update operations o set state = 'IN_PROGRESS', attempt = attempt + 1, fence = $2,
        started_at = coalesce(started_at, clock_timestamp())
@@ -72,6 +102,6 @@ async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions, takenOve
     [id, fence],
   );
   const message = takenOver ? "taken over from a holder whose lease ran out" : "claimed";
-  await appendEvent(tx, id, { phase: "claimed", message, data: { fence, attempt: operation.attempt, waitMs } });
+  await appendEvent(tx, id, { phase: "claimed", message, fence, data: { fence, attempt: operation.attempt, waitMs } });
   return { operation, stack, fence, holder: o.holder, takenOver, waitMs };
 }

@@ -1,6 +1,7 @@
 import type { ProblemDocument } from "../../core/index.ts";
 import type { Sql } from "../../sql/index.ts";
 import { leaseLost, toDocument } from "../errors.ts";
+import { showFence } from "../stacks/index.ts";
 import type { Candidate } from "./claim-operation.ts";
 import { appendEvent } from "./events.ts";
 import type { OperationState, OperationType, Outcome } from "./operation.ts";
@@ -32,8 +33,9 @@ export async function endLost(tx: Sql, { stack, id }: Candidate, types: readonly
     [stack],
   );
   await tx.query("select remove_dead_locks($1, $2)", [stack, fence]);
-  await tx.query("update stacks set holder = null, operation = null, lease_until = null where stack = $1", [stack]);
+  await showFence(tx, fence);
   if (ending !== "ended already") await end(tx, id, ending);
+  await tx.query("update stacks set holder = null, operation = null, lease_until = null where stack = $1", [stack]);
   return true;
 }
 

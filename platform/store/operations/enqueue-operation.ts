@@ -1,6 +1,7 @@
 import { newId } from "../../core/index.ts";
 import { notify, type Sql } from "../../sql/index.ts";
 import { appendEvent } from "./events.ts";
+import { mustBeAvailable } from "./kinds.ts";
 import { type Operation, type OperationType, operationColumns } from "./operation.ts";
 
 export type NewOperation = {
@@ -11,7 +12,7 @@ export type NewOperation = {
   readonly pullNumber?: number | null;
   readonly params?: Readonly<Record<string, unknown>>;
   readonly requestedBy: string;
-  /** Higher runs first. */
+  /** -100 to 100, higher runs first; a minute of waiting weighs one. Never before an older operation of the same stack. */
   readonly priority?: number;
   readonly deadlineSeconds?: number;
   readonly maxAttempts?: number;
@@ -19,9 +20,13 @@ export type NewOperation = {
   readonly supersede?: boolean;
 };
 
-/** Queues an operation and wakes the reconciler (channel `nebula_operations`, payload is the id). */
-export const enqueueOperation = (sql: Sql, wanted: NewOperation): Promise<Operation> =>
-  sql.tx(async (tx) => {
+/**
+ * Queues an operation and wakes the reconcilers (channel `nebula_operations`, payload is the id).
+ * @throws NEB329 for a type that nothing can bring about yet.
+ */
+export const enqueueOperation = async (sql: Sql, wanted: NewOperation): Promise<Operation> => {
+  mustBeAvailable(wanted.type);
+  return sql.tx(async (tx) => {
     await tx.query("insert into stacks (stack) values ($1) on conflict do nothing", [wanted.stack]);
     const operation = await insert(tx, newId("op"), wanted);
     if (wanted.supersede ?? wanted.type === "DEPLOY") await supersede(tx, operation);
@@ -29,18 +34,20 @@ export const enqueueOperation = (sql: Sql, wanted: NewOperation): Promise<Operat
     await notify(tx, "nebula_operations", operation.id);
     return operation;
   });
+};
 
 const insert = (tx: Sql, id: string, o: NewOperation) =>
   tx.one<Operation>(
     `insert into operations as o (id, stack, database, type, priority, params, commit, pull_number, requested_by,
-       deadline_seconds, max_attempts)
-     values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11) returning ${operationColumns}`,
+       deadline_seconds, max_attempts, turn)
+     values ($1, $2, $3, $4, $5::int, $6::jsonb, $7, $8, $9, $10, $11,
+       clock_timestamp() - make_interval(mins => $5::int)) returning ${operationColumns}`,
     [
       id,
       o.stack,
       o.database ?? null,
       o.type,
-      o.priority ?? 0,
+      Math.max(-100, Math.min(100, Math.trunc(o.priority ?? 0))),
       JSON.stringify(o.params ?? {}),
       o.commit ?? null,
       o.pullNumber ?? null,

@@ -9,9 +9,11 @@ export type NewOperationEvent = {
   readonly message: string;
   /** Safe to show; `durationMs` where a phase ended. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Of a holder's line: the fence it works under. An old one is refused by the database (NEB300). */
+  readonly fence?: number;
 };
 
-export type OperationEvent = Required<NewOperationEvent> & {
+export type OperationEvent = Required<Omit<NewOperationEvent, "fence">> & {
   readonly id: number;
   readonly operation: string;
   readonly at: Date;
@@ -21,10 +23,17 @@ export type OperationEvent = Required<NewOperationEvent> & {
 export async function appendEvent(sql: Sql, operation: string, event: NewOperationEvent): Promise<void> {
   await sql.query(
     `with added as (
-       insert into operation_events (operation, level, phase, message, data)
-       values ($1, $2, $3, $4, $5::jsonb) returning operation)
+       insert into operation_events (operation, level, phase, message, data, fence)
+       values ($1, $2, $3, $4, $5::jsonb, $6) returning operation)
      select pg_notify('nebula_events', operation) from added`,
-    [operation, event.level ?? "info", event.phase, event.message, JSON.stringify(event.data ?? {})],
+    [
+      operation,
+      event.level ?? "info",
+      event.phase,
+      event.message,
+      JSON.stringify(event.data ?? {}),
+      event.fence ?? null,
+    ],
   );
 }
 

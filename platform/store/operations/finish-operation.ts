@@ -1,5 +1,6 @@
 import type { ProblemDocument } from "../../core/index.ts";
 import { notify, type Sql } from "../../sql/index.ts";
+import { showFence } from "../stacks/index.ts";
 import type { Claim } from "./claim-operation.ts";
 import { appendEvent } from "./events.ts";
 import { type Operation, type OperationState, type Outcome, operationColumns } from "./operation.ts";
@@ -32,14 +33,18 @@ export const finishOperation = (
   alongside: (tx: Sql, operation: Operation) => Promise<void> = async () => {},
 ): Promise<Operation | undefined> =>
   sql.tx(async (tx) => {
-    const released = await tx.maybe(
-      `update stacks set holder = null, operation = null, lease_until = null
-       where stack = $1 and fence = $2 and operation = $3 returning stack`,
-      [claim.stack, claim.fence, claim.operation.id],
-    );
-    if (released === undefined) return undefined;
+    const held = await tx.maybe("select 1 from stacks where stack = $1 and fence = $2 and operation = $3 for update", [
+      claim.stack,
+      claim.fence,
+      claim.operation.id,
+    ]);
+    if (held === undefined) return undefined;
+    await showFence(tx, claim.fence);
     const operation = await end(tx, claim, ending);
     await alongside(tx, operation);
+    await tx.query("update stacks set holder = null, operation = null, lease_until = null where stack = $1", [
+      claim.stack,
+    ]);
     await appendEvent(tx, operation.id, {
       level: operation.state === "FAILED" ? "error" : "info",
       phase: operation.state === "QUEUED" ? "queued" : "ended",
@@ -69,9 +74,10 @@ async function end(tx: Sql, claim: Claim, ending: Ending): Promise<Operation> {
 /** A newer operation of the same stack and type says everything: an old try does not come back after it. */
 async function endForRetry(tx: Sql, { operation }: Claim, error: ProblemDocument): Promise<Operation> {
   const newer = await tx.maybe<{ id: string }>(
-    `select id from operations where stack = $1 and type = $2 and type = 'DEPLOY' and state = 'QUEUED' and created_at > $3
-     order by created_at desc limit 1`,
-    [operation.stack, operation.type, operation.createdAt],
+    `select id from operations where stack = $1 and type = $2 and type = 'DEPLOY' and state = 'QUEUED'
+       and seq > (select seq from operations where id = $3)
+     order by seq desc limit 1`,
+    [operation.stack, operation.type, operation.id],
   );
   if (newer !== undefined)
     return write(tx, operation.id, {

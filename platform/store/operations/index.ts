@@ -5,6 +5,14 @@ export { appendEvent, type EventLevel, listEvents, type NewOperationEvent, type 
 export { type Ending, finishOperation } from "./finish-operation.ts";
 export { heartbeat, type Pulse } from "./heartbeat.ts";
 export {
+  isProposed,
+  operationUnavailable,
+  type ProposedType,
+  proposedTypes,
+  type WorkerType,
+  workerTypes,
+} from "./kinds.ts";
+export {
   isEnded,
   type Operation,
   type OperationState,

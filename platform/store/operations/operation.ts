@@ -11,6 +11,7 @@ export const operationTypes = [
   "RESTORE",
   "PAUSE",
   "RESUME",
+  "RESTART",
   "MIGRATE",
   "ROTATE_CREDENTIALS",
   "PULL_REQUEST",

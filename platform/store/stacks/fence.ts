@@ -2,8 +2,8 @@ import type { Sql } from "../../sql/index.ts";
 import { leaseLost } from "../errors.ts";
 
 /**
- * Holds a fence for the rest of the transaction: as long as it runs, nobody takes the stack over (the heartbeat still gets
- * through: `for key share`). An effect on a machine runs inside.
+ * Holds a fence for the rest of the transaction and shows it to the ledger's guards: as long as it runs, nobody takes the stack
+ * over (the heartbeat still gets through: `for key share`). An effect on a machine runs inside.
  * @throws NEB300 when the fence is not the newest or the stack is free.
  */
 export async function holdFence(tx: Sql, stack: string, fence: number): Promise<void> {
@@ -13,9 +13,10 @@ export async function holdFence(tx: Sql, stack: string, fence: number): Promise<
   );
   if (lease?.held !== true || lease.fence !== fence)
     throw leaseLost(`${stack} is at fence ${lease?.fence ?? "none"}, this writer has ${fence}`);
+  await showFence(tx, fence);
 }
 
-/** Shows the fence to the guard of Pulumi's state for the rest of the transaction. */
+/** Shows the fence to the guards of Pulumi's state, operations and instances for the rest of the transaction. */
 export async function showFence(tx: Sql, fence: number): Promise<void> {
   await tx.query("select set_config('nebula.fence', $1, true)", [String(fence)]);
 }

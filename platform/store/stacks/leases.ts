@@ -15,6 +15,13 @@ export const listLeases = (sql: Sql): Promise<readonly Lease[]> =>
      where operation is not null order by stack`,
   );
 
+/** Leases that have not run out, by the database's clock. */
+export const listLiveLeases = (sql: Sql): Promise<readonly Lease[]> =>
+  sql.query<Lease>(
+    `select stack, fence, holder, operation, lease_until as "leaseUntil" from stacks
+     where operation is not null and lease_until > clock_timestamp() order by stack`,
+  );
+
 /**
  * Lets the lease of a holder that is proved dead run out now, so that the next claim takes its operation over without waiting.
  * Harmless when wrong: the fence still decides who may write. False when the lease is not the one that was seen.
