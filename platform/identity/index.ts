@@ -7,7 +7,30 @@
  * 3. What a principal does not reach does not exist for it: 404, not 403 (`reaches` before `holds`).
  * 4. Nobody hands out a right he does not have (`mayGrant`).
  */
+
+export {
+  accountState,
+  oneTimeTokenRefused,
+  personNeeded,
+  registrationClosed,
+  sessionOver,
+  signInRefused,
+  tooManyAttempts,
+  weakPassword,
+} from "./account-errors.ts";
 export { badGrant, outOfReach, roleTooHigh, scopeMissing, tokenMissing, tokenRefused } from "./errors.ts";
+export {
+  type ClientInfo,
+  defaultLifetimes,
+  type Identity,
+  type IdentityOptions,
+  type Lifetimes,
+  makeIdentity,
+  type SessionTokens,
+} from "./identity.ts";
+export { attemptChallenge, issueChallenge, issueEmailToken, type NewChallenge, readEmailToken } from "./one-time.ts";
+export { passwordProblem } from "./password-rules.ts";
+export { type Cost, makePasswords, owaspCost, type Passwords } from "./passwords.ts";
 export {
   can,
   fits,
@@ -16,6 +39,7 @@ export {
   homeOf,
   isInside,
   mayGrant,
+  narrow,
   type Principal,
   reaches,
   reachOf,
@@ -24,5 +48,14 @@ export {
   type Target,
 } from "./principal.ts";
 export { isRole, type Role, roleScopes, roles, type Scope, scopes } from "./roles.ts";
+export {
+  beginSession,
+  endByRefreshToken,
+  type Refreshed,
+  refreshSession,
+  type VerifiedSession,
+  verifySession,
+} from "./sessions.ts";
 export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
 export { type IssuedToken, issueToken, type NewGrant, principalFromRow, tokenToWire, verifyToken } from "./tokens.ts";
+export { beginTotp, finishTotp, hasSecondFactor, newRecoveryCodes, useSecondFactor } from "./totp.ts";

@@ -8,7 +8,8 @@ export type Grant = { readonly role: Role; readonly tenant: string | null; reado
  * Who asks.
  *
  * 1. It may do what one of its grants covers; grants add up and never mix: the role of one tenant says nothing in another.
- * 2. A key is narrower than its grants where it names scopes or a database, and never wider than who it belongs to (`owner`).
+ * 2. The key of an account holds what the account holds at this moment, narrowed to a tenant, a project, a database, and to
+ *    scopes: what the account loses the key loses.
  */
 export type Principal = {
   /** A person's session, a service account's key, or a token that speaks for a name. */
@@ -23,8 +24,6 @@ export type Principal = {
   readonly scopes: readonly Scope[] | null;
   /** The key of one database: `grants` is then exactly one, with a project. */
   readonly database: string | null;
-  /** What the account behind a key holds at this moment; absent where none stands behind it. */
-  readonly owner?: readonly Grant[];
 };
 
 /** What a request is about. null: the platform itself, the tenant itself, the project itself. */
@@ -36,30 +35,25 @@ export type Target = {
 
 /** Whether some grant covers the target. Beyond the own tenants the answer to "no" is 404, never 403. */
 export const reaches = (principal: Principal, target: Target): boolean =>
-  insideDatabase(principal, target) &&
-  principal.grants.some((grant) => covers(grant, target)) &&
-  (principal.owner?.some((grant) => covers(grant, target)) ?? true);
+  insideDatabase(principal, target) && principal.grants.some((grant) => covers(grant, target));
 
 /** Whether some grant that covers the target holds the scope; without a target: whether one does anywhere. */
 export const holds = (principal: Principal, scope: Scope, target?: Target): boolean =>
   (principal.scopes?.includes(scope) ?? true) &&
-  (target === undefined
-    ? partsOf(principal, scope).length > 0
-    : insideDatabase(principal, target) &&
-      principal.grants.some((grant) => covers(grant, target) && gives(grant, scope)) &&
-      (principal.owner?.some((grant) => covers(grant, target) && gives(grant, scope)) ?? true));
+  (target === undefined || insideDatabase(principal, target)) &&
+  principal.grants.some((grant) => gives(grant, scope) && (target === undefined || covers(grant, target)));
 
 export const can = (principal: Principal, scope: Scope, target: Target): boolean =>
   reaches(principal, target) && holds(principal, scope, target);
 
 /** Whether the principal has any business in this tenant, so that it may be told "no" (403) instead of "what?" (404). */
 export const isInside = (principal: Principal, tenant: string): boolean =>
-  partsOf(principal).some((part) => part.tenant === null || part.tenant === tenant);
+  principal.grants.some((grant) => grant.tenant === null || grant.tenant === tenant);
 
 /** Where it may do this, or (without a scope) anything at all: what a list filters by. */
 export function reachOf(principal: Principal, scope?: Scope): Reach {
   if (scope !== undefined && principal.scopes !== null && !principal.scopes.includes(scope)) return [];
-  const parts = partsOf(principal, scope);
+  const parts = principal.grants.filter((grant) => scope === undefined || gives(grant, scope));
   if (parts.some(({ tenant }) => tenant === null)) return "everything";
   const seen = new Map<string, ReachPart>();
   for (const { tenant, project } of parts)
@@ -116,20 +110,12 @@ const gives = ({ role }: Grant, scope: Scope): boolean => roleScopes[role].has(s
 const insideDatabase = ({ database }: Principal, target: Target): boolean =>
   database === null || database === (target.database ?? null);
 
-/** The grants, each cut down to what the account behind the key still has. */
-function partsOf(principal: Principal, scope?: Scope): readonly Omit<Grant, "role">[] {
-  const having = (grants: readonly Grant[]) =>
-    scope === undefined ? grants : grants.filter((grant) => gives(grant, scope));
-  const own = having(principal.grants);
-  if (principal.owner === undefined) return own;
-  const behind = having(principal.owner);
-  return own.flatMap((grant) => behind.flatMap((other) => common(grant, other)));
-}
-
-function common(one: Grant, other: Grant): readonly Omit<Grant, "role">[] {
-  if (one.tenant === null) return [other];
-  if (other.tenant === null) return [one];
-  if (one.tenant !== other.tenant) return [];
-  if (one.project === null) return [other];
-  return other.project === null || other.project === one.project ? [one] : [];
-}
+/** The grants inside a part of the platform: what a key has of what its account holds. */
+export const narrow = (grants: readonly Grant[], to: Target): readonly Grant[] =>
+  grants.flatMap((grant) => {
+    if (to.tenant === null) return [grant];
+    if (grant.tenant !== null && grant.tenant !== to.tenant) return [];
+    const whole = { ...grant, tenant: to.tenant };
+    if (to.project === null) return [whole];
+    return grant.project === null || grant.project === to.project ? [{ ...whole, project: to.project }] : [];
+  });

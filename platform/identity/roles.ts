@@ -6,6 +6,7 @@ export const scopes = [
   "databases:write",
   "databases:run",
   "credentials:read",
+  "credentials:owner",
   "projects:read",
   "projects:write",
   "tenants:read",
@@ -17,8 +18,9 @@ export const scopes = [
   "pulls:merge",
   "usage:read",
   "audit:read",
-  "tokens:read",
-  "tokens:write",
+  "keys:own",
+  "keys:read",
+  "keys:write",
   "catalogue:read",
   "self:read",
 ] as const;
@@ -27,17 +29,45 @@ export type Scope = (typeof scopes)[number];
 export const roles = ["platform-admin", ...memberRoles] as const;
 export type Role = (typeof roles)[number];
 
-const everyone = ["catalogue:read", "self:read", "projects:read", "tenants:read"] as const;
+const everyone = ["catalogue:read", "self:read", "keys:own", "projects:read", "tenants:read"] as const;
 const watching = [...everyone, "databases:read", "operations:read", "pulls:read"] as const;
-const building = [
-  ...watching,
-  "databases:write",
+/** Asks for changes and sees what there is, but neither puts anything in force nor touches what runs. */
+const building = [...watching, "databases:write", "credentials:read", "usage:read"] as const;
+const running = [
+  ...building,
   "databases:run",
-  "credentials:read",
+  "credentials:owner",
   "pulls:merge",
-  "usage:read",
+  "operations:cancel",
+  "audit:read",
+  "keys:read",
+  "keys:write",
 ] as const;
-const running = [...building, "operations:cancel", "audit:read", "tokens:read", "tokens:write"] as const;
+
+/** One line a scope: docs/roles.md is made of them. */
+export const scopeMeanings: Readonly<Record<Scope, string>> = {
+  "databases:read": "see databases, their status and metrics",
+  "databases:write": "open pull requests that change databases; close pull requests",
+  "databases:run": "pause, resume, rotate and whatever else acts at once on what runs",
+  "credentials:read": "see passwords of roles that may only read",
+  "credentials:owner": "see passwords of the owner and of roles that may write",
+  "projects:read": "see projects and their quotas",
+  "projects:write": "open pull requests that add projects",
+  "tenants:read": "see the tenant's name, plan and members",
+  "tenants:write": "merge changes of tenant.ts, set secrets, make credentials for CI",
+  "fleet:write": "merge changes of fleet/, connect and approve repositories",
+  "operations:read": "see operations and follow them",
+  "operations:cancel": "cancel operations",
+  "pulls:read": "see pull requests and their reviews",
+  "pulls:merge": "merge reviewed pull requests, or ask for that with auto-merge",
+  "usage:read": "see usage, draft invoices and exports",
+  "audit:read": "read the audit",
+  "keys:own": "make and revoke keys of one's own",
+  "keys:read": "see the keys of service accounts, and tokens",
+  "keys:write": "make and revoke service accounts, their keys, and tokens",
+  "catalogue:read": "see engines, versions, sizes and providers",
+  "self:read": "see who one is",
+};
 
 /**
  * The whole of who may do what, as data. How far a role reaches (platform, tenant, project) is the principal's, not the

@@ -64,13 +64,13 @@ export const authRoutes = [
     method: "get",
     path: "/api/v1/auth/tokens",
     operationId: "tokens.list",
-    scope: "tokens:read",
+    scope: "keys:read",
     target: "own",
     summary: "Tokens inside your reach",
     query: z.strictObject(pageQuery),
     replies: { 200: json("A page of tokens", pageOf(tokenSchema)) },
   }).handle(async ({ principal, query }, { sql }) => {
-    const within = reachOf(principal, "tokens:read");
+    const within = reachOf(principal, "keys:read");
     const afterId = fromCursor("tokens", query.cursor, z.string());
     const rows = await listPrincipals(sql, { within, afterId, limit: query.limit + 1 });
     return {
@@ -89,7 +89,7 @@ export const authRoutes = [
     method: "post",
     path: "/api/v1/auth/tokens",
     operationId: "tokens.create",
-    scope: "tokens:write",
+    scope: "keys:write",
     target: "own",
     summary: "Make a token",
     description: "The role may hold nothing that your own does not, and reach nowhere that you do not.",
@@ -120,14 +120,14 @@ export const authRoutes = [
     method: "delete",
     path: "/api/v1/auth/tokens/{id}",
     operationId: "tokens.revoke",
-    scope: "tokens:write",
+    scope: "keys:write",
     target: "own",
     summary: "Revoke a token, from the next request on",
     params: z.strictObject({ id: z.string().regex(/^[0-9a-z]{26}$/, "is not a token id") }),
     replies: { 204: nothing("Revoked") },
   }).handle(async ({ principal, params }, { sql }) => {
     const row = await findPrincipal(sql, params.id);
-    const visible = row !== undefined && can(principal, "tokens:write", row);
+    const visible = row !== undefined && can(principal, "keys:write", row);
     if (!visible || !(await revokePrincipal(sql, params.id))) throw absent();
     return { status: 204, body: undefined, trail: { resource: params.id } };
   }),

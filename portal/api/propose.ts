@@ -14,7 +14,7 @@ import {
 import { noRepository } from "./errors.ts";
 import type { Declarations } from "./files.ts";
 import type { Portal } from "./portal.ts";
-import { demandReach } from "./pulls/touched.ts";
+import { demandMerge, demandReach, touchedBy } from "./pulls/touched.ts";
 import { type Host, hostFor } from "./repository.ts";
 import { operationToWire } from "./wire.ts";
 
@@ -54,10 +54,9 @@ export async function readBase(portal: Portal, tenant: string, project: string):
  */
 export async function propose(portal: Portal, asker: Asker, base: Base, proposal: Proposal) {
   const { row, host } = base;
-  demandReach(
-    asker.principal,
-    proposal.changes.map(({ path }) => path),
-  );
+  const paths = proposal.changes.map(({ path }) => path);
+  demandReach(asker.principal, paths);
+  if (proposal.autoMerge) demandMerge(asker.principal, touchedBy(paths), mergeLater);
   const branch = branchName(proposal, asker);
   const head = (await alreadyThere(host, branch, asker)) ?? (await commit(base, branch, asker.principal, proposal));
   const pull = await host.createPull({
@@ -84,6 +83,9 @@ export async function propose(portal: Portal, asker: Asker, base: Base, proposal
     trail: { operation: operation.id, commit: head, details: { pull: pull.number, step: proposal.step } },
   };
 }
+
+/** To ask that it merges by itself is to merge it. */
+const mergeLater = "Ask without auto-merge: the pull request opens, and a project-admin merges it.";
 
 const alreadyThere = async (host: GitHub, branch: string, { idempotencyKey }: Asker): Promise<string | undefined> =>
   idempotencyKey === undefined ? undefined : host.getBranch(branch);

@@ -40,8 +40,14 @@ const fleet: FleetSpec = {
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],
 };
 
-function declared(name: string, options: object = {}) {
-  const resolved = resolveDatabase({ engine: "postgres", name, options: { version: "18", ...options } });
+const readers = [
+  { name: "reports", access: "read", login: true },
+  { name: "app", access: "write", login: true },
+];
+
+function declared(name: string) {
+  const roles = name === "orders" ? readers : [];
+  const resolved = resolveDatabase({ engine: "postgres", name, options: { version: "18", roles } });
   if (resolved.kind !== "ok") throw new Error(JSON.stringify(resolved.problems));
   return resolved.spec;
 }
@@ -115,12 +121,12 @@ beforeAll(async () => {
     await reserveInstance(tx, { ...at, spec: declared("orders") });
     await recordInstance(tx, { id, fence: 1, phase: "Ready", host: "127.0.0.1" });
   });
-  await keepCredential(
-    sql,
-    id,
-    "orders_owner",
-    testVault.seal(new Secret("p/w"), credentialContext(id, "orders_owner")),
-  );
+  for (const [role, password] of [
+    ["orders_owner", "p/w"],
+    ["reports", "r/w"],
+    ["app", "a/w"],
+  ] as const)
+    await keepCredential(sql, id, role, testVault.seal(new Secret(password), credentialContext(id, role)));
   const slotMs = Math.floor(Date.now() / 60_000) * 60_000;
   await putSamples(sql, [
     {
@@ -167,13 +173,13 @@ describe("databases", () => {
   });
 
   it("give their credentials to who may have them, and the audit says who had them", async () => {
-    const developer = portal.as(await portal.tokenFor("developer", "shop", "store", "eve"));
-    const { body } = await developer.get(`${base}/orders/credentials`);
-    expect(body).toMatchObject({
+    const lead = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));
+    expect((await lead.get(`${base}/orders/credentials`)).body).toMatchObject({
       user: "orders_owner",
       password: "p/w",
       database: "orders",
       url: "postgres://orders_owner:p%2Fw@127.0.0.1:5501/orders",
+      roles: ["app", "orders_owner", "reports"],
     });
     const viewer = portal.as(await portal.tokenFor("viewer"));
     expect((await viewer.get(`${base}/orders/credentials`)).status).toBe(403);
@@ -185,6 +191,20 @@ describe("databases", () => {
     expect(JSON.stringify(audit)).not.toContain("p/w");
     expect((await admin.get(`${base}/sessions/credentials`)).body.code).toBe("NEB614");
     expect((await admin.get(`${base}/orders/credentials?role=nobody`)).status).toBe(404);
+  });
+
+  it("show a developer the passwords of roles that read, and no other", async () => {
+    const developer = portal.as(await portal.tokenFor("developer", "shop", "store"));
+    expect((await developer.get(`${base}/orders/credentials`)).body).toMatchObject({
+      user: "reports",
+      password: "r/w",
+      roles: ["reports"],
+    });
+    for (const role of ["app", "orders_owner"])
+      expect(await developer.get(`${base}/orders/credentials?role=${role}`)).toMatchObject({
+        status: 403,
+        body: { code: "NEB662", scope: "credentials:owner" },
+      });
   });
 
   it("show what they used", async () => {

@@ -52,6 +52,7 @@ let forge: TestForge;
 let portal: TestPortal;
 let host: GitHub;
 let developer: Caller;
+let builder: Caller;
 
 const declared = (name: string) => {
   const resolved = resolveDatabase({ engine: "postgres", name, options: optionsOf[name] });
@@ -74,6 +75,7 @@ beforeAll(async () => {
   host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
   portal = await startPortal({ hostOf: () => host });
   developer = portal.as(await portal.tokenFor("developer", "shop", "store", "eve"));
+  builder = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));
   await putRepository(portal.sql, {
     ...repository,
     id: "repo_1",
@@ -163,7 +165,7 @@ describe("a created database", () => {
 
   it("is asked for once, however often the same request comes, also after a crash between two steps", async () => {
     const key = { "idempotency-key": "create-cache-1" };
-    const ask = () => developer.send("POST", collection, { name: "cache", version: "18", autoMerge: true }, key);
+    const ask = () => builder.send("POST", collection, { name: "cache", version: "18", autoMerge: true }, key);
     const first = await ask();
     expect(first.status).toBe(202);
     expect(await ask()).toMatchObject({ status: 202, body: first.body });
@@ -175,7 +177,7 @@ describe("a created database", () => {
       autoMerge: true,
       autoMergeHead: first.body.pull.headCommit,
     });
-    const other = await developer.send("POST", collection, { name: "cache2", version: "18" }, key);
+    const other = await builder.send("POST", collection, { name: "cache2", version: "18" }, key);
     expect(other).toMatchObject({ status: 422, body: { code: "NEB608" } });
   });
 
@@ -231,6 +233,14 @@ describe("a created database", () => {
     const admin = portal.as(await portal.tokenFor("platform-admin"));
     const answer = await admin.send("POST", "/api/v1/domain/shop/project/nope/databases", { name: "x", version: "18" });
     expect(answer.status).toBe(404);
+  });
+
+  it("merges by itself only for who may merge it, and opens nothing else", async () => {
+    const before = (await developer.get("/api/v1/pulls?state=all&limit=200")).body.items.length;
+    const refused = await developer.send("POST", collection, { name: "later", version: "18", autoMerge: true });
+    expect(refused).toMatchObject({ status: 403, body: { code: "NEB662", scope: "pulls:merge" } });
+    expect(refused.body.hint).toMatch(/without auto-merge/);
+    expect((await developer.get("/api/v1/pulls?state=all&limit=200")).body.items).toHaveLength(before);
   });
 });
 
@@ -304,7 +314,7 @@ describe("a deleted database", () => {
     const retire = await developer.send("DELETE", `${collection}/orders`, undefined, { "if-match": "*" });
     expect(retire.body).toMatchObject({ step: "retire" });
     expect(await fileAt(retire.body.pull.headCommit, "orders")).toContain("retire: true");
-    const remove = await developer.send("DELETE", `${collection}/old?autoMerge=true`, undefined, { "if-match": "*" });
+    const remove = await builder.send("DELETE", `${collection}/old?autoMerge=true`, undefined, { "if-match": "*" });
     expect(remove.body).toMatchObject({ step: "delete", pull: { autoMerge: true } });
     expect(await fileAt(remove.body.pull.headCommit, "old")).toBeUndefined();
     expect((await developer.send("DELETE", `${collection}/nope`, undefined, { "if-match": "*" })).status).toBe(404);
@@ -313,7 +323,7 @@ describe("a deleted database", () => {
 
 describe("pause and resume", () => {
   it("are operations, possible only in the state they start from", async () => {
-    expect((await developer.send("POST", `${collection}/orders/pause`)).body.code).toBe("NEB612");
+    expect((await builder.send("POST", `${collection}/orders/pause`)).body.code).toBe("NEB612");
     await portal.sql.tx(async (tx) => {
       await lockPorts(tx);
       const id = "shop.store.orders" as const;
@@ -328,12 +338,12 @@ describe("pause and resume", () => {
       });
       await recordInstance(tx, { id, fence: 1, phase: "Ready", host: "127.0.0.1" });
     });
-    const paused = await developer.send("POST", `${collection}/orders/pause`);
+    const paused = await builder.send("POST", `${collection}/orders/pause`);
     expect(paused).toMatchObject({
       status: 202,
       body: { step: "pause", pull: null, operation: { type: "PAUSE", database: "orders", state: "QUEUED" } },
     });
-    expect((await developer.send("POST", `${collection}/orders/resume`)).body.code).toBe("NEB612");
+    expect((await builder.send("POST", `${collection}/orders/resume`)).body.code).toBe("NEB612");
   });
 });
 
@@ -376,7 +386,7 @@ describe("pull requests", () => {
   it("are merged at the reviewed head and at no other", async () => {
     const { body } = await developer.send("POST", collection, { name: "merged", version: "18" });
     const { number, headCommit } = body.pull;
-    const merge = (part: object = {}) => developer.send("POST", `/api/v1/pulls/${number}/merge`, part);
+    const merge = (part: object = {}) => builder.send("POST", `/api/v1/pulls/${number}/merge`, part);
     expect((await merge()).body).toMatchObject({ code: "NEB617", detail: "its review has not finished" });
     const review = { repository: "repo_1", number, head: headCommit, review: { version: 1 }, planHash: "x" };
     await recordReview(portal.sql, { ...review, verdict: "failure" });
@@ -407,7 +417,7 @@ describe("pull requests", () => {
     };
     const tenantChange = await open("tenants/shop/tenant.ts", "t1");
     const fleetChange = await open("package.json", "t2");
-    const inTenant = portal.as(await portal.tokenFor("developer", "shop"));
+    const inTenant = portal.as(await portal.tokenFor("project-admin", "shop"));
     expect(await inTenant.send("POST", `/api/v1/pulls/${tenantChange}/merge`, {})).toMatchObject({
       status: 403,
       body: { code: "NEB662", path: "tenants/shop/tenant.ts" },

@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { toTimestamp } from "../../../platform/core/index.ts";
+import { can, scopeMissing } from "../../../platform/identity/index.ts";
 import { objectNames } from "../../../platform/spec/index.ts";
-import { credentialContext, listCredentials, listOperations, listSamples } from "../../../platform/store/index.ts";
+import {
+  credentialContext,
+  type Instance,
+  listCredentials,
+  listOperations,
+  listSamples,
+} from "../../../platform/store/index.ts";
 import { noCredentials, notFound, requestProblems } from "../errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "../page.ts";
 import type { Portal } from "../portal.ts";
@@ -81,21 +88,32 @@ export const databaseReads = [
     target: inDatabase,
     audited: true,
     summary: "What a client needs to connect",
+    description: "Who does not hold credentials:owner sees only roles whose access is read.",
     params: databaseParams,
-    query: z.strictObject({ role: z.string().max(63).optional().describe("Default: the owner.") }),
+    query: z.strictObject({
+      role: z.string().max(63).optional().describe("Default: the owner; for who may not see it, a role that reads."),
+    }),
     replies: { 200: json("The credentials", credentials) },
-  }).handle(async ({ params: { domain, project, database: name }, query }, portal) => {
+  }).handle(async ({ principal, params: { domain, project, database: name }, query }, portal) => {
     const { instance } = await findView(portal, domain, project, name);
     const names = objectNames(domain, project, name);
-    const role = query.role ?? names.ownerRole;
     const sealed = instance === null ? [] : await listCredentials(portal.sql, instance.id);
     const { host, port } = { host: instance?.host ?? null, port: instance?.port ?? null };
     if (instance === null || host === null || port === null || sealed.length === 0)
       throw noCredentials(`the database ${domain}/${project}/${name} has not been made yet`);
-    const found = sealed.find((each) => each.role === role);
+    const open = can(principal, "credentials:owner", { tenant: domain, project, database: name })
+      ? sealed
+      : sealed.filter((each) => onlyReads(instance, each.role));
+    const role = query.role ?? (open.length < sealed.length ? open[0]?.role : undefined) ?? names.ownerRole;
+    const found = open.find((each) => each.role === role);
+    if (found === undefined && sealed.some((each) => each.role === role))
+      throw scopeMissing(`${role} may write, and its password needs credentials:owner`, {
+        hint: 'Ask for a role that reads (`new Role("...", { access: "read" })`), or ask a project-admin.',
+        fields: { scope: "credentials:owner" },
+      });
     if (found === undefined)
       throw notFound(`there is no role ${role} with a password`, {
-        hint: `Roles with a password: ${sealed.map((each) => each.role).join(", ")}.`,
+        hint: `Roles with a password: ${open.map((each) => each.role).join(", ")}.`,
       });
     const password = portal.vault.open(found.passwordSealed, credentialContext(instance.id, role)).reveal();
     return {
@@ -108,7 +126,7 @@ export const databaseReads = [
         password,
         url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${names.database}`,
         version: found.version,
-        roles: sealed.map((each) => each.role),
+        roles: open.map((each) => each.role),
       },
       headers: { "cache-control": "no-store" },
       trail: { details: { role } },
@@ -151,6 +169,10 @@ export const databaseReads = [
     };
   }),
 ];
+
+/** As it was applied: what is declared and not deployed yet gives nothing. */
+const onlyReads = ({ spec }: Instance, role: string): boolean =>
+  spec.roles.some(({ name, access }) => name === role && access === "read");
 
 async function newestOperation({ sql }: Portal, stack: string, database: string) {
   const recent = await listOperations(sql, { stack, limit: 20 });

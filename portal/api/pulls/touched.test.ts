@@ -14,7 +14,8 @@ const principal = (part: Partial<Grant>): Principal => ({
 
 describe("what a pull request touches", () => {
   it.each([
-    ["tenants/shop/store/orders.ts", "pulls:merge", "shop", "store"],
+    ["tenants/shop/store/orders.ts", "pulls:merge", "shop", "store", "orders"],
+    ["tenants/shop/store/project.ts", "pulls:merge", "shop", "store"],
     ["tenants/shop/store/deep/code.ts", "pulls:merge", "shop", "store"],
     ["tenants/shop/shared/x.ts", "pulls:merge", "shop", null],
     ["tenants/shop/defaults.ts", "pulls:merge", "shop", null],
@@ -24,8 +25,9 @@ describe("what a pull request touches", () => {
     [".github/workflows/pulumi.yml", "fleet:write", null, null],
     ["Tenants/shop/store/orders.ts", "fleet:write", null, null],
     ["package.json", "fleet:write", null, null],
-  ] as const)("%s needs %s", (path, scope, tenant, project) => {
-    expect(touchedBy([path])).toEqual([{ scope, tenant, project, path }]);
+  ] as const)("%s needs %s", (path, scope, tenant, project, database?: string) => {
+    const one = database === undefined ? {} : { database };
+    expect(touchedBy([path])).toEqual([{ scope, tenant, project, path, ...one }]);
   });
 
   it("is seen only by who reaches all of it", () => {
@@ -37,7 +39,8 @@ describe("what a pull request touches", () => {
 
   it("is merged only by who may change each of it", () => {
     const tenantFile = touchedBy(["tenants/shop/tenant.ts"]);
-    expect(() => demandMerge(principal({ project: null }), tenantFile)).toThrow(/tenants:write/);
+    expect(() => demandMerge(principal({ role: "project-admin", project: null }), tenantFile)).toThrow(/tenants:write/);
+    expect(() => demandMerge(principal({}), touchedBy(["tenants/shop/store/a.ts"]))).toThrow(/pulls:merge/);
     expect(() => demandMerge(principal({ role: "domain-admin", project: null }), tenantFile)).not.toThrow();
   });
 

@@ -12,6 +12,7 @@ import {
   scopeMissing,
   type Target,
 } from "../../../platform/identity/index.ts";
+import { isName } from "../../../platform/spec/index.ts";
 import type { RepositoryRow } from "../../../platform/store/index.ts";
 
 /** What a pull request touches, as who must have what right to merge it. */
@@ -29,7 +30,7 @@ export function touchedBy(paths: readonly string[]): readonly Touched[] {
   const found = new Map<string, Touched>();
   for (const path of paths) {
     const touched = { ...ownerOf(path), path };
-    found.set(`${touched.scope} ${touched.tenant} ${touched.project}`, touched);
+    found.set(`${touched.scope} ${touched.tenant} ${touched.project} ${touched.database ?? ""}`, touched);
   }
   return [...found.values()];
 }
@@ -38,8 +39,15 @@ function ownerOf(path: string): Omit<Touched, "path"> {
   const placed = placeOfPath(path);
   if (placed === undefined || placed.scope === "fleet") return { scope: "fleet:write", tenant: null, project: null };
   const { tenant } = placed;
-  if (placed.scope === "project") return { scope: "pulls:merge", tenant, project: placed.project };
+  if (placed.scope === "project")
+    return { scope: "pulls:merge", tenant, project: placed.project, ...databaseOf(path, placed.declares) };
   return { scope: placed.scope === "tenant" ? "tenants:write" : "pulls:merge", tenant, project: null };
+}
+
+/** `<database>.ts` is one database's; everything else of a project is all its databases'. */
+function databaseOf(path: string, declares: boolean): { readonly database?: string } {
+  const [, database] = /\/([^/]+)\.ts$/.exec(path) ?? [];
+  return declares && database !== undefined && isName(database) && database !== "project" ? { database } : {};
 }
 
 /** Whether a principal may see it: only when all that it touches is his to see. */
@@ -51,10 +59,11 @@ export const isAmongOwn = (principal: Principal, touched: readonly Touched[]): b
   touched.length > 0 && touched.every(({ tenant }) => tenant !== null && isInside(principal, tenant));
 
 /** @throws NEB662 naming the path that he may not merge. */
-export function demandMerge(principal: Principal, touched: readonly Touched[]): void {
+export function demandMerge(principal: Principal, touched: readonly Touched[], hint?: string): void {
   for (const { scope, path, ...target } of touched)
     if (!holds(principal, scope, target))
       throw scopeMissing(`${rolesOf(principal)} may not merge a change of ${path}: it needs ${scope}`, {
+        ...(hint === undefined ? {} : { hint }),
         fields: { scope, path },
       });
 }
