@@ -63,7 +63,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
     "tests",
     "bench",
   ],
-  jose: ["platform/identity", "tests"],
+  jose: ["platform/identity", "portal/forge", "tests"],
   "@node-rs/argon2": ["platform/identity"],
   otpauth: ["platform/identity", "tests"],
   nodemailer: ["platform/mail"],
