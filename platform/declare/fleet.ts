@@ -39,6 +39,15 @@ export type PolicyOptions = {
   readonly minBackupRetention?: Duration | undefined;
   /** Whether `allowFrom` may hold the whole internet. Default false. */
   readonly allowPublicNetwork?: boolean | undefined;
+  /**
+   * What becomes of a commit that reached the default branch without a review that passed: `"stop"` keeps what runs until somebody
+   * approves, `"deploy"` takes it. Default `"stop"`; `"deploy"` is for repositories that work without pull requests.
+   */
+  readonly unreviewed?: "stop" | "deploy" | undefined;
+  /** How long a database stays retired before it may be deleted. Default "1h"; "0s" allows it at once. */
+  readonly retireGrace?: Duration | undefined;
+  /** How many databases one commit may delete before somebody approves: the larger of the two. Default 1 and 10 percent. */
+  readonly prune?: { readonly databases?: number | undefined; readonly percent?: number | undefined } | undefined;
 };
 
 /** Rules that every database of every tenant keeps. */

@@ -61,6 +61,9 @@ const fleet: FleetSpec = {
     maxUnitsPerDatabase: 4,
     minBackupRetentionSeconds: day,
     allowPublicNetwork: false,
+    unreviewed: "stop",
+    retireGraceSeconds: 0,
+    prune: { databases: 1, percent: 10 },
   },
   providers: [
     { name: "this-machine", placement: "local", region: "here", engines: ["postgres"] },

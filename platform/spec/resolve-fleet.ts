@@ -63,6 +63,14 @@ const policies = z.strictObject({
   maxUnitsPerDatabase: z.number().min(limits.unitStep).max(limits.maxUnits).multipleOf(limits.unitStep).optional(),
   minBackupRetention: duration(86_400, limits.maxRetentionSeconds, false).optional(),
   allowPublicNetwork: z.boolean().optional(),
+  unreviewed: z.enum(["stop", "deploy"]).optional(),
+  retireGrace: duration(1, limits.maxRetentionSeconds, false).optional(),
+  prune: z
+    .strictObject({
+      databases: z.number().int().min(0).max(10_000).optional(),
+      percent: z.number().min(0).max(100).optional(),
+    })
+    .optional(),
 });
 const provider = z.strictObject({
   name: z.string().refine(isName, "is no name of a provider"),
@@ -109,6 +117,9 @@ const parts = {
       maxUnitsPerDatabase: policy.maxUnitsPerDatabase ?? limits.maxUnits,
       minBackupRetentionSeconds: policy.minBackupRetention ?? 0,
       allowPublicNetwork: policy.allowPublicNetwork ?? false,
+      unreviewed: policy.unreviewed ?? "stop",
+      retireGraceSeconds: policy.retireGrace ?? 3600,
+      prune: { databases: policy.prune?.databases ?? 1, percent: policy.prune?.percent ?? 10 },
     }),
   }),
   providers: part<typeof providers, readonly Provider[]>({

@@ -97,6 +97,12 @@ export type Policies = {
   readonly maxUnitsPerDatabase: number;
   readonly minBackupRetentionSeconds: number;
   readonly allowPublicNetwork: boolean;
+  /** What becomes of a commit that reached the default branch without a review that passed. */
+  readonly unreviewed: "stop" | "deploy";
+  /** Between retiring a database and deleting it. */
+  readonly retireGraceSeconds: number;
+  /** What one commit may delete without an approval: the larger of so many databases and so many of a hundred. */
+  readonly prune: { readonly databases: number; readonly percent: number };
 };
 
 export type Provider = {

@@ -8,10 +8,13 @@
  *    nothing. Planning a spec against itself is empty.
  * 3. The order of databases and of lists in a declaration changes nothing.
  * 4. What loses data is blocked or says "data-loss"; a deletion passes only when the previous spec says `retire: true`.
- * 5. The hash covers what is done, not the words.
+ * 5. `applyPlan` of a plan is the spec that it was made for; `findUnreviewed` holds a plan against those that were reviewed.
+ * 6. The hash covers what is done, not the words.
  */
+export { applyPlan } from "./apply.ts";
 export * from "./errors.ts";
 export { planProject } from "./plan.ts";
+export { findUnreviewed, type ReviewedPlan, type Unreviewed } from "./reviewed.ts";
 export { describeChange, describeStep, summarisePlan } from "./text.ts";
 export type { Block, Change, Effect, Facts, JsonValue, Plan, Risk, Step, StepKind } from "./types.ts";
 export { effects } from "./types.ts";

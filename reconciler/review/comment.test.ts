@@ -31,6 +31,9 @@ const fleet: FleetSpec = {
     maxUnitsPerDatabase: 8,
     minBackupRetentionSeconds: 0,
     allowPublicNetwork: false,
+    unreviewed: "stop",
+    retireGraceSeconds: 0,
+    prune: { databases: 1, percent: 10 },
   },
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],
 };

@@ -20,4 +20,7 @@ export default policies({
   maxUnitsPerDatabase: 16,
   minBackupRetention: "1d",
   allowPublicNetwork: false,
+  unreviewed: "stop",
+  retireGrace: "0s", // for trying things out; leave it out for the default of an hour, or raise it
+  prune: { databases: 1, percent: 10 },
 });

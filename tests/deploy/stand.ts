@@ -121,7 +121,13 @@ async function addRepository(sql: TestDatabase["sql"]): Promise<void> {
       },
       policies: {
         ...{ requiredTags: [], allowedExtensions: [], maxUnitsPerDatabase: 8 },
-        ...{ minBackupRetentionSeconds: 0, allowPublicNetwork: false },
+        ...{
+          minBackupRetentionSeconds: 0,
+          allowPublicNetwork: false,
+          unreviewed: "stop",
+          retireGraceSeconds: 0,
+          prune: { databases: 1, percent: 10 },
+        },
       },
       providers: [{ name: "local", placement: "local", region: "local", engines: ["postgres"] }],
     },

@@ -36,6 +36,9 @@ const fleet: FleetSpec = {
     maxUnitsPerDatabase: 16,
     minBackupRetentionSeconds: 0,
     allowPublicNetwork: false,
+    unreviewed: "stop",
+    retireGraceSeconds: 0,
+    prune: { databases: 1, percent: 10 },
   },
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],
 };

@@ -14,6 +14,8 @@ export type ProjectRow = {
   /** The newest declaration that evaluates; null when there never was one. */
   readonly wantedSpec: ProjectSpec | null;
   readonly wantedHash: string | null;
+  /** Reviewed plans between what runs and what is wanted, oldest first; reconciler/plan's. null: trusted as a whole. */
+  readonly wantedReviews: readonly unknown[] | null;
   readonly appliedCommit: string | null;
   readonly appliedSpec: ProjectSpec | null;
   readonly appliedHash: string | null;
@@ -27,5 +29,6 @@ export type ProjectRow = {
 
 export const projectColumns = `stack, tenant, project, repository, wanted_commit as "wantedCommit",
   wanted_tree as "wantedTree", wanted_spec as "wantedSpec", wanted_hash as "wantedHash",
+  wanted_reviews as "wantedReviews",
   applied_commit as "appliedCommit", applied_spec as "appliedSpec", applied_hash as "appliedHash", status, reason,
   message, problems, updated_at as "updatedAt"`;

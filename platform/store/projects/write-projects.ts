@@ -11,6 +11,8 @@ export type Wanted = {
   readonly tree: string;
   /** A deployment is queued, runs, or broke off after the last good one: what runs is not known to be what was applied. */
   readonly unsettled: boolean;
+  /** Reviewed plans that brought this text; they join those that are not applied yet. null (default): trust it as a whole. */
+  readonly reviews?: readonly unknown[] | null;
 } & (
   | { readonly kind: "spec"; readonly spec: ProjectSpec; readonly hash: string }
   /** Refused: the spec that was wanted before stays, nothing is queued from this text. */
@@ -31,15 +33,20 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
   const refused = wanted.kind === "refused" ? wanted : undefined;
   const row = await sql.one<{ deploy: boolean; stack: string }>(
     `insert into projects as p (stack, tenant, project, repository, wanted_commit, wanted_tree, wanted_spec,
-       wanted_hash, status, reason, message, problems)
-     values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12::jsonb)
+       wanted_hash, status, reason, message, problems, wanted_reviews)
+     values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12::jsonb, $14::jsonb)
      on conflict (stack) do update set repository = excluded.repository, wanted_commit = excluded.wanted_commit,
        wanted_tree = excluded.wanted_tree,
        wanted_spec = coalesce(excluded.wanted_spec, p.wanted_spec),
        wanted_hash = coalesce(excluded.wanted_hash, p.wanted_hash),
        status = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Ready' else excluded.status end,
        reason = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Applied' else excluded.reason end,
-       message = excluded.message, problems = excluded.problems, updated_at = now()
+       message = excluded.message, problems = excluded.problems, updated_at = now(),
+       wanted_reviews = case
+         when excluded.wanted_hash = p.applied_hash and not $13 then '[]'
+         when excluded.wanted_reviews is null then null
+         when p.wanted_reviews is null and p.wanted_hash is distinct from p.applied_hash then null
+         else coalesce(p.wanted_reviews, '[]') || excluded.wanted_reviews end
      returning stack, ($8::text is not null and ($13 or applied_hash is distinct from $8)) as deploy`,
     [
       stackName(wanted.tenant, wanted.project),
@@ -55,6 +62,7 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
       refused?.message ?? "",
       JSON.stringify(refused?.problems ?? []),
       wanted.unsettled,
+      wanted.reviews == null ? null : JSON.stringify(wanted.reviews),
     ],
   );
   await notify(sql, "nebula_projects", row.stack);
@@ -75,14 +83,23 @@ export async function recordStatus(
   await notify(sql, "nebula_projects", stack);
 }
 
-/** What runs now. Together with the operation's ending, in one transaction. */
+/**
+ * What runs now. Together with the operation's ending, in one transaction. The reviews that led to it have done their part, and so
+ * have the approvals: a later deployment needs its own.
+ */
 export async function recordApplied(
   sql: Sql,
   stack: string,
   applied: { readonly commit: string; readonly spec: ProjectSpec; readonly hash: string },
 ): Promise<void> {
   await sql.query(
-    `update projects set applied_commit = $2, applied_spec = $3::jsonb, applied_hash = $4, updated_at = now()
+    `with used as (update approvals set applied_at = clock_timestamp() where stack = $1 and applied_at is null)
+     update projects set applied_commit = $2, applied_spec = $3::jsonb, applied_hash = $4, updated_at = now(),
+       wanted_reviews = case when wanted_reviews is null then null when wanted_hash = $4 then '[]' else (
+         select coalesce(jsonb_agg(review order by at), '[]')
+         from jsonb_array_elements(wanted_reviews) with ordinality as later (review, at)
+         where at > coalesce((select max(place) from jsonb_array_elements(wanted_reviews) with ordinality as done (one, place)
+                              where one ->> 'wanted' = $4), 0)) end
      where stack = $1`,
     [stack, applied.commit, JSON.stringify(applied.spec), applied.hash],
   );
