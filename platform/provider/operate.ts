@@ -18,6 +18,8 @@ import { databaseMissing } from "./errors.ts";
 export type MachineOperations = {
   pause(id: DatabaseId): Promise<void>;
   resume(id: DatabaseId): Promise<void>;
+  /** Stops and starts the server: connections end. */
+  restart(id: DatabaseId): Promise<void>;
   /** New passwords for the owner and every role that logs in; the old ones end with it. */
   rotate(id: DatabaseId): Promise<void>;
   /** Takes away what a killed creation left and nobody was ever given; a finished database is left alone. */
@@ -57,6 +59,12 @@ export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: En
     resume: (id) =>
       holding(scope, id, async (tx) => {
         await driver.resume(id);
+        await recordInstance(tx, { id, fence: scope.fence, phase: "Ready" });
+      }),
+    restart: (id) =>
+      holding(scope, id, async (tx) => {
+        await driver.stop(id);
+        await driver.start(id);
         await recordInstance(tx, { id, fence: scope.fence, phase: "Ready" });
       }),
     rotate: (id) => rotate(scope, id),

@@ -11,7 +11,13 @@ import {
 } from "../../platform/core/index.ts";
 import { makeDirectEffects } from "../../platform/provider/index.ts";
 import type { Pool, Sql } from "../../platform/sql/index.ts";
-import { type Claim, claimOperation, type Operation, type OperationType } from "../../platform/store/index.ts";
+import {
+  type Claim,
+  claimOperation,
+  type Operation,
+  type OperationType,
+  workerTypes,
+} from "../../platform/store/index.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
 import { makePreview, type Preview, type PreviewRequest } from "./preview.ts";
@@ -32,7 +38,7 @@ export type DeployerOptions = {
   readonly portBase: number;
   /** Default: `local`. With `state` nothing runs: for measuring the control plane. */
   readonly compute?: "local" | "state";
-  /** Operations at a time; as many warm processes. Default: 2. */
+  /** Operations at a time; as many warm processes. Default: 3. */
   readonly concurrency?: number;
   readonly observe?: Observe;
   /** Written in the transaction that ends an operation: the project's status. */
@@ -42,6 +48,10 @@ export type DeployerOptions = {
   readonly heartbeatMs?: number;
   readonly graceMs?: number;
   readonly pollMs?: number;
+  /** Who holds the leases. Default: this process. */
+  readonly holder?: string;
+  /** For tests: another script than the real worker. */
+  readonly workerScript?: string;
 };
 
 export type Deployer = {
@@ -56,24 +66,25 @@ export type Deployer = {
 };
 
 /** What this room runs. */
-export const deployTypes: readonly OperationType[] = ["DEPLOY", "DESTROY", "PAUSE", "RESUME", "ROTATE_CREDENTIALS"];
+export const deployTypes: readonly OperationType[] = workerTypes;
 
 /** Claims operations and runs each in a warm worker, for as long as it is open. */
 export async function makeDeployer(options: DeployerOptions): Promise<Deployer> {
-  const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 2, pollMs = 1000 } = options;
+  const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 3, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
-  const { dataDir, pgBin, pulumiBin, portBase, compute = "local" } = options;
+  const { dataDir, pgBin, pulumiBin, portBase, compute = "local", holder = ourHolder() } = options;
   const [ledgerUrl, masterKey] = [options.ledgerUrl.reveal(), options.masterKey.reveal()];
   const workers = makeWorkers(concurrency, {
     ...{ ledgerUrl, masterKey, dataDir, pgBin, pulumiBin, portBase, compute, observe },
+    ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
   });
   const vault = makeVault(options.masterKey);
   const driver =
     compute === "state" ? makeStateDriver({ dataDir }) : await makeLocalDriver({ dataDir, pgBin, vault, observe });
   const executor = makeEffectsExecutor({ sql, observe, direct: makeDirectEffects({ sql, vault, driver, portBase }) });
-  const holder = ourHolder();
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
-  const supervision = { sql, clock, observe, leaseSeconds, heartbeatMs, graceMs };
+  const pokes = new Map<string, () => void>();
+  const supervision = { sql, clock, observe, leaseSeconds, heartbeatMs, graceMs, pokes };
   let closed = false;
   let filling: Promise<void> | undefined;
   let again = false;
@@ -135,7 +146,11 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   return {
     async start() {
       void driver.prepare().catch((thrown) => report("deploy.prepare", thrown));
-      releases.push(await sql.listen("nebula_operations", wake));
+      const told = (id: string) => {
+        pokes.get(id)?.();
+        wake();
+      };
+      releases.push(await sql.listen("nebula_operations", told));
       releases.push(await sql.listen("nebula_effects", executor.wake));
       const polling = setInterval(() => void poll(), pollMs);
       releases.push(() => clearInterval(polling));

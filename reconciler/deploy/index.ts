@@ -12,5 +12,5 @@
  */
 export { type Deployer, type DeployerOptions, deployTypes, makeDeployer } from "./deployer.ts";
 export * from "./errors.ts";
-export type { PulumiOutcome, PulumiStep } from "./messages.ts";
+export type { FromWorker, PulumiOutcome, PulumiStep, ToWorker } from "./messages.ts";
 export type { Preview, PreviewRequest } from "./preview.ts";

@@ -33,6 +33,7 @@ export async function prepareState(sql: Sql, claim: Claim, observe: Observe): Pr
       phase: "recover",
       message: `repaired what a killed run left open: ${pending.join(", ")}`,
       data: { pending },
+      fence,
     });
   }
   return salt;
@@ -53,6 +54,7 @@ export async function clearLocks(
       phase: "recover",
       message: "removed a lock whose owner is dead",
       data: { owner, proof },
+      fence,
     });
   }
 }

@@ -14,6 +14,8 @@ export type Supervision = {
   readonly heartbeatMs: number;
   /** Between the request to stop and the kill. */
   readonly graceMs: number;
+  /** How a heartbeat is asked for at once, by operation: whoever cancels does not wait for the next one. */
+  readonly pokes?: Map<string, () => void>;
 };
 
 export type Supervised =
@@ -55,6 +57,7 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
     else if (s.clock.monotonicMs() > heldUntil) await stop("lost");
   };
   const beating = setInterval(() => void beat(), s.heartbeatMs);
+  s.pokes?.set(operation.id, () => void beat());
   const deadline = setTimeout(() => void stop("deadline"), operation.deadlineSeconds * 1000);
 
   const stopped = (): Supervised | undefined => {
@@ -64,7 +67,7 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
   };
 
   let isSettled = false;
-  const progress = makeProgressLog(s, operation.id);
+  const progress = makeProgressLog(s, claim);
   const running = worker.run(job, progress.add);
   const settled = running.then(
     () => undefined,
@@ -82,6 +85,7 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
   } finally {
     clearInterval(beating);
     clearTimeout(deadline);
+    s.pokes?.delete(operation.id);
     await progress.written();
   }
 }
@@ -90,11 +94,11 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
 const succeeded = (result: JobResult) => (result.kind === "pulumi" ? result.outcome.ok : result.faults.length === 0);
 
 /** Writes the lines of progress in their order, without making the job wait for the ledger. */
-function makeProgressLog({ sql }: Supervision, operation: string) {
+function makeProgressLog({ sql }: Supervision, { operation, fence }: Claim) {
   let last: Promise<unknown> = Promise.resolve();
   return {
     add: (progress: Progress) => {
-      last = last.then(() => appendEvent(sql, operation, progress)).catch(() => undefined);
+      last = last.then(() => appendEvent(sql, operation.id, { ...progress, fence })).catch(() => undefined);
     },
     written: () => last,
   };

@@ -25,7 +25,13 @@ export type WorkerProcess = {
   readonly pid: number;
 };
 
-export type WorkerOptions = Omit<WorkerSettings, "scratchDir"> & { readonly observe: Observe };
+export type WorkerOptions = Omit<WorkerSettings, "scratchDir"> & {
+  readonly observe: Observe;
+  /** For tests: another script than the real worker. */
+  readonly script?: string;
+};
+
+const realWorker = join(import.meta.dirname, "child", "main.ts");
 
 type Running = {
   readonly id: number;
@@ -35,8 +41,12 @@ type Running = {
 };
 
 /** Resolves when the worker is warm. @throws NEB303 when it cannot be started. */
-export async function startWorker({ observe, ...settings }: WorkerOptions): Promise<WorkerProcess> {
-  const child = fork(join(import.meta.dirname, "child", "main.ts"), {
+export async function startWorker({
+  observe,
+  script = realWorker,
+  ...settings
+}: WorkerOptions): Promise<WorkerProcess> {
+  const child = fork(script, {
     detached: true,
     env: quietEnvironment(process.env),
     execArgv: ["--max-semi-space-size=4"],

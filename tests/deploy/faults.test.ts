@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Observation } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
 import {
   cancelOperation,
   claimOperation,
@@ -12,6 +13,7 @@ import {
   getOperation,
   listLeases,
   readCheckpoint,
+  showFence,
   writeCheckpoint,
 } from "../../platform/store/index.ts";
 import { type Deployer, deployTypes } from "../../reconciler/deploy/index.ts";
@@ -143,7 +145,12 @@ test("a lost fence kills the worker at once, and the old fence writes nothing an
   await writeCheckpoint(stand.sql, stackOf("fence"), lease.fence, '{"control":"the newest fence writes"}');
   expect(await readCheckpoint(stand.sql, stackOf("fence"))).toContain("control");
   await deployer?.close();
-  await stand.sql.query("update operations set state = 'CANCELLED' where id = $1", [id]);
+  const end = (sql: Sql) => sql.query("update operations set state = 'CANCELLED' where id = $1", [id]);
+  await expect(end(stand.sql)).rejects.toThrow(/NEB300 lease lost/);
+  await stand.sql.tx(async (tx) => {
+    await showFence(tx, lease.fence);
+    await end(tx);
+  });
   await stand.sql.query("update stacks set operation = null where stack = $1", [stackOf("fence")]);
 });
 

@@ -1,0 +1,69 @@
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { appendEvent, type Claim, listInstances, type Operation, type WorkerType } from "../../platform/store/index.ts";
+import { decide } from "./decide.ts";
+import type { ActVerb, Job } from "./messages.ts";
+import { prepareState } from "./prepare.ts";
+import { type Applied, type RunOptions, runJob, type Settled } from "./run-job.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** Brings a claimed operation about in a worker that is lent for it, under the claim's fence. */
+export type Handler = (options: RunOptions, claim: Claim, worker: WorkerProcess) => Promise<Settled>;
+
+/**
+ * Who brings which type about: the one place where a type gets its driver. platform/store/operations/kinds.ts says which types
+ * stand here; one that says "worker" there and has no handler does not compile.
+ */
+export const handlers: Readonly<Record<WorkerType, Handler>> = {
+  DEPLOY: deploy,
+  DESTROY: deploy,
+  PAUSE: acting("pause"),
+  RESUME: acting("resume"),
+  RESTART: acting("restart"),
+  ROTATE_CREDENTIALS: acting("rotate"),
+};
+
+async function deploy(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
+  const decision = await decide(options.sql, claim);
+  if (decision.kind === "superseded") return { ending: { kind: "superseded" }, applied: undefined };
+  if (decision.kind === "blocked")
+    return { ending: { kind: "failed", outcome: "blocked", error: decision.error }, applied: undefined };
+  return settleDeploy(options, claim, worker, decision);
+}
+
+async function settleDeploy(o: RunOptions, claim: Claim, worker: WorkerProcess, decision: Applied): Promise<Settled> {
+  const { spec, commit, plan, leftovers, hash } = decision;
+  const { operation, stack, fence } = claim;
+  const salt = await prepareState(o.sql, claim, o.observe);
+  if (leftovers.length > 0) {
+    const discard: Job = { kind: "act", verb: "discard", stack, fence, databases: leftovers };
+    const discarded = await runJob(o, claim, worker, discard, {});
+    if (discarded?.kind !== "completed") return { ending: discarded, applied: undefined };
+  }
+  const refresh = operation.params.refresh === true;
+  const job: Job = { kind: "deploy", stack, fence, commit, spec, salt, refresh };
+  const steps = plan.steps.map(({ kind, database }) => `${kind} ${database}`);
+  void appendEvent(o.sql, operation.id, {
+    phase: "deploy",
+    message: steps.length === 0 ? "checking: nothing should change" : steps.join(", "),
+    data: { commit, steps },
+    fence,
+  }).catch(() => undefined);
+  const ending = await runJob(o, claim, worker, job, { commit, hash, databases: spec.databases.length });
+  return { ending, applied: decision };
+}
+
+/** Something done to one database, or to every one of the stack, that its declaration does not speak of. */
+function acting(verb: ActVerb): Handler {
+  return async (options, claim, worker) => {
+    const { operation, stack, fence } = claim;
+    const databases = operation.database === null ? await liveDatabases(options.sql, stack) : [idIn(stack, operation)];
+    const job: Job = { kind: "act", verb, stack, fence, databases };
+    return { ending: await runJob(options, claim, worker, job, { databases }), applied: undefined };
+  };
+}
+
+const idIn = (stack: string, { database }: Operation) => `${stack}.${database ?? ""}` as DatabaseId;
+
+const liveDatabases = async (sql: Sql, stack: string) =>
+  (await listInstances(sql, { stack, phases: ["Ready", "Paused", "Failed"] })).map(({ id }) => id);
