@@ -1,7 +1,7 @@
 /**
  * The data folder: where everything of one platform lives, who may read it, and the secrets made at first start.
  *
- *   secrets/  master.key, ledger-password, admin-token (0600)     ledger/     the ledger's Postgres
+ *   secrets/  keys, passwords, addresses that hold one (0600)     ledger/     the ledger's Postgres
  *   run/      pid files, the ledger's socket, platform.json        instances/  tenants' Postgres (platform/compute)
  *   log/      one file a process                                   settings.json  the port, remembered
  *   forge/    the embedded Git host (portal)                       cache/      what can be made again
@@ -13,7 +13,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { OsUser } from "../platform/compute/index.ts";
-import { NebulaError, Secret } from "../platform/core/index.ts";
+import { NebulaError, readSecretFile, type Secret } from "../platform/core/index.ts";
 import { dataFolderUnusable, diskFull, folderClosed } from "./errors.ts";
 import { translateFolderError, writeWhole } from "./files.ts";
 import { canEnter } from "./os-user.ts";
@@ -90,7 +90,14 @@ function closedFolder(path: string, user: OsUser): string {
   return parent !== path && !canEnter(parent, user) ? closedFolder(parent, user) : path;
 }
 
-export type Secrets = { readonly masterKeyFile: string; readonly masterKey: Secret; readonly ledgerPassword: Secret };
+export type Secrets = {
+  readonly masterKeyFile: string;
+  /** Of the ledger's owner: the supervisor alone uses it. */
+  readonly ledgerPassword: Secret;
+  /** What the mains log in with; made anew when they are lost, for the owner can set them. */
+  readonly appPassword: Secret;
+  readonly forgePassword: Secret;
+};
 
 /** The installation's secrets, made at first start. @throws NEB921 when one is lost. */
 export function readSecrets(folder: DataFolder): Secrets {
@@ -107,8 +114,17 @@ export function readSecrets(folder: DataFolder): Secrets {
       });
     writeWhole(file, randomBytes(32).toString(encoding), 0o600);
   }
-  const read = (file: string) => new Secret(readFileSync(file, "utf8").trim());
-  return { masterKeyFile, masterKey: read(masterKeyFile), ledgerPassword: read(passwordFile) };
+  const made = (name: string) => {
+    const file = join(folder.secrets, name);
+    if (!existsSync(file)) writeWhole(file, randomBytes(32).toString("base64url"), 0o600);
+    return readSecretFile(file);
+  };
+  return {
+    masterKeyFile,
+    ledgerPassword: readSecretFile(passwordFile),
+    appPassword: made("app-password"),
+    forgePassword: made("forge-password"),
+  };
 }
 
 type Settings = { readonly port?: number };

@@ -1,4 +1,4 @@
-/** The ledger's Postgres: where it is, lean settings, its two databases, kept alive. */
+/** The ledger's Postgres: where it is, lean settings, its two databases with their schema and logins, kept alive. */
 import { createHash } from "node:crypto";
 import { globSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -6,10 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makePostgresServer, type PostgresServer } from "../platform/compute/index.ts";
 import type { Observe, Secret } from "../platform/core/index.ts";
+import { connectionUrl, connectOnce } from "../platform/sql/index.ts";
+import { appRole, forgeRole, prepareForge, prepareLedger } from "../platform/store/index.ts";
 import type { DataFolder } from "./data-folder.ts";
 
 export type Ledger = {
+  /** As nebula_app, for the mains. */
   readonly url: Secret;
+  /** As the owner of the forge's database, for the forge. */
   readonly forgeUrl: Secret;
   /** Starts it again when it died; called now and then. */
   look(): Promise<void>;
@@ -60,18 +64,29 @@ async function clearSockets(folder: DataFolder): Promise<void> {
     await rm(join(socketFolder(folder), file), { force: true });
 }
 
-/** Makes, starts or adopts it. */
-export async function startLedger(folder: DataFolder, server: PostgresServer, observe: Observe): Promise<Ledger> {
+type Logins = { readonly port: number; readonly appPassword: Secret; readonly forgePassword: Secret };
+
+/** Makes, starts or adopts it, and brings it to this version as its owner: the mains may not. */
+export async function startLedger(
+  folder: DataFolder,
+  server: PostgresServer,
+  { port, appPassword, forgePassword }: Logins,
+  observe: Observe,
+): Promise<Ledger> {
   const start = async () => {
     if (!(await server.find())) await clearSockets(folder);
     await server.start();
   };
   await start();
+  await connectOnce(server.socketUrl(databases.ledger), (owner) => prepareLedger(owner, appPassword));
+  await connectOnce(server.socketUrl(databases.forge), (owner) => prepareForge(owner, forgePassword));
+  const url = (user: string, password: Secret, database: string) =>
+    connectionUrl({ host: "127.0.0.1", port, user, password, database });
   let restart: Promise<unknown> | undefined;
   let stopping = false;
   return {
-    url: server.url(databases.ledger),
-    forgeUrl: server.url(databases.forge),
+    url: url(appRole, appPassword, databases.ledger),
+    forgeUrl: url(forgeRole, forgePassword, databases.forge),
     async look() {
       if (stopping || restart || (await server.find()) || stopping || restart) return;
       observe({ kind: "process.ended", process: "ledger", how: "killed", restartInMs: 0 });

@@ -1,10 +1,13 @@
 /** The one order in which a platform ends: reconciler, portal, tenants' Postgres, ledger. Harmless when nothing runs. */
 import { join } from "node:path";
 import { makeLocalDriver } from "../platform/compute/index.ts";
-import { makeVault, type Secret } from "../platform/core/index.ts";
+import { Secret } from "../platform/core/index.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { endOrphans } from "./orphans.ts";
 import { endByPidFile } from "./pid-file.ts";
+
+/** For a driver that looks and stops: both go by pid files and signals, nobody logs in. */
+export const noLogin = { derive: () => new Secret("") };
 
 /** In the order in which they end. */
 export const mains = ["reconciler", "portal"] as const;
@@ -19,8 +22,8 @@ export async function endMains(folder: DataFolder, graceMs: number): Promise<str
 }
 
 /** Stops the tenants' servers; the reconciler starts them again at the next `up`. Returns their ids. */
-export async function endDatabases(folder: DataFolder, pgBin: string, masterKey: Secret): Promise<string[]> {
-  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: makeVault(masterKey) });
+export async function endDatabases(folder: DataFolder, pgBin: string): Promise<string[]> {
+  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: noLogin });
   const running = (await driver.list()).filter((instance) => instance.running);
   await Promise.all(running.map((instance) => driver.stop(instance.id, "fast")));
   return running.map((instance) => instance.id);

@@ -8,9 +8,10 @@
  */
 import { join } from "node:path";
 import type { PostgresServer } from "../platform/compute/index.ts";
-import { type Observe, openScope, type Scope, type Secret } from "../platform/core/index.ts";
-import { type DataFolder, readSecrets, readSettings, repository, writeSettings } from "./data-folder.ts";
-import { ledgerServer, startLedger } from "./ledger.ts";
+import { type Observe, openScope, type Scope } from "../platform/core/index.ts";
+import { type DataFolder, readSecrets, readSettings, repository, type Secrets, writeSettings } from "./data-folder.ts";
+import { writeWhole } from "./files.ts";
+import { type Ledger, ledgerServer, startLedger } from "./ledger.ts";
 import { type MainProcess, startMain } from "./main-process.ts";
 import { endOrphans, mark } from "./orphans.ts";
 import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
@@ -59,12 +60,13 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
   const scope = openScope();
   try {
     step("starting the ledger");
-    const ledger = scope.add(await startLedger(folder, server, observe), (started) => started.stop());
-    scope.add(folder, () => endDatabases(folder, input.pgBin, secrets.masterKey));
+    const logins = { ...secrets, port: ports.ledger };
+    const ledger = scope.add(await startLedger(folder, server, logins, observe), (started) => started.stop());
+    scope.add(folder, () => endDatabases(folder, input.pgBin));
     scope.add(folder, () => endOrphans(folder.root, 2_000));
     step("starting the portal and the reconciler");
-    const env = environment(input, ports, ledger, secrets.masterKeyFile);
-    const { mains, adminToken } = await startMains(input, scope, env, ledger.forgeUrl, settings.port === undefined);
+    const env = environment(input, ports, secretFiles(folder, ledger, secrets));
+    const { mains, adminToken } = await startMains(input, scope, env, settings.port === undefined);
     if (settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
     const platform = describePlatform(folder, ports, new Date());
     writePlatform(folder, platform);
@@ -86,21 +88,20 @@ async function startMains(
   { folder, observe, scripts = realScripts }: SuperviseInput,
   scope: Scope,
   env: NodeJS.ProcessEnv,
-  forgeUrl: Secret,
   isFirstStart: boolean,
 ) {
   let adminToken: string | undefined;
   const onMessage = (message: Readonly<Record<string, unknown>>) => {
     if (typeof message.adminToken === "string") adminToken = message.adminToken;
   };
-  const start = async (name: MainName, own: NodeJS.ProcessEnv) => {
+  const start = async (name: MainName) => {
     const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
-    held.main = await startMain({ name, script: scripts[name], folder, observe, env: { ...env, ...own }, onMessage });
+    held.main = await startMain({ name, script: scripts[name], folder, observe, env, onMessage });
     return held.main;
   };
-  const portal = start("portal", { NEBULA_FORGE_DATABASE_URL: forgeUrl.reveal() });
+  const portal = start("portal");
   if (isFirstStart) await portal;
-  const started = await Promise.allSettled([portal, start("reconciler", {})]);
+  const started = await Promise.allSettled([portal, start("reconciler")]);
   const failed = started.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
   return { mains: started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])), adminToken };
@@ -111,20 +112,26 @@ async function requirePorts(server: PostgresServer, { ledger, ...others }: Ports
   await requireFree(adopted ? others : { ...others, ledger }, "nebula up");
 }
 
-function environment(
-  input: SuperviseInput,
-  ports: Ports,
-  ledger: { readonly url: Secret },
-  masterKeyFile: string,
-): NodeJS.ProcessEnv {
+/** What the mains may know, as files: an environment is inherited and shown. */
+function secretFiles(folder: DataFolder, { url, forgeUrl }: Ledger, { masterKeyFile }: Secrets): NodeJS.ProcessEnv {
+  const [ledgerFile, forgeFile] = [join(folder.secrets, "ledger-url"), join(folder.secrets, "forge-url")];
+  writeWhole(ledgerFile, url.reveal(), 0o600);
+  writeWhole(forgeFile, forgeUrl.reveal(), 0o600);
+  return {
+    NEBULA_LEDGER_URL_FILE: ledgerFile,
+    NEBULA_FORGE_DATABASE_URL_FILE: forgeFile,
+    NEBULA_MASTER_KEY_FILE: masterKeyFile,
+  };
+}
+
+function environment(input: SuperviseInput, ports: Ports, secrets: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...input.env,
     ...mark(input.folder.root),
     NEBULA_MODE: input.env.NEBULA_MODE || "development",
     NEBULA_DATA: input.folder.root,
     NEBULA_PORT: String(ports.portal),
-    NEBULA_LEDGER_URL: ledger.url.reveal(),
-    NEBULA_MASTER_KEY_FILE: masterKeyFile,
+    ...secrets,
     NEBULA_PG_BIN: input.pgBin,
     NEBULA_PULUMI_BIN: input.pulumiBin,
   };

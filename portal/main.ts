@@ -37,12 +37,12 @@ import {
   expireRequests,
   findRepository,
   getSetting,
-  migrate,
   putRepository,
   putSetting,
   type RepositoryRow,
   repositoryContext,
 } from "../platform/store/index.ts";
+  requireSchema,
 import { defaultLimits, makeApi, portTaken } from "./api/index.ts";
 import { type Forge, makeForge } from "./forge/index.ts";
 
@@ -85,7 +85,7 @@ async function main(scope: Scope): Promise<void> {
   const pool = (url: Secret, name: string, max: number) =>
     scope.add(makePool({ url, max, applicationName: `nebula-${name}` }), (opened) => opened.close());
   const sql = pool(config.NEBULA_LEDGER_URL, "portal", 8);
-  await migrate(sql);
+  await requireSchema(sql);
   const forge = await openForge(scope, pool(config.NEBULA_FORGE_DATABASE_URL, "forge", 6), {
     data: config.NEBULA_DATA,
     port: port + 1,

@@ -26,7 +26,7 @@ import {
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
 import { makePool } from "../platform/sql/index.ts";
-import { migrate } from "../platform/store/index.ts";
+import { requireSchema } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeStatusPass } from "./observe/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
@@ -68,7 +68,7 @@ async function run(scope: Scope): Promise<void> {
   const sql = scope.add(makePool({ url: ledgerUrl, applicationName: "nebula-reconciler", max: 10 }), (pool) =>
     pool.close(),
   );
-  await migrate(sql);
+  await requireSchema(sql);
   const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 }), (it) => it.close());
   const deployer = scope.add(
     await makeDeployer({

@@ -45,9 +45,9 @@ async function endServers(folder: DataFolder, env: NodeJS.ProcessEnv): Promise<s
   removePlatform(folder);
   const postgres = existsSync(folder.ledger) ? await findPostgres(env) : undefined;
   if (postgres === undefined) return [];
-  const { masterKey, ledgerPassword } = readSecrets(folder);
+  const { ledgerPassword } = readSecrets(folder);
   const { ledger: port } = portsFrom(readSettings(folder).port ?? defaultPort);
   const server = await ledgerServer(folder, { pgBin: postgres.binDir, port, password: ledgerPassword });
-  const databases = await endDatabases(folder, postgres.binDir, masterKey);
+  const databases = await endDatabases(folder, postgres.binDir);
   return [...databases, ...((await server.stop("fast")) ? ["ledger"] : [])];
 }

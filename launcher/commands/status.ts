@@ -2,13 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeLocalDriver } from "../../platform/compute/index.ts";
-import { makeVault } from "../../platform/core/index.ts";
 import { type DataFolder, layout, locateData, readSecrets, repository } from "../data-folder.ts";
 import { ledgerServer } from "../ledger.ts";
 import { readPid } from "../pid-file.ts";
 import { columns, type Format, print } from "../print.ts";
 import { memoryOf } from "../processes.ts";
 import { findRunning, type RunningPlatform } from "../running.ts";
+import { noLogin } from "../shutdown.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
 import { findPulumi } from "../toolchain/pulumi.ts";
 
@@ -79,10 +79,10 @@ async function processesOf(folder: DataFolder, { platform, supervisor }: Running
     main("reconciler", platform.ports.reconciler),
   ];
   if (postgres === undefined) return own;
-  const { masterKey, ledgerPassword } = readSecrets(folder);
+  const { ledgerPassword } = readSecrets(folder);
   const { binDir: pgBin } = postgres;
   const server = await ledgerServer(folder, { pgBin, port: platform.ports.ledger, password: ledgerPassword });
-  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: makeVault(masterKey) });
+  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: noLogin });
   const databases = (await driver.list()).filter((instance) => instance.running);
   return [
     ...own,

@@ -7,9 +7,9 @@ import { canEnter, findLanguageHost, findPostgres, findPulumi, quiet, resolvePos
 import { makePostgresServer, type PostgresServer, resolveOsUser } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
-import { migrate } from "../../platform/store/index.ts";
+import { prepareLedger } from "../../platform/store/index.ts";
 import { freePort } from "./ports.ts";
-import { ledgerTemplate, socketVariable } from "./postgres.ts";
+import { appPassword, ledgerTemplate, socketVariable } from "./postgres.ts";
 
 export default async function setup(): Promise<() => Promise<void>> {
   const user = await resolveOsUser();
@@ -71,6 +71,6 @@ async function startServer(home: string, pgBin: string): Promise<Lent> {
     },
   });
   await server.start();
-  await connectOnce(server.url(ledgerTemplate), migrate);
+  await connectOnce(server.url(ledgerTemplate), (owner) => prepareLedger(owner, appPassword));
   return { server, url: server.url("postgres"), port };
 }

@@ -10,10 +10,13 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce, makePool, type Pool, quoteIdent } from "../../platform/sql/index.ts";
+import { appRole } from "../../platform/store/index.ts";
 
 export type TestDatabase = {
   /** As the superuser, over TCP. */
   readonly url: Secret;
+  /** As the role that portal and reconciler have in production. */
+  readonly appUrl: Secret;
   readonly name: string;
   readonly sql: Pool;
   /** Closes the pool and drops the database. */
@@ -36,9 +39,12 @@ export async function testDatabase({ empty = false }: { readonly empty?: boolean
     sql.query(`create database ${quoteIdent(name)} template ${quoteIdent(template)} strategy file_copy`),
   );
   const url = withDatabase(server.url, name);
+  if (!empty)
+    await connectOnce(url, (owner) => owner.query(`grant connect on database ${quoteIdent(name)} to ${appRole}`));
   const sql = makePool({ url, max: 8, applicationName: "test" });
   return {
     url,
+    appUrl: withLogin(url, appRole, appPassword),
     name,
     sql,
     async close() {
@@ -66,6 +72,14 @@ export async function testServer(): Promise<TestServer> {
 
 export const socketVariable = "NEBULA_TEST_SOCKET";
 export const ledgerTemplate = "ledger_template";
+export const appPassword = new Secret("app");
+
+function withLogin(url: Secret, user: string, password: Secret): Secret {
+  const parsed = new URL(url.reveal());
+  parsed.username = user;
+  parsed.password = password.reveal();
+  return new Secret(parsed.href);
+}
 
 export function withDatabase(url: Secret, database: string): Secret {
   const parsed = new URL(url.reveal());

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Secret, type Vault } from "../../core/index.ts";
-import type { Sql } from "../../sql/index.ts";
+import { makeVerifier, type Sql } from "../../sql/index.ts";
 
 export type CiRole = { readonly user: string; readonly password: Secret };
 
@@ -12,7 +12,7 @@ export async function ensureCiRole(sql: Sql, tenant: string): Promise<CiRole> {
   const password = new Secret(randomBytes(24).toString("base64url"));
   const { user } = await sql.one<{ user: string }>("select ci_role($1) as user from ensure_ci_role($1, $2)", [
     tenant,
-    password.reveal(),
+    await makeVerifier(password),
   ]);
   return { user, password };
 }
