@@ -128,6 +128,7 @@ function fromWire(wire: WirePull): Pull {
     head: { ref: wire.head.ref, sha: wire.head.sha, repository: wire.head.repo?.full_name ?? null },
     base: { ref: wire.base.ref, sha: wire.base.sha },
     author: wire.user?.login ?? "ghost",
+    authorId: wire.user?.id ?? null,
     url: wire.html_url,
     mergeable: "mergeable" in wire ? wire.mergeable : null,
     mergeableState: "mergeable_state" in wire ? wire.mergeable_state : "unknown",

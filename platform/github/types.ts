@@ -39,6 +39,8 @@ export type Pull = {
   };
   readonly base: { readonly ref: string; readonly sha: string };
   readonly author: string;
+  /** The account's number: a login can be given up and taken by somebody else. null: a deleted account. */
+  readonly authorId: number | null;
   readonly url: string;
   /** null while the host still computes it, and in lists. */
   readonly mergeable: boolean | null;
