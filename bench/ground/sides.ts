@@ -119,7 +119,7 @@ export async function plainSide({ driver, ledgerUrl, pulumiBin, sql, dataDir }: 
   };
 }
 
-function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>): Effects {
+export function driverEffects(driver: LocalDriver, passwords: Map<string, Secret>): Effects {
   return {
     async ensure(inputs: DatabaseInputs) {
       const id = idOf(inputs);
