@@ -35,15 +35,16 @@ import { issueToken } from "../platform/identity/index.ts";
 import { makePool, type Pool } from "../platform/sql/index.ts";
 import {
   expireRequests,
+  expireTokens,
   findRepository,
   getSetting,
   putRepository,
   putSetting,
   type RepositoryRow,
   repositoryContext,
-} from "../platform/store/index.ts";
   requireSchema,
-import { defaultLimits, makeApi, portTaken } from "./api/index.ts";
+} from "../platform/store/index.ts";
+import { defaultLimits, drain, makeApi, makeServer, parseRules, portTaken, resolveReachable } from "./api/index.ts";
 import { type Forge, makeForge } from "./forge/index.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -55,6 +56,12 @@ const fields = {
   NEBULA_LEDGER_URL: secret(),
   NEBULA_FORGE_DATABASE_URL: secret(),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  NEBULA_LIMITS: text(""),
+  NEBULA_CORS_ORIGINS: text(""),
+  NEBULA_TRUSTED_PROXIES: text(""),
+  NEBULA_PUBLIC_URL: text(""),
+  NEBULA_DRAIN_GRACE_SECONDS: integer(0),
+  NEBULA_DRAIN_SECONDS: integer(10),
 };
 
 /** Statuses that the reconciler must have set to success before anything reaches the default branch. */
@@ -81,7 +88,13 @@ async function main(scope: Scope): Promise<void> {
     metrics.observe(observation);
   };
   const port = config.NEBULA_PORT;
-  const closing = scope.add(new AbortController(), () => undefined);
+  const [draining, closing] = [new AbortController(), new AbortController()];
+  const limits = { ...defaultLimits, rules: parseRules(config.NEBULA_LIMITS) };
+  const reachable = resolveReachable({
+    origins: config.NEBULA_CORS_ORIGINS,
+    trustedProxies: config.NEBULA_TRUSTED_PROXIES,
+    publicUrl: config.NEBULA_PUBLIC_URL,
+  });
   const pool = (url: Secret, name: string, max: number) =>
     scope.add(makePool({ url, max, applicationName: `nebula-${name}` }), (opened) => opened.close());
   const sql = pool(config.NEBULA_LEDGER_URL, "portal", 8);
@@ -104,16 +117,19 @@ async function main(scope: Scope): Promise<void> {
     version,
     ledgerUrl: config.NEBULA_LEDGER_URL,
     hostOf: makeHosts(vault),
-    closing: closing.signal,
-    limits: defaultLimits,
+    ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
   });
-  const server = await listen((done) => app.listen(port, "127.0.0.1", done), port);
-  scope.add(server, (serving) => {
-    closing.abort();
-    return closed(serving);
-  });
-  const housekeeping = setInterval(() => void expireRequests(sql).catch(() => undefined), housekeepingMs);
+  scope.add(await listen(makeServer(app), port), (serving) =>
+    drain(serving, {
+      ...{ draining, closing },
+      graceMs: config.NEBULA_DRAIN_GRACE_SECONDS * 1000,
+      timeoutMs: config.NEBULA_DRAIN_SECONDS * 1000,
+    }),
+  );
+  const housekeeping = setInterval(() => {
+    for (const expire of [expireRequests, expireTokens]) void expire(sql).catch(() => undefined);
+  }, housekeepingMs);
   scope.add(housekeeping, clearInterval);
   observe({ kind: "process.started", process: "portal", version });
   say({ ready: true, process: "portal" });
@@ -258,26 +274,19 @@ const inWorker = <T>(script: string, workerData: unknown): Promise<T> =>
     worker.once("exit", (status) => reject(new Error(`${script} ended with ${status} and no answer`)));
   });
 
-const listen = (open: (done: (problem?: Error) => void) => Server, port: number): Promise<Server> =>
+const listen = (server: Server, port: number): Promise<Server> =>
   new Promise((resolve, reject) => {
-    const server = open((problem) => (problem === undefined ? resolve(server) : reject(taken(port, problem))));
+    const refused = (problem: Error) => reject(taken(port, problem));
+    server.once("error", refused).listen(port, "127.0.0.1", () => {
+      server.off("error", refused);
+      resolve(server);
+    });
   });
 
 function taken(port: number, cause: unknown): unknown {
   const inUse = (cause as { code?: unknown } | null)?.code === "EADDRINUSE";
   return inUse ? portTaken(`port ${port} on 127.0.0.1 is in use`, { cause }) : cause;
 }
-
-/** Lets running requests end for a moment, then cuts what is left. */
-const closed = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), 3_000);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 
 function masterKey(environment: NodeJS.ProcessEnv): Secret {
   const { NEBULA_MASTER_KEY: key, NEBULA_MASTER_KEY_FILE: file } = environment;

@@ -169,6 +169,62 @@ export const portTaken = defineError({
   hint: "Stop what listens there, or start with another --port.",
 });
 
+export const urlTooLong = defineError({
+  code: "NEB621",
+  status: 414,
+  title: "The address is too long",
+  retry: false,
+  hint: "The limit is 8 KiB; page with `limit` and `cursor`, and send long values in a body.",
+});
+
+export const headersTooLarge = defineError({
+  code: "NEB622",
+  status: 431,
+  title: "The headers are too large",
+  retry: false,
+  hint: "The limit is 16 KiB for all of them together.",
+});
+
+export const requestTooSlow = defineError({
+  code: "NEB623",
+  status: 408,
+  title: "The request came too slowly",
+  retry: true,
+  hint: "Headers must be here within 10 seconds and the whole request within 30.",
+});
+
+export const crossSite = defineError({
+  code: "NEB624",
+  status: 403,
+  title: "Not from a page of this origin",
+  retry: false,
+  hint: "Send an Authorization header, or name the page's origin in NEBULA_CORS_ORIGINS.",
+});
+
+export const tooManyAtOnce = defineError({
+  code: "NEB625",
+  status: 429,
+  title: "Too many requests at once",
+  retry: true,
+  hint: "Wait until some of your requests have been answered; open fewer streams.",
+});
+
+export const malformed = defineError({
+  code: "NEB626",
+  status: 400,
+  title: "Not an HTTP request",
+  retry: false,
+  hint: "What came is not HTTP/1.1 as this server reads it.",
+});
+
+export const notReady = defineError({
+  code: "NEB627",
+  status: 503,
+  title: "Not ready",
+  retry: true,
+  hint: "`reasons` says why; another replica may be ready.",
+});
+
 /** One thing wrong with a request: `path` is where, in the notation of the body (`compute.max`, `query.limit`). */
 export type FieldProblem = {
   readonly path: string;

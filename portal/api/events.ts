@@ -1,5 +1,6 @@
 import type { Response } from "express";
 import { getOperation, isEnded, listEvents, type Operation, type OperationEvent } from "../../platform/store/index.ts";
+import { tooManyAtOnce } from "./errors.ts";
 import type { Portal } from "./portal.ts";
 import { operationToWire } from "./wire.ts";
 
@@ -8,17 +9,28 @@ const heartbeatMs = 15_000;
 /** The table is the truth: it is read this often even when no notification came. */
 const pollMs = 2_000;
 
+export type Follower = {
+  readonly response: Response;
+  readonly user: string;
+  /** Asked before each look: a credential that is revoked sees nothing more. */
+  readonly isAllowed: () => Promise<boolean>;
+};
+
 /**
- * An operation's events as server-sent events, until it has ended, the caller has gone or the process stops. A caller that
- * lost the line comes back with Last-Event-ID and misses nothing.
+ * An operation's events as server-sent events, until it has ended, the caller has gone or may not see it any more, or the process
+ * stops. A caller that lost the line comes back with Last-Event-ID and misses nothing.
  */
 export async function followOperation(
   portal: Portal,
-  response: Response,
+  { response, user, isAllowed }: Follower,
   operation: Operation,
   afterId: number,
   toWire: (event: OperationEvent) => unknown,
 ): Promise<void> {
+  const { crowd, limits } = portal;
+  const leave = crowd.enter(`streams:${user}`, limits.streams);
+  if (leave === undefined) throw tooManyAtOnce(`${limits.streams} event streams of this user are open`);
+  response.once("close", leave);
   const gone = goneSignal(portal, response);
   const bell = makeBell();
   const unlisten = await portal.sql.listen("nebula_events", (payload) => {
@@ -35,7 +47,7 @@ export async function followOperation(
       const events = await listEvents(portal.sql, operation.id, last);
       for (const event of events) response.write(block("event", event.id, toWire(event)));
       last = events.at(-1)?.id ?? last;
-      if (now === undefined) return;
+      if (now === undefined || !(await isAllowed())) return;
       if (isEnded(now) && events.length === 0) {
         response.write(block("end", last, operationToWire(now)));
         return;
@@ -47,6 +59,8 @@ export async function followOperation(
       }
       if (!isEnded(now)) await bell.wait(pollMs, gone);
     }
+    // The process stops: another one, or this one again, goes on after Last-Event-ID.
+    response.write("retry: 1000\n\n");
   } finally {
     await unlisten();
     response.end();

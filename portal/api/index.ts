@@ -11,19 +11,59 @@
  * 5. An error is a problem document with code, sentence and hint; a 5xx says nothing about the inside.
  */
 import type { Express } from "express";
+import { takeTokens } from "../../platform/store/index.ts";
+import { makeCallers } from "./callers.ts";
+import { makeCrowd } from "./crowd.ts";
 import { makeFileReader } from "./files.ts";
+import { onLoopback } from "./headers.ts";
+import { makeLimiter } from "./leases.ts";
 import type { Portal } from "./portal.ts";
 import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
 
 export { portTaken } from "./errors.ts";
+export { type Reachable, resolveReachable } from "./headers.ts";
+export { defaultRules, parseRules, type Rules } from "./limits.ts";
 export { openApi } from "./openapi.ts";
 export { defaultLimits, type Limits, type Portal } from "./portal.ts";
 export { routes } from "./routes.ts";
+export { drain, makeServer, type Patience, patience } from "./server.ts";
 
-/** What the caller brings; the rest the API makes itself. */
-export type ApiParts = Omit<Portal, "touched" | "files">;
+/** What the API makes itself. */
+type Own = "touched" | "files" | "callers" | "limiter" | "crowd";
+/** What a portal on loopback need not say. */
+type Optional = "reachable" | "draining";
+export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
-export const makeApi = (parts: ApiParts): Express =>
-  serveRoutes(routes, { ...parts, touched: makeTouchedReader(), files: makeFileReader() });
+export function makeApi(parts: ApiParts): Express {
+  const { sql, clock, closing } = parts;
+  const callers = makeCallers(() => clock.monotonicMs());
+  const portal: Portal = {
+    reachable: onLoopback,
+    draining: closing,
+    ...parts,
+    callers,
+    touched: makeTouchedReader(),
+    files: makeFileReader(),
+    crowd: makeCrowd(),
+    limiter: makeLimiter({
+      take: (key, budget) => takeTokens(sql, key, budget),
+      monotonicMs: () => clock.monotonicMs(),
+    }),
+  };
+  void forgetOnNotice(portal);
+  return serveRoutes(routes, portal);
+}
+
+/** A notification only makes it sooner: what is remembered lives for a second at most. */
+async function forgetOnNotice({ sql, clock, callers, closing }: Portal): Promise<void> {
+  while (!closing.aborted) {
+    try {
+      await sql.listen("nebula_access", callers.forget);
+      return;
+    } catch {
+      await clock.sleep(1000, closing);
+    }
+  }
+}

@@ -98,11 +98,16 @@ export const operationRoutes = [
         content: { "application/json": pageOf(operationEvent), "text/event-stream": null },
       },
     },
-  }).handle(async ({ principal, params: { id }, query, request }, portal) => {
+  }).handle(async ({ principal, params: { id }, query, request, isStillAllowed }, portal) => {
     const row = await find(portal, principal, "operations:read", id);
     if (request.accepts(["application/json", "text/event-stream"]) === "text/event-stream") {
       const afterId = Number(request.get("last-event-id") ?? 0);
-      return { status: 200, write: (response) => followOperation(portal, response, row, afterId, eventToWire) };
+      const isAllowed = () => isStillAllowed(targetOf(row));
+      const { user } = principal;
+      return {
+        status: 200,
+        write: (response) => followOperation(portal, { response, user, isAllowed }, row, afterId, eventToWire),
+      };
     }
     const after = fromCursor("events", query.cursor, z.int()) ?? 0;
     const events = await listEvents(portal.sql, id, after, query.limit + 1);
@@ -139,9 +144,11 @@ export const operationRoutes = [
 async function find({ sql }: Portal, principal: Principal, scope: Scope, id: string): Promise<Operation> {
   const row = await getOperation(sql, id);
   if (row === undefined) throw absent();
-  demand(principal, scope, { ...splitStack(row.stack), database: row.database });
+  demand(principal, scope, targetOf(row));
   return row;
 }
+
+const targetOf = ({ stack, database }: Operation) => ({ ...splitStack(stack), database });
 
 const eventToWire = ({ id, at, level, phase, message, data }: OperationEvent) => ({
   id,

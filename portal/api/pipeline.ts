@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
-import { asNebulaError, type NebulaError } from "../../platform/core/index.ts";
+import { asNebulaError } from "../../platform/core/index.ts";
 import {
+  can,
   holds,
   type Principal,
   rolesOf,
@@ -10,50 +11,39 @@ import {
   tokenRefused,
   verifyToken,
 } from "../../platform/identity/index.ts";
-import { matchRequired, tooManyRequests, wrongMedia } from "./errors.ts";
+import { addressOf, networkOf } from "./address.ts";
+import { matchRequired, tooManyAtOnce, wrongMedia } from "./errors.ts";
 import { once } from "./idempotency.ts";
-import { type Limiter, makeLimiter } from "./limiter.ts";
 import { parseInput, parseParams } from "./parse.ts";
 import type { Portal } from "./portal.ts";
 import { demand } from "./reach.ts";
-import type { Answer, AnyRoute, Call } from "./route.ts";
+import { type Answer, type AnyRoute, type Call, isChange } from "./route.ts";
+import { spendOf, spendOfDatabase, tooMany } from "./spend.ts";
 import { makeTrail } from "./trail.ts";
-
-export type Limiters = { readonly requests: Limiter; readonly failures: Limiter };
-
-export function makeLimiters({ limits, clock }: Portal): Limiters {
-  const now = () => clock.monotonicMs();
-  return {
-    requests: makeLimiter(limits.requests, limits.windowSeconds, now),
-    failures: makeLimiter(limits.failures, limits.windowSeconds, now),
-  };
-}
 
 /**
  * A request from its first byte to its answer, in the order that gives nothing away: who, how often, about what, whether,
  * and only then what exactly.
  */
-export async function runRoute(
-  entry: AnyRoute,
-  request: Request,
-  response: Response,
-  portal: Portal,
-  limiters: Limiters,
-): Promise<Answer> {
-  const principal = entry.scope === "public" ? nobody : await authenticate(request, portal, limiters);
+export async function runRoute(entry: AnyRoute, request: Request, response: Response, portal: Portal): Promise<Answer> {
+  const principal = entry.scope === "public" ? nobody : await authenticate(request, portal);
   if (entry.scope !== "public") {
     response.locals.principal = principal.id;
-    limit(response, principal, limiters.requests, portal);
+    enter(principal, response, portal);
   }
+  await spendOf(entry, { principal, request, response }, portal);
   const params = parseParams(entry, request.params);
   const target = entry.target === "own" ? null : entry.target(params);
   const trail = makeTrail(entry, principal, target, request, portal);
   try {
     authorise(entry, principal, target);
-    const call = { ...readCall(entry, request, response, principal), params };
+    await spendOfDatabase(entry, { principal, request, response }, portal, target);
+    const isStillAllowed = stillAllowed(entry, request, portal);
+    const call = { ...readCall(entry, request, response, principal), params, isStillAllowed };
     const answer = await once(entry, call, portal, () => entry.handle(call, portal));
     if (portal.checkAnswers) checkAnswer(entry, answer);
     await trail.accepted(answer);
+    if (changesAccess(entry)) portal.callers.forget();
     return answer;
   } catch (thrown) {
     await trail.refused(asNebulaError(thrown));
@@ -61,28 +51,44 @@ export async function runRoute(
   }
 }
 
-async function authenticate(request: Request, portal: Portal, { failures }: Limiters): Promise<Principal> {
-  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
-  if (token === undefined) throw tokenMissing("the request carries no bearer token");
-  const address = request.socket.remoteAddress ?? "unknown";
-  const allowance = failures.spend(address, 0);
-  if (allowance.remaining === 0) throw tooMany("too many wrong tokens from this address", allowance.resetSeconds);
-  const principal = await verifyToken(portal.sql, token, portal.clock.now());
-  if (principal !== undefined) return principal;
-  failures.spend(address);
+async function authenticate(request: Request, portal: Portal): Promise<Principal> {
+  const { authorization } = request.headers;
+  const [, token] = /^(?:Bearer|ApiKey) +(\S+)$/i.exec(authorization ?? "") ?? [];
+  if (authorization === undefined || token === undefined) throw tokenMissing("the request carries no bearer token");
+  const { callers, limiter, limits } = portal;
+  const known = callers.known(authorization);
+  if (known !== undefined) return known;
+  const network = networkOf(addressOf(request));
+  const refusal = limiter.refusal(limits.rules.failures, network);
+  if (refusal !== undefined) throw tooMany("too many wrong tokens from this address", refusal.resetSeconds);
+  const found = await callers.learn(authorization, () => verifyToken(portal.sql, token, portal.clock.now()));
+  if (found !== undefined) return found;
+  await limiter.spend(limits.rules.failures, network);
   throw tokenRefused("this token does not open anything here");
 }
 
-/** RateLimit and RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers. */
-function limit(response: Response, principal: Principal, limiter: Limiter, { limits }: Portal): void {
-  const { allowed, remaining, resetSeconds } = limiter.spend(principal.id);
-  response.setHeader("ratelimit-policy", `"principal";q=${limits.requests};w=${limits.windowSeconds}`);
-  response.setHeader("ratelimit", `"principal";r=${remaining};t=${resetSeconds}`);
-  if (!allowed) throw tooMany("this token has made too many requests", resetSeconds);
+const stillAllowed =
+  ({ scope }: AnyRoute, request: Request, portal: Portal) =>
+  async (target: Target): Promise<boolean> => {
+    if (scope === "public") return true;
+    const principal = await authenticate(request, portal).catch((thrown: unknown) => {
+      if (asNebulaError(thrown).status === 401) return undefined;
+      throw thrown;
+    });
+    return principal !== undefined && can(principal, scope, target);
+  };
+
+/** A slot among the requests of the same key, until the answer has left. */
+function enter(principal: Principal, response: Response, { crowd, limits }: Portal): void {
+  const leave = crowd.enter(`key:${principal.id}`, limits.atOnce);
+  if (leave === undefined) throw tooManyAtOnce(`${limits.atOnce} requests of this key are being worked on`);
+  response.once("close", leave);
 }
 
-const tooMany = (message: string, retryAfterSeconds: number): NebulaError =>
-  tooManyRequests(message, { fields: { retryAfterSeconds } });
+/** Changes of these cannot change who may do what; after every other one nobody is remembered. */
+const harmless: ReadonlySet<string> = new Set(["databases", "operations", "pulls", "secrets", "repositories"]);
+const changesAccess = (entry: AnyRoute): boolean =>
+  isChange(entry) && !harmless.has(entry.operationId.split(".")[0] ?? "");
 
 /** A route without a target asks again once it knows what it is about (`demand`, `narrowTo`). */
 function authorise({ scope }: AnyRoute, principal: Principal, target: Target | null): void {
@@ -107,7 +113,7 @@ function readCall(entry: AnyRoute, request: Request, response: Response, princip
     requestId: String(response.locals.requestId),
     idempotencyKey: request.get("idempotency-key"),
     match: match ?? "*",
-  } satisfies Omit<Call<unknown, unknown, unknown>, "params">;
+  } satisfies Omit<Call<unknown, unknown, unknown>, "params" | "isStillAllowed">;
 }
 
 const hasBody = (request: Request): boolean =>

@@ -2,7 +2,12 @@ import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
+import type { Callers } from "./callers.ts";
+import type { Crowd } from "./crowd.ts";
 import type { FileReader } from "./files.ts";
+import type { Reachable } from "./headers.ts";
+import type { Limiter } from "./leases.ts";
+import { defaultRules, type Rules } from "./limits.ts";
 import type { TouchedReader } from "./pulls/touched.ts";
 
 /** What the routes work with. Made once by main.ts; a test makes its own. */
@@ -21,6 +26,15 @@ export type Portal = {
   readonly touched: TouchedReader;
   /** The declarations an edit may read. */
   readonly files: FileReader;
+  /** Whom a credential spoke for a moment ago. */
+  readonly callers: Callers;
+  /** How often somebody may do something; counted for all portals together. */
+  readonly limiter: Limiter;
+  /** How much somebody does at this moment, here. */
+  readonly crowd: Crowd;
+  readonly reachable: Reachable;
+  /** Aborted when the process is about to stop: it is not ready any more, and connections are not kept. */
+  readonly draining: AbortSignal;
   /** Aborted when the process stops: streams end then. */
   readonly closing: AbortSignal;
   readonly limits: Limits;
@@ -30,11 +44,18 @@ export type Portal = {
 
 export type Limits = {
   readonly bodyBytes: number;
-  /** Requests a principal may make in `windowSeconds`. */
-  readonly requests: number;
-  /** Tokens that an address may get wrong in `windowSeconds`. */
-  readonly failures: number;
-  readonly windowSeconds: number;
+  readonly urlBytes: number;
+  /** Requests of one key that are worked on at a time. */
+  readonly atOnce: number;
+  /** Event streams that a user may hold open. */
+  readonly streams: number;
+  readonly rules: Rules;
 };
 
-export const defaultLimits: Limits = { bodyBytes: 256 * 1024, requests: 1200, failures: 60, windowSeconds: 60 };
+export const defaultLimits: Limits = {
+  bodyBytes: 256 * 1024,
+  urlBytes: 8 * 1024,
+  atOnce: 64,
+  streams: 32,
+  rules: defaultRules,
+};

@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Principal, Scope, Target } from "../../platform/identity/index.ts";
+import type { LimitClass } from "./limits.ts";
 import type { Portal } from "./portal.ts";
 
 /** What routes are grouped by in the reference: the first word of their operation id. */
@@ -57,6 +58,8 @@ export type Route<
   readonly match?: true;
   /** The answer holds a secret: it is not kept for a repeated Idempotency-Key. */
   readonly secret?: true;
+  /** What its requests are counted as (limits.ts). Default: `default`. */
+  readonly limit?: LimitClass;
   /** Reads are not audited unless they say so; changes always are. */
   readonly audited?: true;
   readonly replies: R;
@@ -82,6 +85,8 @@ export type Call<P, Q, B> = {
   /** The value of If-Match on routes that demand it, else "*". */
   readonly match: string;
   readonly request: Request;
+  /** Whether the caller may still do this: a stream asks while it runs. */
+  readonly isStillAllowed: (target: Target) => Promise<boolean>;
 };
 
 type JsonOf<R> = R extends { readonly content: { readonly "application/json": infer S extends z.ZodType } }

@@ -1,23 +1,23 @@
 import { randomUUID } from "node:crypto";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
-import helmet from "helmet";
 import { asNebulaError, drainUnread, internalError, type NebulaError, toProblem } from "../../platform/core/index.ts";
-import { badJson, bodyTooLarge, noSuchRoute, wrongMedia } from "./errors.ts";
-import { type Limiters, makeLimiters, runRoute } from "./pipeline.ts";
+import { badJson, bodyTooLarge, noSuchRoute, urlTooLong, wrongMedia } from "./errors.ts";
+import { crossOrigin, securityHeaders } from "./headers.ts";
+import { readJson } from "./json-body.ts";
+import { runRoute } from "./pipeline.ts";
 import type { Portal } from "./portal.ts";
 import type { AnyRoute } from "./route.ts";
+import { sameOrigin } from "./same-origin.ts";
 
 /** The route table as an Express application: what is common to all routes, then one handler an entry. */
 export function serveRoutes(table: readonly AnyRoute[], portal: Portal): Express {
+  const { reachable, limits } = portal;
   const app = express();
   app.disable("x-powered-by").set("etag", false).set("query parser", "simple");
-  // Served over plain HTTP on loopback: a browser that upgrades would find nothing. TLS ends in front of it elsewhere.
-  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
-  app.use(stamp);
-  app.use(drainUnread);
-  app.use(express.json({ limit: portal.limits.bodyBytes, strict: true }));
-  const limiters = makeLimiters(portal);
-  for (const entry of table) app[entry.method](toExpressPath(entry.path), handle(entry, portal, limiters));
+  app.set("trust proxy", reachable.trustedProxies.length > 0 ? [...reachable.trustedProxies] : false);
+  app.use(securityHeaders(reachable), stamp(portal), drainUnread);
+  app.use(...crossOrigin(reachable), sameOrigin(reachable), ...readJson(limits.bodyBytes));
+  for (const entry of table) app[entry.method](toExpressPath(entry.path), handle(entry, portal));
   // Whoever opens the address that `up` prints.
   app.get("/", (_request, response) => response.redirect(302, "/docs"));
   app.use((request: Request) => {
@@ -32,35 +32,58 @@ export function serveRoutes(table: readonly AnyRoute[], portal: Portal): Express
 }
 
 /** A request's id and start: ours to make, so that nobody can forge another's line in the log. */
-function stamp(_request: Request, response: Response, next: NextFunction): void {
-  response.locals.requestId = `req_${randomUUID()}`;
-  response.locals.startedMs = performance.now();
-  response.setHeader("x-request-id", response.locals.requestId);
-  response.setHeader("cache-control", "no-store");
-  next();
+const stamp =
+  ({ limits, draining }: Portal) =>
+  (request: Request, response: Response, next: NextFunction): void => {
+    response.locals.requestId = `req_${randomUUID()}`;
+    response.locals.startedMs = performance.now();
+    response.setHeader("x-request-id", response.locals.requestId);
+    if (draining.aborted) response.setHeader("connection", "close");
+    if (request.url.length > limits.urlBytes)
+      throw urlTooLong(`the address has ${request.url.length} bytes; ${limits.urlBytes} are read`);
+    next();
+  };
+
+const handle = (entry: AnyRoute, portal: Portal) => async (request: Request, response: Response) => {
+  try {
+    const answer = await runRoute(entry, request, response, portal);
+    if ("write" in answer) {
+      response.status(answer.status);
+      await answer.write(response);
+      return;
+    }
+    send(request, response, answer);
+  } catch (thrown) {
+    const error = translate(thrown);
+    if (error.code === internalError.definition.code) observeFault(portal, entry, error);
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, error);
+  } finally {
+    observeRequest(portal, request, response, entry.path);
+  }
+};
+
+type Told = { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> };
+
+/** What the caller has already is not sent again. */
+function send(request: Request, response: Response, { status, body, headers = {} }: Told): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  const seen = request.headers["if-none-match"];
+  if (headers.etag !== undefined && isSafe(request) && seen !== undefined && matches(seen, headers.etag)) {
+    response.statusCode = 304;
+    return void response.end();
+  }
+  if (body === undefined) return void response.end();
+  const text = JSON.stringify(body);
+  response.setHeader("content-type", "application/json; charset=utf-8");
+  response.setHeader("content-length", Buffer.byteLength(text));
+  response.end(text);
 }
 
-const handle =
-  (entry: AnyRoute, portal: Portal, limiters: Limiters) => async (request: Request, response: Response) => {
-    try {
-      const answer = await runRoute(entry, request, response, portal, limiters);
-      if ("write" in answer) {
-        response.status(answer.status);
-        await answer.write(response);
-        return;
-      }
-      response.status(answer.status).set(answer.headers ?? {});
-      if (answer.body === undefined) response.end();
-      else response.json(answer.body);
-    } catch (thrown) {
-      const error = translate(thrown);
-      if (error.code === internalError.definition.code) observeFault(portal, entry, error);
-      if (response.headersSent) response.destroy();
-      else sendProblem(response, error);
-    } finally {
-      observeRequest(portal, request, response, entry.path);
-    }
-  };
+const isSafe = ({ method }: Request): boolean => method === "GET" || method === "HEAD";
+const matches = (seen: string, tag: string): boolean =>
+  seen.trim() === "*" || seen.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
 
 export function sendProblem(response: Response, error: NebulaError): void {
   const { retryAfterSeconds } = error.fields;

@@ -2,6 +2,7 @@ import type { Request } from "express";
 import type { NebulaError } from "../../platform/core/index.ts";
 import { homeOf, type Principal, type Target } from "../../platform/identity/index.ts";
 import { appendAudit, type NewAuditLog } from "../../platform/store/index.ts";
+import { addressOf } from "./address.ts";
 import type { Portal } from "./portal.ts";
 import { type Answer, type AnyRoute, isChange } from "./route.ts";
 
@@ -31,7 +32,7 @@ export function makeTrail(
       // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
       tenant: target?.tenant ?? home.tenant,
       project: target?.project ?? home.project,
-      address: request.socket.remoteAddress ?? null,
+      address: addressOf(request),
       userAgent: request.get("user-agent")?.slice(0, 200) ?? null,
       details: {},
       operation: null,

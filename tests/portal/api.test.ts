@@ -61,10 +61,10 @@ describe("every answer", () => {
   });
 
   it("carries what is left of the rate limit, and says when to come back", async () => {
-    const small = await startPortal({ limits: { requests: 2 } });
+    const small = await startPortal({ rules: "key=2" });
     try {
       const caller = small.as(await small.tokenFor("viewer"));
-      expect((await caller.get("/api/v1/versions")).headers.get("ratelimit")).toBe('"principal";r=1;t=60');
+      expect((await caller.get("/api/v1/versions")).headers.get("ratelimit")).toBe('"key";r=1;t=60');
       await caller.get("/api/v1/versions");
       const refused = await caller.get("/api/v1/versions");
       expect(refused.status).toBe(429);
@@ -79,9 +79,12 @@ describe("every answer", () => {
     const token = await gone.tokenFor("viewer");
     await gone.sql.close();
     try {
-      for (const path of ["/api/v1/projects", "/ready"]) {
+      for (const [path, code] of [
+        ["/api/v1/projects", "NEB910"],
+        ["/ready", "NEB627"],
+      ] as const) {
         const answer = await gone.as(token).get(path);
-        expect(answer).toMatchObject({ status: 503, body: { code: "NEB910" } });
+        expect(answer).toMatchObject({ status: 503, body: { code } });
         expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
       }
       expect((await gone.as("").get("/health")).status).toBe(200);
@@ -91,7 +94,7 @@ describe("every answer", () => {
   });
 
   it("is refused after too many wrong tokens from one address, also a right one", async () => {
-    const small = await startPortal({ limits: { failures: 3 } });
+    const small = await startPortal({ rules: "failures=3" });
     try {
       const token = await small.tokenFor("viewer");
       for (let i = 0; i < 3; i++) expect((await small.as("nope").get("/api/v1/versions")).status).toBe(401);

@@ -4,10 +4,19 @@ import type { AddressInfo } from "node:net";
 import { makeMetrics, makeVault, type Observation, Secret, systemClock } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import { issueToken, type Role } from "../../platform/identity/index.ts";
-import type { Pool } from "../../platform/sql/index.ts";
+import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
-import { defaultLimits, type Limits, makeApi } from "../../portal/api/index.ts";
-import { testDatabase } from "../harness/postgres.ts";
+import {
+  defaultLimits,
+  type Limits,
+  makeApi,
+  makeServer,
+  type Patience,
+  parseRules,
+  patience,
+  type Reachable,
+} from "../../portal/api/index.ts";
+import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 export const testVault = makeVault(new Secret(Buffer.alloc(32, 7).toString("base64")));
 
@@ -19,6 +28,10 @@ export type Json = any;
 export type TestPortal = {
   readonly url: string;
   readonly sql: Pool;
+  readonly ledger: TestDatabase;
+  readonly server: Server;
+  readonly draining: AbortController;
+  readonly closing: AbortController;
   readonly observed: Observation[];
   tokenFor(role: Role, tenant?: string | null, project?: string | null, user?: string): Promise<string>;
   as(token: string): Caller;
@@ -30,14 +43,30 @@ export type Caller = {
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 };
 
+let portals = 0;
+
 export async function startPortal(
-  options: { readonly limits?: Partial<Limits>; readonly hostOf?: (repository: RepositoryRow) => GitHub } = {},
+  options: {
+    readonly limits?: Partial<Omit<Limits, "rules">>;
+    /** As NEBULA_LIMITS has them: `key=2,failures=3/60`. */
+    readonly rules?: string;
+    readonly patience?: Partial<Patience>;
+    readonly reachable?: Partial<Reachable>;
+    readonly hostOf?: (repository: RepositoryRow) => GitHub;
+    /** Another portal on the ledger of this one. */
+    readonly beside?: TestPortal;
+  } = {},
 ): Promise<TestPortal> {
-  const ledger = await testDatabase();
+  const ledger = options.beside?.ledger ?? (await testDatabase());
+  const sql =
+    options.beside === undefined
+      ? ledger.sql
+      : makePool({ url: ledger.url, max: 8, applicationName: `test ${++portals}` });
+  const draining = new AbortController();
   const closing = new AbortController();
   const observed: Observation[] = [];
   const app = makeApi({
-    sql: ledger.sql,
+    sql,
     vault: testVault,
     observe: (observation) => void observed.push(observation),
     metrics: makeMetrics("portal"),
@@ -50,27 +79,26 @@ export async function startPortal(
         throw new Error("this test has no Git host");
       }),
     closing: closing.signal,
-    limits: { ...defaultLimits, ...options.limits },
+    draining: draining.signal,
+    reachable: { origins: [], trustedProxies: [], tls: false, ...options.reachable },
+    limits: { ...defaultLimits, ...options.limits, rules: parseRules(options.rules ?? "") },
     checkAnswers: true,
   });
-  const server = await new Promise<Server>((resolve) => {
-    const listening = app.listen(0, "127.0.0.1", () => resolve(listening));
-  });
+  const server = makeServer(app, { ...patience, ...options.patience });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url,
-    sql: ledger.sql,
-    observed,
+    ...{ url, sql, ledger, server, draining, closing, observed },
     async tokenFor(role, tenant = role === "platform-admin" ? null : "shop", project = null, user = "ada") {
       const grant = { name: "test", user, role, tenant, project, expiresAt: null };
-      return (await issueToken(ledger.sql, null, grant, "test")).text.reveal();
+      return (await issueToken(sql, null, grant, "test")).text.reveal();
     },
     as: (token) => caller(url, token),
     async close() {
       closing.abort();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await ledger.close();
+      await (options.beside === undefined ? ledger : sql).close();
     },
   };
 }

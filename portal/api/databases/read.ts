@@ -137,6 +137,7 @@ export const databaseReads = [
     method: "get",
     path: `${member}/metrics`,
     operationId: "databases.metrics",
+    limit: "metrics",
     scope: "databases:read",
     target: inDatabase,
     summary: "What a database used, slot by slot",

@@ -1,0 +1,1 @@
+export { expireTokens, type Taken, type TokenWindow, takeTokens } from "./take-tokens.ts";
