@@ -42,6 +42,14 @@ function levelOf(observation: Observation): LogLevel {
     case "lock.removed":
     case "instance.healed":
       return "warn";
+    case "auth.reuse":
+      return "warn";
+    case "auth.sign_in":
+      return observation.verdict === "limited" ? "warn" : "debug";
+    case "mail.failed":
+      return observation.willRetry ? "warn" : "error";
+    case "githost.changed":
+      return observation.state === "ok" ? "info" : "warn";
     case "webhook.received":
       return observation.verdict === "refused" ? "warn" : "debug";
     case "webhook.delivery":
@@ -62,6 +70,8 @@ function levelOf(observation: Observation): LogLevel {
     case "operation.queued":
     case "operation.claimed":
     case "lease.taken":
+    case "mail.sent":
+    case "signing_key.rotated":
     case "instance.started":
     case "instance.stopped":
     case "usage.rolled":

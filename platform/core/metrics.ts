@@ -62,6 +62,7 @@ function makeInstruments(registry: Registry) {
     fetches: histogram("source_fetch_duration_seconds", "Fetches of a tenant repository.", []),
     evaluations: histogram("evaluate_duration_seconds", "Evaluations of a project.", ["verdict"]),
     reviews: histogram("review_duration_seconds", "Reviews of a pull request, push to verdict.", ["verdict"]),
+    hostPauses: counter("githost_pauses_total", "Times that a failing Git host was left alone for a while.", []),
     mergesRefused: counter("merges_refused_total", "Automatic merges that the Git host refused.", ["code"]),
     queued: counter("operations_queued_total", "Operations queued.", ["type"]),
     waits: histogram("operation_wait_seconds", "From queued to claimed.", ["type"]),
@@ -75,6 +76,9 @@ function makeInstruments(registry: Registry) {
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
     statusPasses: histogram("status_pass_duration_seconds", "One status pass over all databases.", []),
     samples: histogram("usage_sample_duration_seconds", "One sampling pass over all databases.", []),
+    signIns: counter("sign_ins_total", "Sign-ins tried, by how they ended.", ["method", "verdict"]),
+    reuses: counter("refresh_tokens_reused_total", "Sessions ended because a refresh token came twice.", []),
+    mails: counter("mails_total", "Mails sent, or not.", ["verdict"]),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
   };
 }
@@ -98,6 +102,8 @@ function record(to: Instruments, o: Observation): void {
       return to.evaluations.observe({ verdict: o.verdict }, o.durationMs / 1000);
     case "review.done":
       return to.reviews.observe({ verdict: o.verdict }, o.durationMs / 1000);
+    case "githost.changed":
+      return o.state === "paused" ? to.hostPauses.inc() : undefined;
     case "merge.refused":
       return to.mergesRefused.inc({ code: o.code });
     case "operation.queued":
@@ -122,10 +128,19 @@ function record(to: Instruments, o: Observation): void {
       return to.heals.inc();
     case "status.passed":
       return to.statusPasses.observe(o.durationMs / 1000);
+    case "auth.sign_in":
+      return to.signIns.inc({ method: o.method, verdict: o.verdict });
+    case "auth.reuse":
+      return to.reuses.inc();
+    case "mail.sent":
+      return to.mails.inc({ verdict: "sent" });
+    case "mail.failed":
+      return to.mails.inc({ verdict: o.willRetry ? "postponed" : "given up" });
     case "usage.sampled":
       return to.samples.observe(o.durationMs / 1000);
     case "usage.rolled":
       return to.usageRecords.inc(o.records);
+    case "signing_key.rotated":
     case "process.ended":
     case "process.started":
     case "process.stopping":

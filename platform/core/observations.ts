@@ -39,6 +39,13 @@ export type Observation =
       readonly verdict: "accepted" | "duplicate" | "refused";
     }
   | { readonly kind: "webhook.delivery"; readonly event: string; readonly status: number; readonly durationMs: number }
+  /** A Git host failed several times in a row and is left alone for a while, or answers again. */
+  | {
+      readonly kind: "githost.changed";
+      readonly host: string;
+      readonly state: "ok" | "paused";
+      readonly reason: string;
+    }
   | {
       readonly kind: "source.fetched";
       readonly repository: string;
@@ -95,6 +102,16 @@ export type Observation =
   | { readonly kind: "instance.stopped"; readonly instance: string; readonly durationMs: number }
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
   | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
+  | {
+      readonly kind: "auth.sign_in";
+      readonly method: "password" | "code" | "provider" | "passkey";
+      readonly verdict: "signed-in" | "second-factor" | "refused" | "limited";
+    }
+  /** A refresh token came a second time: its session was ended. */
+  | { readonly kind: "auth.reuse"; readonly session: string }
+  | { readonly kind: "signing_key.rotated"; readonly key: string }
+  | { readonly kind: "mail.sent"; readonly mail: string; readonly via: "smtp" | "folder" }
+  | { readonly kind: "mail.failed"; readonly code: string; readonly message: string; readonly willRetry: boolean }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
 

@@ -112,7 +112,13 @@ async function tokensOf(identity: Identity, session: Session, refresh: Opaque): 
   return { sessionId: session.id, accessToken: token, refreshToken: refresh.text, expiresAt, sessionExpiresAt };
 }
 
-export type VerifiedSession = { readonly sessionId: string; readonly userId: string; readonly user: User };
+export type VerifiedSession = {
+  readonly sessionId: string;
+  readonly userId: string;
+  /** As of a few seconds ago. */
+  readonly user: User;
+  readonly begunAt: Date;
+};
 
 /** Who an access token speaks for, while its session lives and its user is not disabled. */
 export async function verifySession(identity: Identity, jwt: string): Promise<VerifiedSession | undefined> {
@@ -120,7 +126,7 @@ export async function verifySession(identity: Identity, jwt: string): Promise<Ve
   if (claims === undefined) return undefined;
   const live = await identity.live.find(claims.sessionId);
   if (live === undefined || live.user.id !== claims.userId) return undefined;
-  return { sessionId: live.session.id, userId: live.user.id, user: live.user };
+  return { sessionId: live.session.id, userId: live.user.id, user: live.user, begunAt: live.session.createdAt };
 }
 
 /** Ends the session that a refresh token belongs to; undefined when it is no token of a living session. */

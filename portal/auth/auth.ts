@@ -1,0 +1,43 @@
+import type { Observe } from "../../platform/core/index.ts";
+import { type ClientInfo, type Identity, passwordProblem, weakPassword } from "../../platform/identity/index.ts";
+import { type AttemptLimiter, type AttemptLimits, defaultAttemptLimits, makeAttemptLimiter } from "./limiter.ts";
+
+export const registrationModes = ["open", "invited", "closed"] as const;
+export type RegistrationMode = (typeof registrationModes)[number];
+
+/** What the flows work with; one a process. */
+export type Auth = {
+  readonly identity: Identity;
+  readonly observe: Observe;
+  readonly limiter: AttemptLimiter;
+  /** open: whoever has a mailbox. invited: whom an administrator invites. closed: nobody. */
+  readonly registration: RegistrationMode;
+  /** Where the portal is, for mails and cookies. */
+  readonly publicUrl: string;
+};
+
+export type AuthOptions = {
+  readonly identity: Identity;
+  readonly observe: Observe;
+  readonly registration: RegistrationMode;
+  readonly publicUrl: string;
+  readonly limits?: Partial<AttemptLimits>;
+};
+
+export const makeAuth = ({ identity, observe, registration, publicUrl, limits }: AuthOptions): Auth => ({
+  identity,
+  observe,
+  registration,
+  publicUrl,
+  limiter: makeAttemptLimiter(identity.sql, { ...defaultAttemptLimits, ...limits }),
+});
+
+/** A client whose address is known, as the limiter needs it. */
+export type Client = ClientInfo;
+
+/** @throws NEB669 naming `field` */
+export function demandGoodPassword(password: string, email: string | null, field = "password"): void {
+  const problem = passwordProblem(password, { email });
+  if (problem === undefined) return;
+  throw weakPassword(`${field}: ${problem}`, { fields: { errors: [{ path: field, message: problem }] } });
+}

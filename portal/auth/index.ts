@@ -1,0 +1,34 @@
+/**
+ * Sign-in flows over platform/identity: what a person does to get an account, a session, a new password. Owns the limiter of
+ * guesses and the mails. Does not own tokens, hashes and keys (platform/identity), nor HTTP (portal/api).
+ *
+ * 1. No answer, and no time that it takes, says whether an account exists.
+ * 2. Whatever can be guessed is counted before it is looked at (`limiter.ts`).
+ * 3. Expected endings are values; the API turns them into answers.
+ */
+export {
+  type Asked,
+  askForMail,
+  type Changed,
+  changePassword,
+  type Invitation,
+  invite,
+  type Opened,
+  openAccount,
+  type Person,
+  proveOwner,
+  type Reset,
+  resetPassword,
+  setUp,
+} from "./accounts.ts";
+export {
+  type Auth,
+  type AuthOptions,
+  type Client,
+  makeAuth,
+  type RegistrationMode,
+  registrationModes,
+} from "./auth.ts";
+export { type AttemptLimits, defaultAttemptLimits, networkOf } from "./limiter.ts";
+export { type Post, sendNext, startPost } from "./post.ts";
+export { finishSignIn, maySignIn, type SignIn, signInWithCode, signInWithPassword } from "./sign-in.ts";
