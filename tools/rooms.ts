@@ -26,6 +26,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/evaluate": { rank: 3, says: "declarations to specs, sandboxed" },
   "platform/identity": { rank: 3, says: "people, sessions, keys, roles, scopes" },
   "platform/compute": { rank: 3, says: "start, stop, observe a database" },
+  "platform/ownership": { rank: 4, says: "whose a file is, who may change it" },
   "platform/components": { rank: 4, says: "Pulumi components and resources" },
   "platform/provider": { rank: 4, says: "the nebula Pulumi provider" },
   "platform/program.ts": { rank: 5, says: "what `pulumi up` runs" },

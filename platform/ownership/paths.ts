@@ -1,0 +1,61 @@
+import { placeOfPath } from "../evaluate/index.ts";
+import { can, type Grant, type Principal, type Scope, type Target } from "../identity/index.ts";
+
+/** What a change touches, as who must have what right. */
+export type Touched = Target & {
+  /** To merge it. */
+  readonly scope: Scope;
+  /** To ask for it. */
+  readonly propose: Scope;
+  /** One of the paths, for the message. */
+  readonly path: string;
+};
+
+/**
+ * By path: `fleet/`, and whatever is no declaration, is the platform's; `tenant.ts` changes who may do what in a tenant; other
+ * files of a tenant are shared by all its projects. A path that means nothing to us belongs to the platform.
+ */
+export function touchedBy(paths: Iterable<string>): readonly Touched[] {
+  const found = new Map<string, Touched>();
+  for (const path of paths) {
+    const touched = { ...ownerOf(path), path };
+    const key = `${touched.scope} ${touched.tenant} ${touched.project}`;
+    if (!found.has(key)) found.set(key, touched);
+  }
+  return [...found.values()];
+}
+
+function ownerOf(path: string): Omit<Touched, "path"> {
+  const placed = placeOfPath(path);
+  if (placed === undefined || placed.scope === "fleet") return { ...only("fleet:write"), tenant: null, project: null };
+  const { tenant } = placed;
+  if (placed.scope === "project") return { ...building, tenant, project: placed.project };
+  return { ...(placed.scope === "tenant" ? only("tenants:write") : building), tenant, project: null };
+}
+
+const only = (scope: Scope) => ({ scope, propose: scope });
+const building = { scope: "pulls:merge", propose: "databases:write" } as const;
+
+/** Every path that a change names, on either side of a rename. */
+export const touchedPaths = (
+  changes: readonly { readonly path: string; readonly previousPath: string | null }[],
+): readonly string[] => [
+  ...new Set(changes.flatMap(({ path, previousPath }) => [path, ...(previousPath === null ? [] : [previousPath])])),
+];
+
+/** Who asks for a change, as far as it is known. */
+export type Author =
+  | { readonly kind: "known"; readonly name: string; readonly principal: Principal }
+  /** Nobody that this platform knows: no rights at all. */
+  | { readonly kind: "unknown"; readonly name: string; readonly why: string };
+
+/** Whether its author may ask for this part of a change. */
+export const mayPropose = (author: Author, touched: Touched): boolean =>
+  author.kind === "known" && can(author.principal, touched.propose, touched);
+
+/** A person's principal, for what it may change: no key, so not narrowed. */
+export const personOf = (name: string, grants: readonly Grant[]): Author => ({
+  kind: "known",
+  name,
+  principal: { kind: "user", id: name, name, user: name, grants, scopes: null, database: null },
+});
