@@ -28,7 +28,7 @@ export function renderConf(input: ConfInput): { conf: string; hba: string; finge
   return { conf: `${header}${lines}${settingLines({ [loadedSetting]: fingerprint })}`, hba, fingerprint };
 }
 
-const header = "# Written by NebulaDB from the declaration; a change here is overwritten.\n";
+export const header = "# Written by NebulaDB from the declaration; a change here is overwritten.\n";
 
 export function settingLines(settings: Settings): string {
   return Object.entries(settings)

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { failpoint } from "../core/index.ts";
 import { isUnavailable, sqlState } from "../sql/index.ts";
 import { clearSite, removeTree } from "./cluster.ts";
-import { instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
+import { adminLoginRefused, instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
+import { markIdentity, ownerTag } from "./identity.ts";
 import { type Manifest, manifestOf, readManifest, settle, syncFolder, writeManifest } from "./manifest.ts";
 import { closedFolder, type Layout, openFolder, type Place, placeOf } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
@@ -30,12 +32,21 @@ export async function ensureInstance(context: Context, template: Template, wante
   const place = placeOf(context.layout, wanted.id);
   const before = await readManifest(place);
   await mustBeAllowed(template, place, before, wanted);
-  const manifest = manifestOf(wanted, before, new Date(context.now()));
+  const owner = ownerTag(context.vault);
+  mustBeOurs(place, before, owner);
+  const now = new Date(context.now());
+  const identity =
+    before === undefined ? "" : (before.identity ?? (await markIdentity(place.pgdata, context.programs.user)));
+  let manifest = manifestOf(wanted, before, { now, owner, identity });
   try {
-    if (before === undefined) await createFolder(context, template, place, manifest);
+    if (before === undefined) manifest = await createFolder(context, template, place, manifest);
     else if (!same(before, manifest)) await writeManifest(place, manifest);
-    const { started, restarted, done } = await unlessItDied(place, () => bringUp(context, place, manifest, wanted));
-    const settled = settle(manifest, wanted);
+    failpoint("compute.folder-made");
+    const { started, restarted, done, versions } = await unlessItDied(place, () =>
+      bringUp(context, place, manifest, wanted),
+    );
+    failpoint("compute.synced");
+    const settled = settle(manifest, wanted, versions);
     if (!same(manifest, settled)) await writeManifest(place, settled);
     if (settled.intent === "paused") await stopServer(context, place, wanted.id, "fast");
     const changed = [
@@ -52,13 +63,14 @@ export async function ensureInstance(context: Context, template: Template, wante
 
 async function bringUp(context: Context, place: Place, manifest: Manifest, wanted: InstanceWanted) {
   const { postmaster, started, restarted } = await runAsWanted(context, place, manifest);
+  failpoint("compute.started");
   const door = doorOf(context, place, manifest, postmaster);
   const claimed = manifest.settled ? [] : await claimDatabase(door, wanted);
   const synced = await syncDatabase({ ...door, templatePassword: null }, wanted, manifest.managed).catch((thrown) => {
     if (sqlState(thrown) !== noSuchDatabase) throw thrown;
     throw instanceDamaged(`${wanted.id} runs, but its database ${wanted.databaseName} is gone`, { cause: thrown });
   });
-  return { started, restarted, done: [...claimed, ...synced] };
+  return { started, restarted, done: [...claimed, ...synced.done], versions: synced.versions };
 }
 
 const noSuchDatabase = "3D000";
@@ -71,6 +83,12 @@ async function unlessItDied<T>(place: Place, body: () => Promise<T>): Promise<T>
     if (!isUnavailable(thrown) || (await findPostmaster(place.pgdata)) !== undefined) throw thrown;
     return body();
   }
+}
+
+/** What carries another installation's tag is never touched, whatever name it has. */
+function mustBeOurs(place: Place, before: Manifest | undefined, owner: string): void {
+  if (before?.owner !== undefined && before.owner !== owner)
+    throw adminLoginRefused(`${before.id}: ${place.folder} belongs to another installation (tag ${before.owner})`);
 }
 
 async function mustBeAllowed(template: Template, place: Place, before: Manifest | undefined, wanted: InstanceWanted) {
@@ -101,16 +119,23 @@ async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWa
     });
 }
 
-async function createFolder({ layout }: Context, template: Template, place: Place, manifest: Manifest): Promise<void> {
+async function createFolder(
+  { layout, programs }: Context,
+  template: Template,
+  place: Place,
+  wanted: Manifest,
+): Promise<Manifest> {
   await openFolder(layout.instances);
-  await clearDrafts(layout, manifest.id);
-  const site = join(layout.instances, `${draftPrefix(manifest.id)}${randomUUID()}`);
+  await clearDrafts(layout, wanted.id);
+  const site = join(layout.instances, `${draftPrefix(wanted.id)}${randomUUID()}`);
   try {
     await openFolder(site);
     await template.take(join(site, "pgdata"));
+    const manifest = { ...wanted, identity: await markIdentity(join(site, "pgdata"), programs.user) };
     await writeManifest({ ...place, manifest: join(site, "instance.json") }, manifest);
     await rename(site, place.folder);
     await syncFolder(layout.instances);
+    return manifest;
   } catch (thrown) {
     await removeTree(site);
     throw thrown;

@@ -24,13 +24,18 @@ export { computeSettings, restartSettings, restartsBetween } from "./settings.ts
 export { makeStateDriver } from "./state-driver.ts";
 export type {
   ComputeDriver,
+  Deviation,
   Ensured,
   FinalCopy,
+  InstanceFacts,
+  InstanceInside,
   InstanceMeasured,
   InstanceObserved,
   InstancePhase,
   InstanceRole,
   InstanceWanted,
+  RoleInside,
   StopMode,
+  Trace,
 } from "./types.ts";
 export { allowedExtensions } from "./validate.ts";

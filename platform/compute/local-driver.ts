@@ -2,8 +2,11 @@ import { mkdir, readdir } from "node:fs/promises";
 import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { clearDrafts, ensureInstance } from "./ensure.ts";
-import { instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { instanceDamaged, instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { readFacts } from "./facts.ts";
 import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
+import { ownerTag } from "./identity.ts";
+import { inspectInstance } from "./inspect.ts";
 import { withLock } from "./lock.ts";
 import { looksWhole, type Manifest, readManifest, writeManifest } from "./manifest.ts";
 import { mustReach } from "./os-user.ts";
@@ -13,6 +16,7 @@ import { findPrograms, translateFs } from "./programs.ts";
 import { type Context, doorOf, startServer, stopServer, templatePassword } from "./running.ts";
 import { asAdmin } from "./sync.ts";
 import { makeTemplate, measure } from "./template.ts";
+import { readTraces } from "./traces.ts";
 import type { ComputeDriver, InstanceMeasured, InstanceObserved, InstancePhase } from "./types.ts";
 import { mustBeSensible, mustOffer } from "./validate.ts";
 
@@ -98,6 +102,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       dataDir: place.folder,
       startedAt: running?.startedAt ?? null,
       createdAt: new Date(manifest.createdAt),
+      identity: manifest.identity ?? null,
     };
   };
 
@@ -115,6 +120,14 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
     const asked = found.phase === "Ready" ? await askServer(context, manifest).catch(() => undefined) : undefined;
     const { connections = 0, databaseSizeBytes = null } = asked ?? {};
     return { ...found, connections, sizeBytes: bytes, databaseSizeBytes };
+  };
+
+  const tag = ownerTag(vault);
+  const mustRead = async (id: DatabaseId): Promise<Manifest | undefined> => {
+    const place = placeOf(layout, id);
+    return readManifest(place).catch((cause) => {
+      throw instanceDamaged(`${id}: ${place.manifest} cannot be read`, { cause });
+    });
   };
 
   const ids = async (): Promise<readonly DatabaseId[]> => {
@@ -171,6 +184,17 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       const found = await Promise.all((await ids()).map(observeInstance));
       return found.filter((instance) => instance !== undefined);
     },
+    facts: async (id) => {
+      const manifest = await mustRead(id);
+      const observed = manifest === undefined ? undefined : await observeInstance(id);
+      if (manifest === undefined || observed === undefined) return undefined;
+      return readFacts(placeOf(layout, id), manifest, observed, tag);
+    },
+    inspect: async (id, passwords) => {
+      const manifest = await mustRead(id);
+      return manifest === undefined ? undefined : inspectInstance(context, manifest, passwords);
+    },
+    traces: () => readTraces(layout, tag),
     mustOffer: async (id, extensions) => mustOffer({ id, extensions }, (await template.prepare()).extensions),
     prepare: async () => {
       await template.prepare();

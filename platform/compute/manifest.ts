@@ -22,6 +22,12 @@ export type Manifest = Shape & {
   /** Roles and extensions that were declared; written before they are made, so that none is forgotten. */
   readonly managed: Managed;
   readonly createdAt: string;
+  /** Names the data folder: the same text stands in it (`identity.ts`). Absent until a release that writes it has ensured it. */
+  readonly identity?: string;
+  /** The tag of the installation that it belongs to. */
+  readonly owner?: string;
+  /** Of the managed extensions, as they were when it was last ensured. */
+  readonly extensionVersions?: Readonly<Record<string, string>>;
 };
 
 export async function readManifest(place: Place): Promise<Manifest | undefined> {
@@ -36,7 +42,11 @@ export const writeManifest = (place: Place, manifest: Manifest): Promise<void> =
   writeAtomically(place.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
 
 /** The manifest after a wish, before it is carried out. */
-export function manifestOf(wanted: InstanceWanted, before: Manifest | undefined, now: Date): Manifest {
+export function manifestOf(
+  wanted: InstanceWanted,
+  before: Manifest | undefined,
+  { now, owner, identity }: { readonly now: Date; readonly owner: string; readonly identity: string },
+): Manifest {
   const { id, version, units, port, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags } = wanted;
   const union = (old: readonly string[] | undefined, add: readonly string[]) =>
     [...new Set([...(old ?? []), ...add])].sort();
@@ -52,13 +62,20 @@ export function manifestOf(wanted: InstanceWanted, before: Manifest | undefined,
       extensions: union(before?.managed.extensions, extensions),
     },
     createdAt: before?.createdAt ?? now.toISOString(),
+    ...{ identity, owner },
+    ...(before?.extensionVersions === undefined ? {} : { extensionVersions: before.extensionVersions }),
   };
 }
 
 /** The manifest once everything is as wanted. */
-export const settle = (manifest: Manifest, wanted: InstanceWanted): Manifest => ({
+export const settle = (
+  manifest: Manifest,
+  wanted: InstanceWanted,
+  extensionVersions: Readonly<Record<string, string>>,
+): Manifest => ({
   ...manifest,
   settled: true,
+  extensionVersions,
   managed: { roles: wanted.roles.map(({ name }) => name).sort(), extensions: [...wanted.extensions].sort() },
 });
 

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import type { Observe, Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
+import { clearAutoConf } from "./auto-conf.ts";
 import { renderConf } from "./conf.ts";
+import { parseConf } from "./conf-read.ts";
 import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
 import { folderOf, type Layout, openFolder, type Place } from "./paths.ts";
@@ -15,6 +17,8 @@ import {
   stopPostmaster,
 } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
+import { deviationsOf, type SettingShown } from "./setting-values.ts";
+import { restartSettings, type Settings } from "./settings.ts";
 import { asAdmin, type Door } from "./sync.ts";
 
 /** What every verb of the local driver needs. */
@@ -41,45 +45,72 @@ export type Run = { readonly postmaster: Postmaster; readonly started: boolean; 
 
 /** Makes the server run with exactly the settings of its manifest, restarting it when one of them needs that. */
 export async function runAsWanted(context: Context, place: Place, manifest: Manifest): Promise<Run> {
-  const fingerprint = await writeConf(place, manifest);
+  const written = await writeConf(place, manifest);
+  const cleared = await clearAutoConf(place.pgdata);
   const running = await findPostmaster(place.pgdata);
   const server = running?.ready === true ? { ...running, adopted: true } : await startServer(context, place, manifest);
   const started = running?.ready !== true;
   if (!server.adopted) return { postmaster: server, started, restarted: [] };
-  const pending = await loadConf(doorOf(context, place, manifest, server), server.pid, fingerprint);
+  const pending = await loadConf(doorOf(context, place, manifest, server), server.pid, written, cleared);
   if (pending.length === 0) return { postmaster: server, started, restarted: [] };
   await stopServer(context, place, manifest.id, "fast");
   return { postmaster: await startServer(context, place, manifest), started: true, restarted: pending };
 }
 
-async function writeConf(place: Place, manifest: Manifest): Promise<string> {
+type Written = { readonly settings: Settings; readonly fingerprint: string };
+
+async function writeConf(place: Place, manifest: Manifest): Promise<Written> {
   const { conf, hba, fingerprint } = renderConf({ ...manifest, socketDir: place.socketDir, hbaPath: place.hba });
   await writeIfDifferent(place.hba, hba);
   await writeIfDifferent(place.conf, conf);
-  return fingerprint;
+  return { settings: parseConf(conf), fingerprint };
 }
 
-/** Makes the server read its files and waits until it has; the settings that wait for a restart. */
-async function loadConf(door: Door, pid: number, fingerprint: string): Promise<readonly string[]> {
-  const state = await readState(door);
-  if (state.loaded === fingerprint) return state.pending;
+/**
+ * Makes the server run with what its files say, and waits until it does; the settings that wait for a restart. Asked of the server
+ * itself: it may have loaded something else in between and then have been given its own file back.
+ */
+async function loadConf(door: Door, pid: number, written: Written, reload: boolean): Promise<readonly string[]> {
+  const state = await readState(door, written);
+  if (state.loaded && state.stale.length === 0 && !reload) return state.pending;
   reloadPostmaster(pid);
   for (const deadline = performance.now() + 10_000; performance.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, 2));
-    const now = await readState(door); // a new connection each time: it is born with what the postmaster has loaded
-    if (now.loaded === fingerprint) return now.pending;
+    const now = await readState(door, written); // a new connection each time: it is born with what the postmaster has loaded
+    if (now.loaded && (now.stale.length === 0 || performance.now() > deadline - 8_000)) return now.pending;
   }
   throw startFailed(`the server in ${door.socketDir} did not take its new settings; its log says why`);
 }
 
-type State = { readonly loaded: string | null; readonly pending: readonly string[] };
+type State = {
+  readonly loaded: boolean;
+  /** Differ from the file, and a reload brings them. */
+  readonly stale: readonly string[];
+  /** Differ from the file, and only a restart brings them. */
+  readonly pending: readonly string[];
+};
 
-const readState = (door: Door): Promise<State> =>
-  asAdmin(door, "postgres", (sql: Sql) =>
-    sql.one<State>(
-      `select current_setting('nebula.loaded', true) as loaded,
-        array(select name::text from pg_settings where pending_restart order by name) as pending`,
-    ),
+const readState = (door: Door, { settings, fingerprint }: Written): Promise<State> =>
+  asAdmin(door, "postgres", async (sql: Sql) => {
+    const shown = await showSettings(sql, Object.keys(settings));
+    const { loaded } = await sql.one<{ loaded: string | null }>(
+      "select current_setting('nebula.loaded', true) as loaded",
+    );
+    const differing = deviationsOf(settings, shown).map(({ name }) => name);
+    const waiting = shown.filter(({ pendingRestart }) => pendingRestart).map(({ name }) => name);
+    const pending = [...new Set([...waiting, ...differing.filter((name) => restartSettings.has(name))])].sort();
+    return {
+      ...{ loaded: loaded === fingerprint, pending },
+      stale: differing.filter((name) => !restartSettings.has(name)),
+    };
+  });
+
+/** What a server itself says of its settings. Asked in `postgres`, where no tenant has set anything. */
+export const showSettings = (sql: Sql, names: readonly string[]): Promise<readonly SettingShown[]> =>
+  sql.query<SettingShown>(
+    `select name, setting, unit, vartype, pending_restart as "pendingRestart" from pg_settings
+     where name = any($1) order by name`,
+    [names],
   );
 
 /** Starts the server with the settings of its manifest, or waits for one that is starting. */

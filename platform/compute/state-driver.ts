@@ -3,7 +3,14 @@ import { join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
 import { instanceMissing, instanceNotRunnable } from "./errors.ts";
 import type { LocalDriver } from "./local-driver.ts";
-import type { FinalCopy, InstanceMeasured, InstanceObserved, InstancePhase, InstanceWanted } from "./types.ts";
+import type {
+  FinalCopy,
+  InstanceInside,
+  InstanceMeasured,
+  InstanceObserved,
+  InstancePhase,
+  InstanceWanted,
+} from "./types.ts";
 
 type Kept = {
   readonly id: DatabaseId;
@@ -18,7 +25,7 @@ type Kept = {
   readonly extensions: readonly string[];
   readonly allowFrom: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
-  readonly roles: readonly string[];
+  readonly roles: readonly Pick<InstanceWanted["roles"][number], "name" | "login" | "access">[];
   readonly createdAt: string;
   readonly removedAt: string | null;
 };
@@ -125,6 +132,26 @@ export function makeStateDriver({
       const all = await Promise.all((await ids()).map(live));
       return all.flatMap((kept) => (kept === undefined ? [] : [toObserved(kept, folder)]));
     },
+    async facts(id) {
+      const kept = await live(id);
+      if (kept === undefined) return undefined;
+      const { extensions, allowFrom, tags } = kept;
+      const own = { owner: null, ours: true, folderIdentity: null, files: [] };
+      return { ...toObserved(kept, folder), extensions, allowFrom, tags, ...own };
+    },
+    async inspect(id) {
+      const kept = await live(id);
+      return kept?.running === true ? toInside(kept) : undefined;
+    },
+    async traces() {
+      const all = await Promise.all((await ids()).map(read));
+      return all.flatMap((kept) => {
+        if (kept === undefined) return [];
+        const { id, port, removedAt } = kept;
+        const kind = removedAt === null ? ("instance" as const) : ("copy" as const);
+        return [{ kind, id, path: fileOf(id), owner: null, ours: true, pid: null, port }];
+      });
+    },
     prepare: async () => undefined,
     rotateLogs: async () => undefined,
     close: async () => undefined,
@@ -136,7 +163,7 @@ function keptOf(wanted: InstanceWanted, { intent, createdAt }: Pick<Kept, "inten
     wanted;
   return {
     ...{ id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags },
-    roles: roles.map(({ name }) => name),
+    roles: roles.map(({ name, login, access }) => ({ name, login, access })),
     ...{ intent, createdAt, running: intent === "run", removedAt: null },
   };
 }
@@ -161,8 +188,24 @@ function toObserved(kept: Kept, folder: string): InstanceObserved {
     dataDir: join(folder, id),
     startedAt: running ? new Date(createdAt) : null,
     createdAt: new Date(createdAt),
+    identity: null,
   };
 }
+
+const toInside = ({ ownerRole, roles, extensions }: Kept): InstanceInside => ({
+  ...{ owner: ownerRole, encoding: "UTF8", locale: "C.UTF-8", publicMayConnect: false, groupsFollowOwner: true },
+  roles: [
+    { name: ownerRole, login: true, attributes: [], groups: [], passwordValid: true },
+    ...roles.map(({ name, login, access }) => ({
+      ...{ name, login, attributes: [], groups: [`nebula_${access}`], passwordValid: login ? true : null },
+    })),
+    ...["nebula_read", "nebula_write"].map((name) => ({
+      ...{ name, login: false, attributes: [], groups: [], passwordValid: null },
+    })),
+  ],
+  extensions: extensions.map((name) => ({ name, version: "1", given: "1" })),
+  settings: [],
+});
 
 const toCopy = ({ id, version, databaseName, removedAt }: Kept, folder: string): FinalCopy => ({
   ...{ id, version, databaseName, path: join(folder, `${id}.json`), sizeBytes: 0 },

@@ -20,7 +20,7 @@ test("what is as wanted needs nothing", () => {
 test("a role that grew mighty is made plain again", () => {
   const mighty: Found = { ...found, roles: [{ name: "orders", login: true, mighty: true, verifier: "v", groups: [] }] };
   expect(texts(mighty, wanted)).toEqual([
-    'alter role "orders" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit',
+    "alter role \"orders\" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit connection limit -1 valid until 'infinity'",
   ]);
 });
 

@@ -19,6 +19,12 @@ export type RoleFound = {
   readonly groups: readonly string[];
 };
 
+/** As a look at the server gives them. */
+export type RoleSeen = RoleFound & {
+  /** What it has of what invariant 1 forbids, in words. */
+  readonly attributes: readonly string[];
+};
+
 export type Found = {
   readonly owner: string;
   readonly publicMayConnect: boolean;
@@ -69,6 +75,25 @@ export function planSync(found: Found, wanted: Wanted): readonly Step[] {
 const step = (what: string, ...statements: string[]): Step => ({ what, statements });
 
 const plain = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit";
+const unlimited = "connection limit -1 valid until 'infinity'";
+
+/** The two groups as every instance has them; only somebody's hand takes one away or gives it powers. */
+export function groupSteps({ roles }: Pick<Found, "roles">): readonly Step[] {
+  return Object.values(groups).flatMap((name) => {
+    const existing = roles.find((role) => role.name === name);
+    if (existing === undefined) return [step(`create group ${name}`, `create role ${name} nologin ${plain}`)];
+    const powers = existing.groups.filter(isPredefined);
+    return [
+      ...(existing.login || existing.mighty
+        ? [step(`change group ${name}`, `alter role ${name} nologin ${plain} ${unlimited}`)]
+        : []),
+      ...powers.map((group) => step(`${name} may no longer ${group}`, `revoke ${group} from ${name}`)),
+    ];
+  });
+}
+
+/** Roles that Postgres itself brings: files, programs, other sessions. Nobody here is ever a member. */
+export const isPredefined = (group: string): boolean => group.startsWith("pg_");
 
 function roleSteps({ roles }: Found, { name, login, newVerifier }: RoleWanted): Step[] {
   const role = quoteIdent(name);
@@ -77,7 +102,7 @@ function roleSteps({ roles }: Found, { name, login, newVerifier }: RoleWanted): 
   const steps: Step[] = [];
   if (existing === undefined) steps.push(step(`create role ${name}`, `create role ${role} ${attributes}`));
   else if (existing.login !== login || existing.mighty)
-    steps.push(step(`change role ${name}`, `alter role ${role} ${attributes}`));
+    steps.push(step(`change role ${name}`, `alter role ${role} ${attributes} ${unlimited}`));
   if (newVerifier !== null)
     steps.push(step(`set the password of ${name}`, `alter role ${role} password ${quoteLiteral(newVerifier)}`));
   return steps;
@@ -141,6 +166,7 @@ function memberSteps({ roles }: Found, { name, access }: RoleWanted): Step[] {
     ...Object.values(groups)
       .filter((group) => has.includes(group) && !wanted.includes(group))
       .map((group) => step(`${name} may no longer ${group.slice("nebula_".length)}`, `revoke ${group} from ${role}`)),
+    ...has.filter(isPredefined).map((group) => step(`${name} may no longer ${group}`, `revoke ${group} from ${role}`)),
   ];
 }
 

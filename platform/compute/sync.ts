@@ -13,7 +13,7 @@ import {
 } from "../sql/index.ts";
 import { adminRole } from "./conf.ts";
 import { adminLoginRefused, diskFull, extensionInUse, extensionUnavailable } from "./errors.ts";
-import { type Found, planSync, type RoleWanted, type Wanted } from "./sync-plan.ts";
+import { type Found, groupSteps, planSync, type RoleSeen, type RoleWanted, type Wanted } from "./sync-plan.ts";
 import { unclaimed } from "./template.ts";
 import type { InstanceWanted } from "./types.ts";
 
@@ -76,12 +76,19 @@ export async function claimDatabase(
 
 export type Managed = { readonly roles: readonly string[]; readonly extensions: readonly string[] };
 
-/** Makes roles, passwords, privileges and extensions what is wanted; what was done, in words. */
-export async function syncDatabase(door: Door, wanted: InstanceWanted, before: Managed): Promise<readonly string[]> {
+export type Synced = {
+  /** What was done, in words. */
+  readonly done: readonly string[];
+  /** Versions of the extensions that are wanted. */
+  readonly versions: Readonly<Record<string, string>>;
+};
+
+/** Makes roles, passwords, privileges and extensions what is wanted. */
+export async function syncDatabase(door: Door, wanted: InstanceWanted, before: Managed): Promise<Synced> {
   return asAdmin(door, wanted.databaseName, async (sql) => {
     const found = await observeDatabase(sql, wanted.ownerRole);
-    const steps = planSync(found, await resolveWanted(found, wanted, before));
-    if (steps.length === 0) return [];
+    const steps = [...groupSteps(found), ...planSync(found, await resolveWanted(found, wanted, before))];
+    if (steps.length === 0) return { done: [], versions: pick(found.versions, wanted.extensions) };
     await sql.tx(async (tx) => {
       for (const { what, statements } of steps)
         for (const text of statements)
@@ -89,30 +96,61 @@ export async function syncDatabase(door: Door, wanted: InstanceWanted, before: M
             throw translate(thrown, what);
           });
     });
-    return steps.map(({ what }) => what);
+    const { versions } = await observeDatabase(sql, wanted.ownerRole);
+    return { done: steps.map(({ what }) => what), versions: pick(versions, wanted.extensions) };
   });
 }
 
-async function observeDatabase(sql: Sql, ownerRole: string): Promise<Found> {
-  const { found } = await sql.one<{ found: Found }>(
+const pick = (versions: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries([...names].sort().flatMap((name) => (versions[name] ? [[name, versions[name]]] : [])));
+
+export type Seen = Omit<Found, "roles"> & {
+  readonly roles: readonly RoleSeen[];
+  /** Installed version by extension. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly encoding: string;
+  readonly locale: string;
+};
+
+/** One look at the tenant's database and the server's roles. */
+export async function observeDatabase(sql: Sql, ownerRole: string): Promise<Seen> {
+  const { found } = await sql.one<{ found: Omit<Seen, "roles"> & { roles: readonly Omit<RoleSeen, "mighty">[] } }>(
     `select json_build_object(
       'owner', (select rolname from pg_database d join pg_roles r on r.oid = d.datdba where datname = current_database()),
       'publicMayConnect', (select exists (
         select from pg_database d, aclexplode(coalesce(datacl, acldefault('d', datdba))) a
         where datname = current_database() and a.grantee = 0)),
-      'groupsFollowOwner', (select count(*) = 3 from pg_default_acl d join pg_roles r on r.oid = d.defaclrole
-        where r.rolname = $1 and defaclnamespace = 0 and exists (
-          select from aclexplode(defaclacl) a join pg_roles g on g.oid = a.grantee where g.rolname = 'nebula_write')),
+      'groupsFollowOwner', (select bool_and(exists (
+          select from pg_default_acl d join pg_roles r on r.oid = d.defaclrole, aclexplode(d.defaclacl) a
+            join pg_roles g on g.oid = a.grantee
+          where r.rolname = $1 and d.defaclnamespace = 0 and d.defaclobjtype = w.kind::"char"
+            and g.rolname = w.grantee and a.privilege_type = w.privilege))
+        from (values ('n', 'nebula_read', 'USAGE'), ('n', 'nebula_write', 'USAGE'), ('r', 'nebula_read', 'SELECT'),
+          ('r', 'nebula_write', 'SELECT'), ('r', 'nebula_write', 'INSERT'), ('r', 'nebula_write', 'UPDATE'),
+          ('r', 'nebula_write', 'DELETE'), ('r', 'nebula_write', 'TRUNCATE'), ('S', 'nebula_read', 'SELECT'),
+          ('S', 'nebula_write', 'SELECT'), ('S', 'nebula_write', 'USAGE'), ('S', 'nebula_write', 'UPDATE')
+        ) as w (kind, grantee, privilege))
+        and (select count(distinct g.rolname) = 2 from pg_database d, aclexplode(d.datacl) a join pg_roles g on g.oid = a.grantee
+          where d.datname = current_database() and g.rolname in ('nebula_read', 'nebula_write')
+            and a.privilege_type = 'CONNECT'),
+      'encoding', (select pg_encoding_to_char(encoding) from pg_database where datname = current_database()),
+      'locale', (select coalesce(datlocale, datcollate) from pg_database where datname = current_database()),
       'roles', (select coalesce(json_agg(json_build_object(
           'name', rolname, 'login', rolcanlogin, 'verifier', rolpassword,
-          'mighty', rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls,
+          'attributes', array_remove(array[
+            case when rolsuper then 'superuser' end, case when rolcreatedb then 'createdb' end,
+            case when rolcreaterole then 'createrole' end, case when rolreplication then 'replication' end,
+            case when rolbypassrls then 'bypassrls' end, case when not rolinherit then 'noinherit' end,
+            case when rolconnlimit <> -1 then 'connection limit ' || rolconnlimit end,
+            case when rolvaliduntil < 'infinity' then 'valid until ' || rolvaliduntil end], null),
           'groups', array(select g.rolname from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)
         )), '[]') from pg_authid a where rolname not like 'pg\\_%'),
-      'extensions', (select coalesce(json_agg(extname), '[]') from pg_extension)
+      'extensions', (select coalesce(json_agg(extname), '[]') from pg_extension),
+      'versions', (select coalesce(json_object_agg(extname, extversion), '{}') from pg_extension)
     ) as found`,
     [ownerRole],
   );
-  return found;
+  return { ...found, roles: found.roles.map((role) => ({ ...role, mighty: role.attributes.length > 0 })) };
 }
 
 async function resolveWanted(found: Found, wanted: InstanceWanted, before: Managed): Promise<Wanted> {

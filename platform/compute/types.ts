@@ -1,8 +1,9 @@
 import type { Secret } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import type { StopMode } from "./postmaster.ts";
+import type { Deviation } from "./setting-values.ts";
 
-export type { StopMode };
+export type { Deviation, StopMode };
 
 /** What an instance should be. Everything is filled; secrets are redacted wherever this is printed. */
 export type InstanceWanted = {
@@ -56,6 +57,59 @@ export type InstanceObserved = {
   readonly storageBytes: number;
   readonly startedAt: Date | null;
   readonly createdAt: Date;
+  /** Names the data folder that belongs to it; null where none was ever written. */
+  readonly identity: string | null;
+};
+
+/** What can be seen of an instance without asking its server. */
+export type InstanceFacts = InstanceObserved & {
+  readonly allowFrom: readonly string[];
+  readonly extensions: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+  /** Which installation made it; null where no tag was ever written. */
+  readonly owner: string | null;
+  /** It carries this installation's tag, or none. */
+  readonly ours: boolean;
+  /** The text that stands in the data folder itself. */
+  readonly folderIdentity: string | null;
+  /** Settings in its files that nobody of ours wrote. */
+  readonly files: readonly Deviation[];
+};
+
+export type RoleInside = {
+  readonly name: string;
+  readonly login: boolean;
+  /** Powers and limits that no role of ours has: `superuser`, `connection limit 3`. */
+  readonly attributes: readonly string[];
+  readonly groups: readonly string[];
+  /** Whether the password that was asked about opens it; null when none was asked about. */
+  readonly passwordValid: boolean | null;
+};
+
+/** What only the running server knows. The tenant's own objects and roles are not looked at. */
+export type InstanceInside = {
+  readonly owner: string;
+  readonly encoding: string;
+  readonly locale: string;
+  readonly publicMayConnect: boolean;
+  readonly groupsFollowOwner: boolean;
+  readonly roles: readonly RoleInside[];
+  /** Installed extensions with their versions, and the version at the last deployment where it is known. */
+  readonly extensions: readonly { readonly name: string; readonly version: string; readonly given: string | null }[];
+  /** Settings that the server runs with and was not given. */
+  readonly settings: readonly Deviation[];
+};
+
+/** Something on the machine that looks like an instance, or like the rest of one. Who it belongs to is for the ledger to say. */
+export type Trace = {
+  readonly kind: "instance" | "draft" | "copy" | "server";
+  /** What it says it is; null when it does not say. */
+  readonly id: DatabaseId | null;
+  readonly path: string;
+  readonly owner: string | null;
+  readonly ours: boolean;
+  readonly pid: number | null;
+  readonly port: number | null;
 };
 
 export type InstanceMeasured = InstanceObserved & {
@@ -116,4 +170,13 @@ export type ComputeDriver = {
   /** `observe` with sizes and sessions; asks the server. */
   measure(id: DatabaseId): Promise<InstanceMeasured | undefined>;
   list(): Promise<readonly InstanceObserved[]>;
+  /** `observe` with everything that its files tell. Does not ask the server. @throws NEB356 when they cannot be read. */
+  facts(id: DatabaseId): Promise<InstanceFacts | undefined>;
+  /**
+   * A look inside a running server, with the passwords that are to open its roles; undefined when it does not answer. Starts and
+   * changes nothing. @throws NEB355 when the administrator is not let in, NEB356 when its database is gone.
+   */
+  inspect(id: DatabaseId, passwords: ReadonlyMap<string, Secret>): Promise<InstanceInside | undefined>;
+  /** Everything on this machine that is an instance or was left by one, whoever it belongs to. */
+  traces(): Promise<readonly Trace[]>;
 };

@@ -27,6 +27,8 @@ const codeOf = (promise: Promise<unknown>): Promise<string> =>
     (thrown) => String(thrown.code),
   );
 
+const passwordOf = ({ name, password }: InstanceWanted["roles"][number]) => [name, password ?? new Secret("")] as const;
+
 export function describeComputeDriver(name: string, makeSubject: () => Promise<Subject>): void {
   describe(`compute driver ${name}`, () => {
     let s: Subject;
@@ -277,6 +279,59 @@ export function describeComputeDriver(name: string, makeSubject: () => Promise<S
     test("lists what there is", async () => {
       const wanted = await makeKept();
       expect((await s.driver.list()).find(({ id }) => id === wanted.id)).toMatchObject({ phase: "Ready" });
+    });
+
+    test("right after an ensure its files and its server are exactly what it was given", async () => {
+      const roles = [{ name: "reader", login: true, access: "read" as const, password: new Secret("r") }];
+      const more = { units: 2, extensions: ["hstore", "pg_stat_statements"], allowFrom: ["10.0.0.0/8"], roles };
+      for (const changes of [{}, more]) {
+        const wanted = await makeKept({ tags: { team: "shop" }, ...changes });
+        const facts = await s.driver.facts(wanted.id);
+        const { units, port, storageBytes, extensions, allowFrom, tags } = wanted;
+        expect(facts).toMatchObject({ units, port, storageBytes, extensions, allowFrom, tags, files: [], ours: true });
+        expect(facts?.folderIdentity).toBe(facts?.identity);
+        const passwords = new Map([[wanted.ownerRole, wanted.ownerPassword], ...wanted.roles.map(passwordOf)]);
+        const inside = await s.driver.inspect(wanted.id, passwords);
+        expect(inside).toMatchObject({
+          owner: "orders",
+          publicMayConnect: false,
+          groupsFollowOwner: true,
+          settings: [],
+        });
+        for (const role of inside?.roles ?? [])
+          expect([role.name, role.passwordValid]).toEqual([role.name, passwords.has(role.name) ? true : null]);
+        for (const { name, version, given } of inside?.extensions ?? [])
+          if (extensions.includes(name)) expect(given).toBe(version);
+      }
+    });
+
+    test("a look starts nothing: what does not run has no inside", async () => {
+      const wanted = await makeKept();
+      await s.driver.stop(wanted.id);
+      expect(await s.driver.inspect(wanted.id, new Map())).toBeUndefined();
+      expect(await s.driver.facts(wanted.id)).toMatchObject({ phase: "Stopped", running: false });
+      expect(await s.driver.facts((await s.wish()).id)).toBeUndefined();
+    });
+
+    test("a password that somebody else set does not open its role, and is given back", async () => {
+      const wanted = await makeKept();
+      const valid = async () => {
+        const inside = await s.driver.inspect(wanted.id, new Map([["orders", wanted.ownerPassword]]));
+        return inside?.roles.find(({ name }) => name === "orders")?.passwordValid;
+      };
+      await s.asTenant(wanted, (sql) => sql.query("alter role orders password 'mine'"));
+      expect(await valid()).toBe(false);
+      await s.driver.ensure(wanted);
+      expect(await valid()).toBe(true);
+    });
+
+    test("instances and final copies leave traces by which they are found", async () => {
+      const [kept, gone] = [await makeKept(), await makeKept()];
+      await s.driver.remove(gone.id);
+      const traces = await s.driver.traces();
+      const kinds = (id: string) => traces.filter((trace) => trace.id === id).map(({ kind, ours }) => [kind, ours]);
+      expect(kinds(kept.id)).toEqual([["instance", true]]);
+      expect(kinds(gone.id)).toEqual([["copy", true]]);
     });
 
     test("another version is refused, for a new one and for one that runs", async () => {

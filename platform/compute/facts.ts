@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { readAutoConf } from "./auto-conf.ts";
+import { header, renderConf } from "./conf.ts";
+import { type FilesRead, fileDeviations, readConf } from "./conf-read.ts";
+import { readIdentity } from "./identity.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Place } from "./paths.ts";
+import type { Deviation } from "./setting-values.ts";
+import type { Settings } from "./settings.ts";
+import type { InstanceFacts, InstanceObserved } from "./types.ts";
+
+/** What the files of an instance tell, beside what `observe` says of it. */
+export async function readFacts(
+  place: Place,
+  manifest: Manifest,
+  observed: InstanceObserved,
+  tag: string,
+): Promise<InstanceFacts> {
+  const [folderIdentity, files] = await Promise.all([readIdentity(place.pgdata), readFiles(place, manifest)]);
+  const { allowFrom, extensions, tags, owner = null } = manifest;
+  return {
+    ...observed,
+    ...{ allowFrom, extensions, tags, owner, folderIdentity },
+    ours: owner === null || owner === tag,
+    files: files.deviations,
+  };
+}
+
+export type FilesFound = {
+  readonly deviations: readonly Deviation[];
+  /** What the server was given: the file as it stands when it is as written, else what it should say. */
+  readonly given: Settings;
+};
+
+export async function readFiles(place: Place, manifest: Manifest): Promise<FilesFound> {
+  const [conf, hba, auto] = await Promise.all([
+    readFile(place.conf, "utf8").catch(() => ""),
+    readFile(place.hba, "utf8").catch(() => ""),
+    readAutoConf(place.pgdata),
+  ]);
+  const found = readConf(conf, hba, header);
+  const foreign = Object.entries(auto).map(([name, value]) => ({ name, given: null, found: value }));
+  if (found.asWritten) return { deviations: foreign, given: found.settings };
+  const wanted = wantedFiles(place, manifest);
+  return { deviations: [...fileDeviations(found, wanted), ...foreign], given: wanted.settings };
+}
+
+function wantedFiles(place: Place, manifest: Manifest): FilesRead {
+  const { conf, hba } = renderConf({ ...manifest, socketDir: place.socketDir, hbaPath: place.hba });
+  return readConf(conf, hba, header);
+}
