@@ -43,12 +43,15 @@ export function guardedFetch(policy: UrlPolicy, options: GuardOptions = {}): typ
 
   return async (input, init = {}) => {
     const request = new Request(input, init);
-    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), request.signal]);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([timeout, request.signal]);
     const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
     const headers = { "accept-encoding": "gzip", ...Object.fromEntries(request.headers) };
     let url = safeUrl(request.url, policy);
     for (let redirects = 0; ; redirects++) {
-      const response = await once(url, { method: request.method, headers, body }, signal);
+      const response = await once(url, { method: request.method, headers, body }, signal).catch((thrown: unknown) => {
+        throw timeout.aborted ? tooLate(url, timeoutMs) : thrown;
+      });
       const next = nextOf(response, url, request);
       if (next === undefined) return response;
       if (redirects === mostRedirects) throw urlRefused(`${url.host} redirects again and again`);
@@ -57,6 +60,10 @@ export function guardedFetch(policy: UrlPolicy, options: GuardOptions = {}): typ
     }
   };
 }
+
+/** As a caller's own abort, so that nobody takes it for a connection that broke. */
+const tooLate = (url: URL, timeoutMs: number) =>
+  new DOMException(`${url.host} did not answer within ${timeoutMs} ms`, "AbortError");
 
 type Sent = {
   readonly method: string;

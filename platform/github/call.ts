@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { githubNotFound, translateGitHubError } from "./errors.ts";
+import { githubNotFound, githubUnavailable, isLate, translateGitHubError } from "./errors.ts";
 
 /** Runs one piece of work against the host; whatever it throws comes out translated. */
 export type Call = <T>(doing: string, work: (octokit: Octokit) => Promise<T>) => Promise<T>;
@@ -20,6 +20,26 @@ export function makeCall(connect: () => Promise<Octokit>): Call {
     }
   };
 }
+
+/**
+ * Makes a thing once although an answer may get lost: before anything is sent again it is looked for. After a time-out nothing is
+ * sent again at all, for the host may still be at it; whoever asks next finds it.
+ * @param make must send its creating request with `once`.
+ */
+export async function findOrMake<T>(find: () => Promise<T | undefined>, make: () => Promise<T>): Promise<T> {
+  for (let again = 0; ; again++) {
+    try {
+      return await make();
+    } catch (thrown) {
+      if (!isFault(thrown, githubUnavailable)) throw thrown;
+      const found = await find().catch(() => undefined);
+      if (found !== undefined) return found;
+      if (again === lostTries || isLate(thrown)) throw thrown;
+    }
+  }
+}
+
+const lostTries = 2;
 
 /** undefined instead of NEB682. */
 export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {

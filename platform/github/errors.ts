@@ -57,6 +57,21 @@ export const githubForbidden = defineError({
   hint: "Give the App the permission that the message names: contents, pull requests, statuses, checks and deployments.",
 });
 
+export const githubPaused = defineError({
+  code: "NEB689",
+  status: 503,
+  title: "The Git host is left alone for a while",
+  retry: true,
+  hint: "It failed several times in a row; it is asked again by itself. Nothing is lost. `nebula repo show` tells since when.",
+});
+export const appKeyInvalid = defineError({
+  code: "NEB691",
+  status: 422,
+  title: "The App's private key cannot be read",
+  retry: false,
+  hint: "Give the .pem file that GitHub let you download (Settings, Developer settings, GitHub Apps, Private keys).",
+});
+
 type ForeignError = {
   readonly status?: number;
   readonly message?: string;
@@ -68,7 +83,8 @@ type ForeignError = {
 
 /** The one place that reads what Octokit throws. `doing` opens the sentence: "merge pull request 7". */
 export function translateGitHubError(doing: string, thrown: unknown): NebulaError {
-  if (thrown instanceof NebulaError) return thrown;
+  const ours = nebulaErrorIn(thrown);
+  if (ours !== undefined) return ours;
   const foreign = (typeof thrown === "object" && thrown !== null ? thrown : {}) as ForeignError;
   const fault = faultOf(foreign);
   const retryAfterSeconds = fault === githubRateLimited ? secondsUntilReset(foreign) : undefined;
@@ -77,6 +93,18 @@ export function translateGitHubError(doing: string, thrown: unknown): NebulaErro
     ...(retryAfterSeconds === undefined ? {} : { fields: { retryAfterSeconds } }),
   });
 }
+
+/** Octokit wraps what its `fetch` threw, ours among it. */
+function nebulaErrorIn(thrown: unknown): NebulaError | undefined {
+  for (let at = thrown; at instanceof Error; at = at.cause) if (at instanceof NebulaError) return at;
+  return undefined;
+}
+
+/** Whether a request ended because its answer did not come in time: the host may still be at it. */
+export const isLate = (thrown: unknown): boolean => {
+  for (let at = thrown; at instanceof Error; at = at.cause) if (at.name === "AbortError") return true;
+  return false;
+};
 
 function faultOf({ status, message = "", response }: ForeignError): Fault {
   if (response === undefined || status === undefined || status >= 500) return githubUnavailable;
@@ -102,13 +130,23 @@ function faultOf({ status, message = "", response }: ForeignError): Fault {
   }
 }
 
+/** How long the host asks us to wait before this is tried again; undefined when it refused for another reason. */
+export function limitedForSeconds(thrown: unknown): number | undefined {
+  const foreign = (thrown ?? {}) as ForeignError;
+  return foreign.response !== undefined && faultOf(foreign) === githubRateLimited
+    ? secondsUntilReset(foreign)
+    : undefined;
+}
+
 function isRateLimit(says: string, headers: NonNullable<ForeignError["response"]>["headers"]): boolean {
   return /rate limit/i.test(says) || String(headers?.["x-ratelimit-remaining"] ?? "") === "0";
 }
 
 function secondsUntilReset({ response }: ForeignError): number {
-  const after = Number(response?.headers?.["retry-after"]);
-  if (Number.isFinite(after)) return after;
+  const after = Number(response?.headers?.["retry-after"] ?? Number.NaN);
+  if (Number.isFinite(after)) return Math.max(1, Math.ceil(after));
+  // A secondary limit without a date: GitHub asks for a minute at least.
+  if (String(response?.headers?.["x-ratelimit-remaining"] ?? "") !== "0") return 60;
   const reset = Number(response?.headers?.["x-ratelimit-reset"]);
   return Number.isFinite(reset) ? Math.max(1, Math.ceil(reset - Date.now() / 1000)) : 60;
 }

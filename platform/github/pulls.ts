@@ -1,6 +1,6 @@
 import type { RestEndpointMethodTypes } from "@octokit/rest";
-import { type Call, isFault, once, orMissing, type Repository } from "./call.ts";
-import { githubConflict, githubInvalid, githubUnavailable } from "./errors.ts";
+import { type Call, findOrMake, isFault, once, orMissing, type Repository } from "./call.ts";
+import { githubConflict, githubInvalid, githubNotMergeable, githubUnavailable } from "./errors.ts";
 import type { MergeMethod, Pull, PullFile } from "./types.ts";
 
 export type Pulls = {
@@ -46,14 +46,18 @@ export function makePulls(call: Call, repository: Repository): Pulls {
   const numbered = (number: number) => ({ ...repository, pull_number: number });
   const pulls: Pulls = {
     async createPull({ title, body, head, base }) {
-      try {
-        return await call(`open a pull request of ${head}`, async ({ rest }) => {
+      const find = async () => (await pulls.listPulls({ head, base, limit: 1 }))[0];
+      const make = () =>
+        call(`open a pull request of ${head}`, async ({ rest }) => {
           const { data } = await rest.pulls.create({ ...repository, title, body, head, base, request: once });
           return fromWire(data);
         });
+      try {
+        return await findOrMake(find, make);
       } catch (thrown) {
-        const lost = [githubUnavailable, githubConflict, githubInvalid].some((fault) => isFault(thrown, fault));
-        const [existing] = lost ? await pulls.listPulls({ head, base, limit: 1 }).catch(() => []) : [];
+        // "A pull request already exists": an earlier request of ours, whose answer was lost, made it.
+        const isThere = [githubConflict, githubInvalid].some((fault) => isFault(thrown, fault));
+        const existing = isThere ? await find().catch(() => undefined) : undefined;
         if (existing === undefined) throw thrown;
         return existing;
       }
@@ -93,17 +97,26 @@ export function makePulls(call: Call, repository: Repository): Pulls {
           patch: file.patch ?? null,
         }));
       }),
-    mergePull: (number, { sha, method = "squash", title, message }) =>
-      call(`merge pull request ${number}`, async ({ rest }) => {
-        const { data } = await rest.pulls.merge({
-          ...numbered(number),
-          sha,
-          merge_method: method,
-          ...(title === undefined ? {} : { commit_title: title }),
-          ...(message === undefined ? {} : { commit_message: message }),
+    async mergePull(number, { sha, method = "squash", title, message }) {
+      try {
+        return await call(`merge pull request ${number}`, async ({ rest }) => {
+          const { data } = await rest.pulls.merge({
+            ...numbered(number),
+            sha,
+            merge_method: method,
+            ...(title === undefined ? {} : { commit_title: title }),
+            ...(message === undefined ? {} : { commit_message: message }),
+          });
+          return { sha: data.sha };
         });
-        return { sha: data.sha };
-      }),
+      } catch (thrown) {
+        // An earlier try whose answer was lost may have merged it: the next one is refused, or lost too.
+        const unsure = [githubNotMergeable, githubConflict, githubUnavailable].some((fault) => isFault(thrown, fault));
+        const now = unsure ? await pulls.getPull(number).catch(() => undefined) : undefined;
+        if (now?.mergeCommit == null || now.head.sha !== sha) throw thrown;
+        return { sha: now.mergeCommit };
+      }
+    },
     async closePull(number) {
       await orMissing(
         call(`close pull request ${number}`, ({ rest }) => rest.pulls.update({ ...numbered(number), state: "closed" })),

@@ -1,4 +1,4 @@
-import { type Call, once, orMissing, type Repository } from "./call.ts";
+import { type Call, findOrMake, once, orMissing, type Repository } from "./call.ts";
 import type { Commit, FileContent, TreeChange } from "./types.ts";
 
 export type Refs = {
@@ -38,7 +38,7 @@ export type Refs = {
 
 export function makeRefs(call: Call, repository: Repository): Refs {
   const named = (branch: string) => ({ ...repository, ref: `heads/${branch}` });
-  return {
+  const refs: Refs = {
     getBranch: (branch) =>
       orMissing(
         call(`read branch ${branch}`, async ({ rest }) => {
@@ -47,9 +47,14 @@ export function makeRefs(call: Call, repository: Repository): Refs {
         }),
       ),
     createBranch: (branch, sha) =>
-      call(`create branch ${branch}`, async ({ rest }) => {
-        await rest.git.createRef({ ...repository, ref: `refs/heads/${branch}`, sha, request: once });
-      }),
+      findOrMake(
+        async () => ((await refs.getBranch(branch)) === sha ? true : undefined),
+        () =>
+          call(`create branch ${branch}`, async ({ rest }) => {
+            await rest.git.createRef({ ...repository, ref: `refs/heads/${branch}`, sha, request: once });
+            return true;
+          }),
+      ).then(() => undefined),
     updateBranch: (branch, sha, { force = false } = {}) =>
       call(`move branch ${branch}`, async ({ rest }) => {
         await rest.git.updateRef({ ...named(branch), sha, force });
@@ -110,6 +115,7 @@ export function makeRefs(call: Call, repository: Repository): Refs {
         };
       }),
   };
+  return refs;
 }
 
 const notAFile = { status: 404, response: { headers: {}, data: { message: "not a file" } } };

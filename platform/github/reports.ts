@@ -1,7 +1,9 @@
-import { type Call, once, type Repository } from "./call.ts";
-import type { Annotation, CheckRunWanted, CommitStatus, DeploymentState, IssueComment, StatusState } from "./types.ts";
+import { type Call, findOrMake, once, orMissing, type Repository } from "./call.ts";
+import { bringCheckRun } from "./check-runs.ts";
+import { cut, longestBody, longestDescription } from "./text.ts";
+import type { CheckRunWanted, CommitStatus, DeploymentState, IssueComment, StatusState } from "./types.ts";
 
-/** What is said on commits and pull requests. Everything but a deployment may be said twice without harm. */
+/** What is said on commits and pull requests. An answer that is lost is looked for before anything is said again. */
 export type Reports = {
   createStatus(
     sha: string,
@@ -38,29 +40,26 @@ export type Reports = {
   ): Promise<void>;
 };
 
-const longestDescription = 140;
-const annotationsACall = 50;
-const longestTitle = 255;
-const longestBody = 65_000;
-
-export function makeReports(call: Call, repository: Repository): Reports {
+export function makeReports(call: Call, repository: Repository, appId?: number): Reports {
   const updateComment = (id: number, body: string) =>
     call(`change comment ${id}`, async ({ rest }) => {
       await rest.issues.updateComment({ ...repository, comment_id: id, body: cut(body, longestBody) });
       return { id };
     });
   const reports: Reports = {
-    createStatus: (sha, { context, state, description, targetUrl }) =>
-      call(`set status ${context}`, async ({ rest }) => {
-        await rest.repos.createCommitStatus({
-          ...repository,
-          sha,
-          context,
-          state,
-          description: cut(description, longestDescription),
-          ...(targetUrl === undefined ? {} : { target_url: targetUrl }),
-        });
-      }),
+    async createStatus(sha, { context, state, description, targetUrl }) {
+      const said = cut(description, longestDescription);
+      const isSaid = (one: CommitStatus) => one.context === context && one.state === state && one.description === said;
+      await findOrMake(
+        async () => (await reports.listStatuses(sha)).find(isSaid)?.context,
+        () =>
+          call(`set status ${context}`, async ({ rest }) => {
+            const target = targetUrl === undefined ? {} : { target_url: targetUrl };
+            const status = { ...repository, sha, context, state, description: said, ...target, request: once };
+            return (await rest.repos.createCommitStatus(status)).data.context;
+          }),
+      );
+    },
     listStatuses: (sha) =>
       call(`read the statuses of ${sha}`, async ({ rest }) => {
         const { data } = await rest.repos.getCombinedStatusForRef({ ...repository, ref: sha, per_page: 100 });
@@ -71,29 +70,17 @@ export function makeReports(call: Call, repository: Repository): Reports {
           targetUrl: status.target_url ?? null,
         }));
       }),
-    upsertCheckRun: (check) =>
-      call(`report check run ${check.name}`, async ({ rest }) => {
-        const found = await rest.checks.listForRef({
-          ...repository,
-          ref: check.sha,
-          check_name: check.name,
-          per_page: 1,
-        });
-        const existing = found.data.check_runs[0]?.id;
-        const id = existing ?? (await rest.checks.create({ ...toWire(check, 0), head_sha: check.sha })).data.id;
-        const first = existing === undefined ? annotationsACall : 0;
-        for (let at = first; at < Math.max(check.annotations.length, first === 0 ? 1 : 0); at += annotationsACall)
-          await rest.checks.update({ ...toWire(check, at), check_run_id: id });
-        return { id };
-      }),
+    upsertCheckRun: (check) => bringCheckRun(call, repository, check),
     async upsertComment(number, { marker, body, knownId }) {
       const marked = body.includes(marker) ? body : `${marker}\n${body}`;
       if (knownId !== undefined) {
         const changed = await updateComment(knownId, marked).catch(() => undefined);
         if (changed) return changed;
       }
-      const ours = (await reports.listComments(number)).find((comment) => comment.body.includes(marker));
-      return ours ? updateComment(ours.id, marked) : reports.createComment(number, marked);
+      const find = async () => keepOldest((await commentsOf(number)).filter((one) => one.body.includes(marker)));
+      const ours = await find();
+      if (ours !== undefined) return updateComment(ours.id, marked);
+      return findOrMake(find, () => reports.createComment(number, marked));
     },
     createComment: (number, body) =>
       call(`comment on pull request ${number}`, async ({ rest }) => {
@@ -101,79 +88,67 @@ export function makeReports(call: Call, repository: Repository): Reports {
         const { data } = await rest.issues.createComment({ ...issue, body: cut(body, longestBody), request: once });
         return { id: data.id };
       }),
-    listComments: (number) =>
-      call(`list the comments of pull request ${number}`, async (octokit) => {
-        const issue = { ...repository, issue_number: number, per_page: 100 };
-        const comments = await octokit.paginate(octokit.rest.issues.listComments, issue);
-        return comments.map(({ id, body, user }) => ({ id, body: body ?? "", author: user?.login ?? "ghost" }));
-      }),
-    ensureDeployment: ({ sha, environment, description, task = "deploy" }) =>
-      call(`record the deployment to ${environment}`, async ({ rest }) => {
-        const wanted = { ...repository, sha, environment, task };
-        const found = await rest.repos.listDeployments({ ...wanted, per_page: 1 });
-        const existing = found.data[0];
-        if (existing) return { id: existing.id };
-        const { data } = await rest.repos.createDeployment({
-          ...repository,
-          ref: sha,
-          environment,
-          task,
-          description: cut(description, longestDescription),
-          auto_merge: false,
-          required_contexts: [],
-          request: once,
+    listComments: async (number) => (await commentsOf(number)).map(({ id, body, author }) => ({ id, body, author })),
+    ensureDeployment({ sha, environment, description, task = "deploy" }) {
+      const find = () =>
+        call(`find the deployment to ${environment}`, async ({ rest }) => {
+          const found = await rest.repos.listDeployments({ ...repository, sha, environment, task, per_page: 1 });
+          return found.data[0] === undefined ? undefined : { id: found.data[0].id };
         });
-        if (!("id" in data)) throw new Error(data.message ?? "the host answered without a deployment");
-        return { id: data.id };
-      }),
-    createDeploymentStatus: (id, { state, description, logUrl }) =>
-      call(`report deployment ${id}`, async ({ rest }) => {
-        await rest.repos.createDeploymentStatus({
-          ...repository,
-          deployment_id: id,
-          state,
-          description: cut(description, longestDescription),
-          auto_inactive: true,
-          ...(logUrl === undefined ? {} : { log_url: logUrl }),
+      const make = () =>
+        call(`record the deployment to ${environment}`, async ({ rest }) => {
+          const { data } = await rest.repos.createDeployment({
+            ...{ ...repository, ref: sha, environment, task, auto_merge: false, required_contexts: [], request: once },
+            description: cut(description, longestDescription),
+          });
+          if (!("id" in data)) throw new Error(data.message ?? "the host answered without a deployment");
+          return { id: data.id };
         });
-      }),
+      return find().then((found) => found ?? findOrMake(find, make));
+    },
+    async createDeploymentStatus(id, { state, description, logUrl }) {
+      const said = cut(description, longestDescription);
+      const of = { ...repository, deployment_id: id };
+      await findOrMake(
+        () =>
+          call(`read deployment ${id}`, async ({ rest }) => {
+            const [newest] = (await rest.repos.listDeploymentStatuses({ ...of, per_page: 1 })).data;
+            return newest?.state === state && newest.description === said ? newest.id : undefined;
+          }),
+        () =>
+          call(`report deployment ${id}`, async ({ rest }) => {
+            const log = logUrl === undefined ? {} : { log_url: logUrl };
+            const status = { ...of, state, description: said, auto_inactive: true, ...log, request: once };
+            return (await rest.repos.createDeploymentStatus(status)).data.id;
+          }),
+      );
+    },
   };
   return reports;
 
-  function toWire({ name, state, title, summary, annotations, detailsUrl }: CheckRunWanted, from: number) {
-    return {
-      ...repository,
-      name,
-      ...(detailsUrl === undefined ? {} : { details_url: detailsUrl }),
-      ...(state.kind === "running"
-        ? { status: "in_progress" as const }
-        : { status: "completed" as const, conclusion: state.conclusion }),
-      output: {
-        title: cut(title, longestTitle),
-        summary: cut(summary, longestBody),
-        annotations: annotations.slice(from, from + annotationsACall).map(toWireAnnotation),
-      },
-    };
+  /** Anybody may write our marker into a comment: what this App did not write is not ours to change. */
+  function commentsOf(number: number): Promise<readonly Found[]> {
+    return call(`list the comments of pull request ${number}`, async (octokit) => {
+      const issue = { ...repository, issue_number: number, per_page: 100 };
+      const comments = await octokit.paginate(octokit.rest.issues.listComments, issue);
+      return comments.map(({ id, body, user, performed_via_github_app: app }) => {
+        const byBot = app == null ? user?.type === "Bot" : app.id === appId;
+        const by = appId === undefined ? "perhaps us" : byBot ? "us" : "somebody";
+        return { id, body: body ?? "", author: user?.login ?? "ghost", by };
+      });
+    });
+  }
+
+  /** A second one was made by a request that was given up here and went through there all the same. */
+  async function keepOldest(found: readonly Found[]): Promise<Found | undefined> {
+    const [first, ...others] = found.filter(({ by }) => by !== "somebody");
+    for (const { id, by } of others)
+      if (by === "us")
+        await orMissing(
+          call(`delete comment ${id}`, ({ rest }) => rest.issues.deleteComment({ ...repository, comment_id: id })),
+        );
+    return first;
   }
 }
 
-function toWireAnnotation(annotation: Annotation) {
-  // Columns are only allowed where the annotation stays on one line.
-  const columns =
-    annotation.startLine === annotation.endLine && annotation.startColumn !== undefined
-      ? { start_column: annotation.startColumn, end_column: annotation.endColumn ?? annotation.startColumn }
-      : {};
-  return {
-    path: annotation.path,
-    start_line: annotation.startLine,
-    end_line: annotation.endLine,
-    ...columns,
-    annotation_level: annotation.level,
-    title: cut(annotation.title, longestTitle),
-    message: annotation.message,
-  };
-}
-
-function cut(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
-}
+type Found = IssueComment & { readonly by: "us" | "perhaps us" | "somebody" };

@@ -8,7 +8,8 @@ export type GitHubAuth =
       readonly appId: number;
       /** PEM. */
       readonly privateKey: Secret;
-      readonly installationId: number;
+      /** Absent: only what an App may ask as itself. */
+      readonly installationId?: number;
     };
 
 export type Commit = {
@@ -103,11 +104,55 @@ export type DeploymentState = "queued" | "in_progress" | "success" | "failure" |
 
 export type IssueComment = { readonly id: number; readonly body: string; readonly author: string };
 
+export type HookWanted = {
+  readonly url: string;
+  readonly secret: Secret;
+  readonly events: readonly string[];
+};
+
+/** A webhook of the repository. Its secret is never given out. */
+export type Hook = {
+  readonly id: number;
+  readonly url: string;
+  readonly active: boolean;
+  readonly events: readonly string[];
+  /** `json` or `form`. */
+  readonly contentType: string;
+  readonly hasSecret: boolean;
+  /** What its receiver answered last; null when it was never delivered to. */
+  readonly lastCode: number | null;
+  readonly lastMessage: string;
+};
+
 export type HookDelivery = {
   readonly id: number;
   /** The X-GitHub-Delivery header. */
   readonly guid: string;
   readonly event: string;
+  /** "OK", or why it was not delivered. */
+  readonly status: string;
+  /** What the receiver answered; 0 when it was not reached. */
   readonly statusCode: number;
   readonly deliveredAt: string;
 };
+
+/** What guards a branch, by classic protection or by rule sets. */
+export type BranchGuard = {
+  readonly isProtected: boolean;
+  /** Statuses and check runs that must have passed. */
+  readonly contexts: readonly string[];
+  /** Undefined: our credential may not read it. */
+  readonly enforceAdmins?: boolean;
+  readonly allowsForcePushes?: boolean;
+};
+
+/** An App's installation on the owner of a repository. */
+export type Installation = {
+  readonly id: number;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly isSuspended: boolean;
+  /** Where a person changes it. */
+  readonly url: string;
+};
+
+export type RateBudget = { readonly limit: number; readonly remaining: number; readonly resetsAt: string };

@@ -140,16 +140,53 @@ test("an App's installation token is made once and used for every call", async (
   expect(seen.filter(({ authorization }) => authorization === "token ghs_1")).toHaveLength(2);
 });
 
-test("annotations beyond fifty go in further calls", async () => {
-  const { connect, seen } = await host(({ method }) =>
-    method === "GET" ? { status: 200, body: { check_runs: [] } } : { status: 201, body: { id: 3 } },
-  );
+describe("a check run", () => {
   const annotation = { path: "p", startLine: 1, endLine: 1, level: "failure", title: "t", message: "m" } as const;
-  const annotations = Array.from({ length: 120 }, () => annotation);
-  const done = { kind: "done", conclusion: "failure" } as const;
-  await connect().upsertCheckRun({ name: "n", sha: "a", state: done, title: "t", summary: "s", annotations });
-  const sent = seen.filter(({ body }) => body !== "").map(({ body }) => JSON.parse(body).output.annotations.length);
-  expect(sent).toEqual([50, 50, 20]);
+  const wanted = (count: number, title = "t") => ({
+    ...{ name: "n", sha: "a", title, summary: "s" },
+    state: { kind: "done", conclusion: "failure" } as const,
+    annotations: Array.from({ length: count }, () => annotation),
+  });
+  /** A host that keeps check runs as GitHub does: annotations add up. `spoil` may lose the answer to a write. */
+  async function keeper(spoil: (writes: number) => boolean = () => false) {
+    const runs: { id: number; external_id: string; output: { annotations_count: number } }[] = [];
+    let writes = 0;
+    const { connect, seen } = await host(({ method, path, body }) => {
+      if (method === "GET") return { status: 200, body: { check_runs: runs.slice(-1) } };
+      const { external_id, output } = JSON.parse(body);
+      const known = method === "PATCH" ? runs.find(({ id }) => path.endsWith(`/${id}`)) : undefined;
+      const run = known ?? { id: runs.length + 1, external_id, output: { annotations_count: 0 } };
+      if (known === undefined) runs.push(run);
+      run.external_id = external_id;
+      run.output.annotations_count += output.annotations.length;
+      writes += 1;
+      return spoil(writes) ? "hang up" : { status: 201, body: run };
+    });
+    const sent = () =>
+      seen.filter(({ body }) => body !== "").map(({ body }) => JSON.parse(body).output.annotations.length);
+    return { github: connect(), runs, sent };
+  }
+
+  test("has annotations beyond fifty from further calls", async () => {
+    const { github, sent } = await keeper();
+    await github.upsertCheckRun(wanted(120));
+    expect(sent()).toEqual([50, 50, 20]);
+  });
+  test("says nothing twice, and something else in its place or after it", async () => {
+    const { github, runs, sent } = await keeper();
+    await github.upsertCheckRun(wanted(0, "running"));
+    await github.upsertCheckRun(wanted(3));
+    await github.upsertCheckRun(wanted(3));
+    expect(sent()).toEqual([0, 3]);
+    await github.upsertCheckRun(wanted(2));
+    expect(runs.map(({ output }) => output.annotations_count)).toEqual([3, 2]);
+  });
+  test("is not doubled by answers that are lost", async () => {
+    const { github, runs, sent } = await keeper((writes) => writes !== 3);
+    await github.upsertCheckRun(wanted(170));
+    expect(sent()).toEqual([50, 50, 50, 20]);
+    expect(runs).toMatchObject([{ output: { annotations_count: 170 } }]);
+  });
 });
 
 describe("a webhook's signature", () => {
