@@ -1,18 +1,21 @@
 /**
  * The stages in order. Git says what is wanted, the ledger keeps it, deployments bring it about, the Git host is told.
  *
- * 1. A repository is looked at by one pass at a time; a pass may be repeated, and one that dies is repeated by the next.
+ * 1. A repository is looked at by one reconciler, by one pass at a time; a pass may be repeated, and one that dies is repeated by
+ *    the next, of whoever holds the repository then.
  * 2. A project's status is written here and nowhere else: what Git says by `syncRepository`'s transaction, how a deployment
  *    ended by `recordOutcome`.
  * 3. Notifications are hints. Whatever they would have said is found by the poll.
  */
 import { asNebulaError, type Clock } from "../platform/core/index.ts";
-import type { Pool, Sql } from "../platform/sql/index.ts";
+import { notify, type Pool, type Sql } from "../platform/sql/index.ts";
 import {
   enqueueOperation,
   getOperation,
   getProject,
+  getRepository,
   isEnded,
+  type LeaseTimes,
   listExhausted,
   listRepositories,
   type Operation,
@@ -30,12 +33,15 @@ import {
   type ReviewerParts,
   reportEndings,
 } from "./review/index.ts";
-import { type Happened, makeTurns, makeWatch, syncRepository } from "./source/index.ts";
+import { type Happened, makeShare, makeTurns, makeWatch, type Share, syncRepository } from "./source/index.ts";
 
 export type ReconcilerParts = Omit<ReviewerParts, "sql"> & {
   readonly sql: Pool;
   readonly clock: Clock;
   readonly pollMs: number;
+  /** Who holds repositories. Default: this process. */
+  readonly holder?: string;
+  readonly times?: LeaseTimes;
 };
 
 export type Reconciler = {
@@ -45,11 +51,20 @@ export type Reconciler = {
   close(): Promise<void>;
 };
 
+/** Channel on which a webhook reaches whoever looks after its repository. */
+const hints = "nebula_hints";
+
 /** A failed deployment is tried again this long after its last try. */
 const quietSeconds = 900;
 
-export function makeReconciler(parts: ReconcilerParts): Reconciler {
-  const { sql, clock, observe, pollMs } = parts;
+export function makeReconciler(given: ReconcilerParts): Reconciler {
+  const { sql, clock, observe, pollMs } = given;
+  const share: Share = makeShare({
+    ...given,
+    gained: (id) => void watch.wake(id),
+    lost: (id) => reviewer.drop(id),
+  });
+  const parts: ReconcilerParts = { ...given, holding: share.hold };
   const reviewer = makeReviewer(parts);
 
   const turns = makeTurns();
@@ -70,7 +85,7 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
     await requeueExhausted(sql, repository);
     await tell(repository);
   };
-  const watch = makeWatch({ sql, clock, observe, pollMs, pass });
+  const watch = makeWatch({ sql, clock, observe, pollMs, pass, holds: share.holds });
 
   const beside = new Set<Promise<unknown>>();
   const guarded = (where: string, work: Promise<unknown>): void => {
@@ -83,7 +98,8 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
     beside.add(done);
   };
   const tellAll = soon(clock, async () => {
-    for (const repository of await listRepositories(sql)) guarded("reconcile.report", tell(repository));
+    for (const repository of await listRepositories(sql))
+      if (share.holds(repository.id)) guarded("reconcile.report", tell(repository));
   });
   /** An operation was queued, or ended: tell what ended; look again at a text that was refused because of what ran. */
   const follow = async (id: string): Promise<void> => {
@@ -98,20 +114,37 @@ export function makeReconciler(parts: ReconcilerParts): Reconciler {
     async start() {
       releases.push(await sql.listen("nebula_operations", (id) => guarded("reconcile.follow", follow(id))));
       releases.push(await sql.listen("nebula_pulls", (payload) => void watch.wake(payload.split(":")[0] ?? "")));
+      releases.push(await sql.listen(hints, (payload) => guarded("reconcile.hint", passedOn(payload))));
+      await share.start();
       const daily = setInterval(() => guarded("reconcile.prune", pruneDeliveries(sql)), 86_400_000);
       releases.push(() => clearInterval(daily));
       watch.start();
     },
     hint(repository, happened) {
-      if (happened.kind === "push") void watch.wake(repository.id);
-      if (happened.kind === "pull") guarded("reconcile.pull", lookAtPull(happened.number, repository));
+      if (share.holds(repository.id)) return act(repository, happened);
+      const payload = JSON.stringify({ repository: repository.id, happened });
+      guarded("reconcile.hint", notify(sql, hints, payload));
     },
     async close() {
       for (const release of releases.splice(0)) await release();
       await Promise.all([watch.close(), reviewer.close()]);
       await Promise.all(beside);
+      await share.close();
     },
   };
+
+  function act(repository: RepositoryRow, happened: Happened): void {
+    if (happened.kind === "push") void watch.wake(repository.id);
+    if (happened.kind === "pull") guarded("reconcile.pull", lookAtPull(happened.number, repository));
+  }
+
+  /** A webhook that came to another reconciler than the one which looks after its repository. */
+  async function passedOn(payload: string): Promise<void> {
+    if (payload === "") return; // the connection was lost for a moment; the poll finds what was missed
+    const { repository: id, happened } = JSON.parse(payload) as { repository: string; happened: Happened };
+    const repository = share.holds(id) ? await getRepository(sql, id) : undefined;
+    if (repository !== undefined) act(repository, happened);
+  }
 
   /** A pull request is reviewed beside whatever the pass is doing: its author waits for it. */
   async function lookAtPull(number: number, repository: RepositoryRow): Promise<void> {

@@ -25,6 +25,8 @@ import type { Review } from "./types.ts";
 export type Reviewer = {
   /** Reviews the head of an open pull request; resolves when the review is over, whatever came of it. */
   review(repository: RepositoryRow, pull: Pull): Promise<void>;
+  /** Ends the reviews of a repository that somebody else looks after by now. */
+  drop(repositoryId: string): void;
   close(): Promise<void>;
 };
 
@@ -58,6 +60,9 @@ export function makeReviewer(parts: ReviewerParts): Reviewer {
       if (current?.head === pull.head.sha) return current.done;
       current?.abort.abort();
       return start(key, repository, pull, current?.done ?? Promise.resolve());
+    },
+    drop(repositoryId) {
+      for (const [key, { abort }] of running) if (key.startsWith(`${repositoryId} `)) abort.abort();
     },
     async close() {
       const all = [...running.values()];
@@ -146,12 +151,13 @@ async function noteBroken(
 
 /** The ledger's copy, and a line for whoever follows the operation. */
 async function keep(
-  { sql }: ReviewerParts,
+  { sql, holding }: ReviewerParts,
   { repository, number, head, base }: Change,
   review: Review,
 ): Promise<boolean> {
   const { planHash, verdict } = review;
   return sql.tx(async (tx) => {
+    await holding?.(tx, repository.id);
     const kept = await recordReview(tx, { repository: repository.id, number, head, base, review, planHash, verdict });
     const row: PullRow | undefined = kept ? await getPullRow(tx, repository.id, number) : undefined;
     if (row !== undefined) await tellReviewed(tx, row, review);

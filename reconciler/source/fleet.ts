@@ -2,9 +2,10 @@ import pLimit from "p-limit";
 import type { Evaluator, FileSet, Inputs } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import type { DeclarationProblem, FleetSpec, TenantSpec } from "../../platform/spec/index.ts";
-import type { Sql } from "../../platform/sql/index.ts";
 import { type FleetRow, getFleet, putFleet, type RepositoryRow } from "../../platform/store/index.ts";
 import { pathsOf, readFiles, type Snapshot } from "./snapshot.ts";
+import type { SourceParts } from "./sync.ts";
+import { underLease } from "./under-lease.ts";
 
 /** Fleet and tenants of one tree, as far as they evaluate: the authority that a change is held to. */
 export type AuthoritySpecs = {
@@ -35,9 +36,10 @@ export async function readAuthority(git: Git, snapshot: Snapshot, evaluator: Eva
  * @returns `row` undefined when there never was a good one.
  */
 export async function currentFleet(
-  { sql, evaluator }: { readonly sql: Sql; readonly evaluator: Evaluator },
+  parts: Pick<SourceParts, "sql" | "evaluator" | "holding">,
   at: { readonly git: Git; readonly snapshot: Snapshot; readonly repository: RepositoryRow; readonly commit: string },
 ): Promise<{ readonly row: FleetRow | undefined; readonly problems: readonly DeclarationProblem[] }> {
+  const { sql, evaluator } = parts;
   const { repository, snapshot, commit } = at;
   const last = await getFleet(sql, repository.id);
   if (last?.inputs === snapshot.authorityHash) return { row: last, problems: last.problems };
@@ -52,7 +54,7 @@ export async function currentFleet(
     tenants: keepBroken(tenants, last?.tenants ?? [], snapshot),
     problems,
   };
-  await putFleet(sql, row);
+  await underLease(parts, repository, (tx) => putFleet(tx, row));
   return { row, problems };
 }
 

@@ -18,6 +18,7 @@ export { type Hosts, makeHosts } from "./hosts.ts";
 export { type Mirrors, makeMirrors } from "./mirror.ts";
 export { type Delivery, type Happened, type Received, receiveHook } from "./receive-hook.ts";
 export type { Recorded } from "./record.ts";
+export { makeShare, type Share } from "./share.ts";
 export {
   type DeclaredProject,
   declarationsFolder,

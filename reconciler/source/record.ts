@@ -10,6 +10,8 @@ import {
   recordWanted,
 } from "../../platform/store/index.ts";
 import { findArrived, noteArrived } from "./arrivals.ts";
+import type { SourceParts } from "./sync.ts";
+import { underLease } from "./under-lease.ts";
 import type { Understood } from "./understand.ts";
 
 export type Recorded = {
@@ -21,16 +23,16 @@ export type Recorded = {
 
 /** What the pass does to the ledger, in one transaction: what is wanted, and an operation for each stack that must change. */
 export async function record(
-  sql: Sql,
+  parts: Pick<SourceParts, "sql" | "holding">,
   git: Git,
   pass: { readonly repository: RepositoryRow; readonly commit: string; readonly understood: readonly Understood[] },
 ): Promise<readonly Recorded[]> {
   const { repository, commit } = pass;
-  const arrived = await findArrived(sql, git, repository, commit);
+  const arrived = await findArrived(parts.sql, git, repository, commit);
   const news = pass.understood.filter(isNews);
   if (arrived.length === 0 && news.length === 0) return [];
   const author = (await git.commit(commit))?.author.name ?? "unknown";
-  return sql.tx(async (tx) => {
+  return underLease(parts, repository, async (tx) => {
     const recorded: Recorded[] = [];
     for (const one of news) {
       const pull = arrived.findLast(({ stacks }) => stacks.includes(one.stack))?.pull;

@@ -10,6 +10,7 @@ import type { Hosts } from "./hosts.ts";
 import type { Mirrors } from "./mirror.ts";
 import { type Recorded, record } from "./record.ts";
 import { readSnapshot } from "./snapshot.ts";
+import { underLease } from "./under-lease.ts";
 import { understand } from "./understand.ts";
 
 export type SourceParts = {
@@ -18,6 +19,8 @@ export type SourceParts = {
   readonly hosts: Hosts;
   readonly evaluator: Evaluator;
   readonly observe: Observe;
+  /** Holds the repository's lease for the rest of a transaction. @throws NEB300 when somebody else looks after it by now. */
+  readonly holding?: (tx: Sql, repository: string) => Promise<void>;
 };
 
 export type SyncReport =
@@ -51,9 +54,9 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
     fleetProblems: fleet.problems,
     changes,
   });
-  const recorded = await record(sql, git, { repository, commit, understood });
+  const recorded = await record(parts, git, { repository, commit, understood });
   const moved = commit !== repository.seenCommit || repository.stalledCode !== null;
-  if (moved) await markSeen(sql, repository.id, commit);
+  if (moved) await underLease(parts, repository, (tx) => markSeen(tx, repository.id, commit));
   if (!moved && recorded.length === 0) return { kind: "unchanged", commit };
 
   const name = `${repository.owner}/${repository.name}`;
@@ -67,8 +70,9 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
 type Stall = { readonly code: string; readonly reason: string };
 
 /** Said once: a human must act. */
-async function stalled({ sql, observe }: SourceParts, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
-  const isNew = await stallRepository(sql, repository.id, stall);
+async function stalled(parts: SourceParts, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
+  const { observe } = parts;
+  const isNew = await underLease(parts, repository, (tx) => stallRepository(tx, repository.id, stall));
   if (isNew) observe({ kind: "fault", where: "source.stalled", code: stall.code, message: stall.reason });
   return { kind: "stalled", ...stall };
 }

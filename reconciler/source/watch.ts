@@ -23,9 +23,11 @@ export function makeWatch(options: {
   readonly clock: Clock;
   readonly observe: Observe;
   readonly pollMs: number;
+  /** Only what this reconciler looks after is looked at. Default: everything. */
+  readonly holds?: (repositoryId: string) => boolean;
   readonly pass: (repository: RepositoryRow, signal: AbortSignal) => Promise<void>;
 }): Watch {
-  const { sql, clock, observe, pollMs, pass } = options;
+  const { sql, clock, observe, pollMs, pass, holds = () => true } = options;
   const slots = new Map<string, Slot>();
   const stopping = new AbortController();
   const retries = new Set<Promise<void>>();
@@ -40,10 +42,11 @@ export function makeWatch(options: {
   const passOnce = async (id: string, slot: Slot): Promise<void> => {
     try {
       const repository = await getRepository(sql, id);
-      if (repository === undefined || stopping.signal.aborted) return;
+      if (repository === undefined || stopping.signal.aborted || !holds(id)) return;
       await pass(repository, stopping.signal);
       slot.failures = 0;
     } catch (thrown) {
+      if (!holds(id)) return; // whoever holds it by now does what was not finished
       const { code, message } = asNebulaError(thrown);
       observe({ kind: "fault", where: "source.pass", code, message });
       slot.failures += 1;
@@ -61,7 +64,7 @@ export function makeWatch(options: {
   };
 
   const wake = (id: string): Promise<void> => {
-    if (stopping.signal.aborted) return Promise.resolve();
+    if (stopping.signal.aborted || !holds(id)) return Promise.resolve();
     const slot = slotOf(id);
     if (slot.next !== undefined) return slot.next;
     const before = slot.running ?? Promise.resolve();
