@@ -35,9 +35,11 @@ export function judgeChange(
     })),
     existing,
   );
-  const paths = touchedPaths(changes);
-  const denied = touchedBy(paths).filter((touched) => !mayPropose(author, touched));
-  return [...strange.map(ofStrange), ...denied.map((touched) => ofDenied(author, touched, paths))];
+  const denied = touchedPaths(changes)
+    .flatMap((path) => touchedBy([path]))
+    .filter((touched) => !mayPropose(author, touched));
+  const folders = Map.groupBy(denied, ({ propose, tenant, project }) => `${propose} ${tenant} ${project}`);
+  return [...strange.map(ofStrange), ...[...folders.values()].flatMap((touched) => ofDenied(author, touched))];
 }
 
 function ofStrange({ path, why }: StrangeFile): OwnershipFinding {
@@ -45,18 +47,14 @@ function ofStrange({ path, why }: StrangeFile): OwnershipFinding {
   return { code, hint, message: `${JSON.stringify(path)} ${why}`, paths: [path] };
 }
 
-function ofDenied(author: Author, touched: Touched, paths: readonly string[]): OwnershipFinding {
+/** One finding a folder, however many of its files. */
+function ofDenied(author: Author, touched: readonly Touched[]): OwnershipFinding[] {
+  const [first] = touched;
+  if (first === undefined) return [];
   const { code, hint } = rightsMissing.definition;
-  const same = (one: Touched | undefined): boolean =>
-    one?.propose === touched.propose && one.tenant === touched.tenant && one.project === touched.project;
-  const own = paths.filter((path) => same(touchedBy([path])[0]));
   const where =
-    touched.tenant === null
-      ? "the platform's own files"
-      : `${touched.tenant}${touched.project === null ? "" : `/${touched.project}`}`;
+    first.tenant === null ? "the platform's own files" : [first.tenant, first.project ?? []].flat().join("/");
   const why =
-    author.kind === "unknown"
-      ? author.why
-      : `${author.name} has no right there: it takes ${touched.propose} on ${where}`;
-  return { code, hint, message: `${JSON.stringify(touched.path)}: ${why}`, paths: own };
+    author.kind === "unknown" ? author.why : `${author.name} has no right there: it takes ${first.propose} on ${where}`;
+  return [{ code, hint, message: `${JSON.stringify(first.path)}: ${why}`, paths: touched.map(({ path }) => path) }];
 }

@@ -36,7 +36,14 @@ describe("whose a path is", () => {
     ["Tenants/shop/store/orders.ts", "fleet:write", "fleet:write", null, null],
     ["package.json", "fleet:write", "fleet:write", null, null],
   ] as const)("%s takes %s to merge and %s to ask for", (path, scope, propose, tenant, project) => {
-    expect(touchedBy([path])).toEqual([{ scope, propose, tenant, project, path }]);
+    expect(touchedBy([path])).toMatchObject([{ scope, propose, tenant, project, path }]);
+  });
+
+  it("a declaration is its database's too, so that the key of one database may change it", () => {
+    const databaseOf = (path: string) => touchedBy([path])[0]?.database;
+    expect(databaseOf("tenants/shop/store/orders.ts")).toBe("orders");
+    expect(databaseOf("tenants/shop/store/project.ts")).toBeNull();
+    expect(databaseOf("tenants/shop/store/lib/orders.ts")).toBeNull();
   });
 });
 

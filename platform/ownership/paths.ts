@@ -1,8 +1,9 @@
 import { placeOfPath } from "../evaluate/index.ts";
 import { can, type Grant, type Principal, type Scope, type Target } from "../identity/index.ts";
+import { isName } from "../spec/index.ts";
 
 /** What a change touches, as who must have what right. */
-export type Touched = Target & {
+export type Touched = Required<Target> & {
   /** To merge it. */
   readonly scope: Scope;
   /** To ask for it. */
@@ -19,7 +20,7 @@ export function touchedBy(paths: Iterable<string>): readonly Touched[] {
   const found = new Map<string, Touched>();
   for (const path of paths) {
     const touched = { ...ownerOf(path), path };
-    const key = `${touched.scope} ${touched.tenant} ${touched.project}`;
+    const key = `${touched.scope} ${touched.tenant} ${touched.project} ${touched.database}`;
     if (!found.has(key)) found.set(key, touched);
   }
   return [...found.values()];
@@ -27,11 +28,20 @@ export function touchedBy(paths: Iterable<string>): readonly Touched[] {
 
 function ownerOf(path: string): Omit<Touched, "path"> {
   const placed = placeOfPath(path);
-  if (placed === undefined || placed.scope === "fleet") return { ...only("fleet:write"), tenant: null, project: null };
+  if (placed === undefined || placed.scope === "fleet") return { ...only("fleet:write"), ...nowhere };
   const { tenant } = placed;
-  if (placed.scope === "project") return { ...building, tenant, project: placed.project };
-  return { ...(placed.scope === "tenant" ? only("tenants:write") : building), tenant, project: null };
+  if (placed.scope === "tenant") return { ...only("tenants:write"), ...nowhere, tenant };
+  if (placed.scope !== "project") return { ...building, ...nowhere, tenant };
+  return { ...building, tenant, project: placed.project, database: placed.declares ? databaseOf(path) : null };
 }
+
+/** `<database>.ts` is one database's; everything else of a project is all its databases'. */
+function databaseOf(path: string): string | null {
+  const [, name] = /\/([^/]+)\.ts$/.exec(path) ?? [];
+  return name !== undefined && isName(name) && name !== "project" ? name : null;
+}
+
+const nowhere = { tenant: null, project: null, database: null };
 
 const only = (scope: Scope) => ({ scope, propose: scope });
 const building = { scope: "pulls:merge", propose: "databases:write" } as const;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Grant, Principal } from "../../../platform/identity/index.ts";
-import { demandMerge, demandReach, sees, touchedBy } from "./touched.ts";
+import { touchedBy } from "../../../platform/ownership/index.ts";
+import { demandMerge, demandReach, sees } from "./touched.ts";
 
 const principal = (part: Partial<Grant>): Principal => ({
   kind: "token",
@@ -13,23 +14,6 @@ const principal = (part: Partial<Grant>): Principal => ({
 });
 
 describe("what a pull request touches", () => {
-  it.each([
-    ["tenants/shop/store/orders.ts", "pulls:merge", "shop", "store", "orders"],
-    ["tenants/shop/store/project.ts", "pulls:merge", "shop", "store"],
-    ["tenants/shop/store/deep/code.ts", "pulls:merge", "shop", "store"],
-    ["tenants/shop/shared/x.ts", "pulls:merge", "shop", null],
-    ["tenants/shop/defaults.ts", "pulls:merge", "shop", null],
-    ["tenants/shop/tenant.ts", "tenants:write", "shop", null],
-    ["tenants/fleet/prices.ts", "fleet:write", null, null],
-    ["tenants/x.ts", "fleet:write", null, null],
-    [".github/workflows/pulumi.yml", "fleet:write", null, null],
-    ["Tenants/shop/store/orders.ts", "fleet:write", null, null],
-    ["package.json", "fleet:write", null, null],
-  ] as const)("%s needs %s", (path, scope, tenant, project, database?: string) => {
-    const one = database === undefined ? {} : { database };
-    expect(touchedBy([path])).toEqual([{ scope, tenant, project, path, ...one }]);
-  });
-
   it("is seen only by who reaches all of it", () => {
     const both = touchedBy(["tenants/shop/store/a.ts", "tenants/bank/core/b.ts"]);
     expect(sees(principal({}), touchedBy(["tenants/shop/store/a.ts"]))).toBe(true);
