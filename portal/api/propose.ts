@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GitHub, Pull, TreeChange } from "../../platform/github/index.ts";
 import type { Principal } from "../../platform/identity/index.ts";
+import { touchedBy } from "../../platform/ownership/index.ts";
 import { stackName } from "../../platform/spec/index.ts";
 import {
   appendEvent,
@@ -8,13 +9,14 @@ import {
   getOperation,
   getPullRow,
   type Operation,
+  recordProposal,
   recordPull,
   updateOperation,
 } from "../../platform/store/index.ts";
 import { noRepository } from "./errors.ts";
 import type { Declarations } from "./files.ts";
 import type { Portal } from "./portal.ts";
-import { demandMerge, demandReach, touchedBy } from "./pulls/touched.ts";
+import { demandMerge, demandReach } from "./pulls/touched.ts";
 import { type Host, hostFor } from "./repository.ts";
 import { operationToWire } from "./wire.ts";
 
@@ -51,6 +53,8 @@ export async function readBase(portal: Portal, tenant: string, project: string):
  *    or because this process died half-way, finds its branch and its pull request instead of making others.
  * 2. The operation and the note on whose pull request it is are written together, after the pull request exists: nothing is
  *    left that follows a pull request which never came.
+ * 3. Whose change it is is written down with the commit itself, before any branch names it: a review that comes early knows it,
+ *    and a head that somebody else pushed later is not this principal's.
  */
 export async function propose(portal: Portal, asker: Asker, base: Base, proposal: Proposal) {
   const { row, host } = base;
@@ -58,7 +62,7 @@ export async function propose(portal: Portal, asker: Asker, base: Base, proposal
   demandReach(asker.principal, paths);
   if (proposal.autoMerge) demandMerge(asker.principal, touchedBy(paths), mergeLater);
   const branch = branchName(proposal, asker);
-  const head = (await alreadyThere(host, branch, asker)) ?? (await commit(base, branch, asker.principal, proposal));
+  const head = (await alreadyThere(host, branch, asker)) ?? (await commit(portal, base, branch, asker.principal, proposal));
   const pull = await host.createPull({
     title: proposal.title,
     body: describe(proposal, asker.principal),
@@ -90,13 +94,20 @@ const mergeLater = "Ask without auto-merge: the pull request opens, and a projec
 const alreadyThere = async (host: GitHub, branch: string, { idempotencyKey }: Asker): Promise<string | undefined> =>
   idempotencyKey === undefined ? undefined : host.getBranch(branch);
 
-async function commit(base: Base, branch: string, principal: Principal, proposal: Proposal): Promise<string> {
+async function commit(
+  { sql }: Portal,
+  base: Base,
+  branch: string,
+  principal: Principal,
+  proposal: Proposal,
+): Promise<string> {
   const { sha } = await base.host.commitFiles({
     parent: base.commit,
     message: `${proposal.title}\n\n${proposal.why}\n\nRequested-by: ${principal.user}\n`,
     changes: proposal.changes,
     author: authorOf(principal),
   });
+  await recordProposal(sql, { repository: base.row.id, head: sha, requestedBy: principal.user, principal });
   await base.host.createBranch(branch, sha);
   return sha;
 }
