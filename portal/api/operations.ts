@@ -4,6 +4,7 @@ import {
   cancelOperation,
   getOperation,
   isEnded,
+  isProposed,
   listEvents,
   listOperations,
   type Operation,
@@ -126,7 +127,7 @@ export const operationRoutes = [
     replies: { 202: json("The operation", operation, { Location: "The operation." }) },
   }).handle(async ({ principal, params: { id } }, portal) => {
     const row = await find(portal, principal, "operations:cancel", id);
-    if (row.type === "PULL_REQUEST")
+    if (isProposed(row))
       throw wrongState(`operation ${id} follows pull request ${row.pullNumber ?? ""}`, {
         hint: "Close the pull request instead: POST /api/v1/pulls/{number}/close.",
       });

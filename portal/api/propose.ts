@@ -9,6 +9,7 @@ import {
   getOperation,
   getPullRow,
   type Operation,
+  type ProposedType,
   recordProposal,
   recordPull,
   updateOperation,
@@ -27,6 +28,8 @@ export type Proposal = {
   readonly project: string;
   readonly database: string | null;
   readonly step: Step;
+  /** What its operation is called. Default: PULL_REQUEST. */
+  readonly type?: ProposedType;
   /** One line: the commit's subject and the pull request's title. */
   readonly title: string;
   readonly why: string;
@@ -62,7 +65,8 @@ export async function propose(portal: Portal, asker: Asker, base: Base, proposal
   demandReach(asker.principal, paths);
   if (proposal.autoMerge) demandMerge(asker.principal, touchedBy(paths), mergeLater);
   const branch = branchName(proposal, asker);
-  const head = (await alreadyThere(host, branch, asker)) ?? (await commit(portal, base, branch, asker.principal, proposal));
+  const head =
+    (await alreadyThere(host, branch, asker)) ?? (await commit(portal, base, branch, asker.principal, proposal));
   const pull = await host.createPull({
     title: proposal.title,
     body: describe(proposal, asker.principal),
@@ -125,7 +129,7 @@ const follow = (portal: Portal, { row }: Base, principal: Principal, proposal: P
     if (existing !== undefined) return existing;
     const queued = await enqueueOperation(tx, {
       stack: stackName(proposal.tenant, proposal.project),
-      type: "PULL_REQUEST",
+      type: proposal.type ?? "PULL_REQUEST",
       database: proposal.database,
       commit: head,
       pullNumber: pull.number,

@@ -87,7 +87,19 @@ export const change = named(
   "Change",
   "What a write answers: the pull request that asks for it and the operation to follow.",
   z.strictObject({
-    step: z.enum(["create", "change", "retire", "delete", "pause", "resume"]),
+    step: z.enum([
+      "create",
+      "change",
+      "retire",
+      "delete",
+      "pause",
+      "resume",
+      "restart",
+      "rotate",
+      "backup",
+      "restore",
+      "migrate",
+    ]),
     pull: z
       .strictObject({
         number: z.int(),
@@ -98,7 +110,7 @@ export const change = named(
         autoMerge: z.boolean(),
       })
       .nullable()
-      .describe("null for what needs no commit: pause and resume."),
+      .describe("null for what needs no commit and acts at once."),
     operation,
   }),
 );

@@ -12,6 +12,7 @@ export type Operation = {
   readonly outcome: string | null;
   readonly error: { readonly code?: string; readonly detail?: string; readonly hint?: string } | null;
   readonly result: Readonly<Record<string, unknown>> | null;
+  readonly progress: Readonly<Record<string, unknown>>;
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -79,4 +80,23 @@ export type Repository = {
   readonly owner: string;
   readonly name: string;
   readonly stalled: { readonly code: string; readonly reason: string } | null;
+};
+
+export type HeldLease = {
+  readonly kind: "singleton" | "stack";
+  readonly name: string;
+  readonly fence: number;
+  readonly until: string;
+  readonly operation: string | null;
+};
+
+export type Replica = {
+  readonly id: string;
+  readonly kind: string;
+  readonly version: string;
+  readonly address: string | null;
+  readonly alive: boolean;
+  readonly startedAt: string;
+  readonly lastSeenAt: string;
+  readonly leases: readonly HeldLease[];
 };

@@ -6,6 +6,7 @@ export { type Ending, finishOperation } from "./finish-operation.ts";
 export { heartbeat, type Pulse } from "./heartbeat.ts";
 export {
   isProposed,
+  mustBeAvailable,
   operationUnavailable,
   type ProposedType,
   proposedTypes,

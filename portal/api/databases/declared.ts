@@ -57,6 +57,12 @@ export const scaleDocument = named(
   "What a database is made larger or smaller by.",
   z.strictObject({ size, compute, storage, replicas, instances, autoMerge }),
 );
+export const expandDocument = named("Expand", "More storage.", z.strictObject({ storage, autoMerge }));
+export const upgradeDocument = named(
+  "Upgrade",
+  "A newer version, one of /api/v1/versions.",
+  z.strictObject({ version: z.string(), autoMerge }),
+);
 export const scalable = ["size", "compute", "storage", "replicas", "instances"] as const;
 
 type Body = Readonly<Record<string, unknown>>;

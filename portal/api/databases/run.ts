@@ -1,5 +1,9 @@
-import type { InstanceRecordPhase } from "../../../platform/store/index.ts";
-import { enqueueOperation } from "../../../platform/store/index.ts";
+import {
+  enqueueOperation,
+  type InstanceRecordPhase,
+  mustBeAvailable,
+  type OperationType,
+} from "../../../platform/store/index.ts";
 import { wrongState } from "../errors.ts";
 import { json, route } from "../route.ts";
 import { change } from "../schemas.ts";
@@ -9,8 +13,8 @@ import { databaseParams } from "./schemas.ts";
 import { findView } from "./view.ts";
 
 type Act = {
-  readonly step: "pause" | "resume";
-  readonly type: "PAUSE" | "RESUME";
+  readonly step: "pause" | "resume" | "restart" | "rotate" | "backup" | "restore" | "migrate";
+  readonly type: OperationType;
   readonly from: InstanceRecordPhase;
   readonly summary: string;
 };
@@ -19,6 +23,16 @@ type Act = {
 const acts: readonly Act[] = [
   { step: "pause", type: "PAUSE", from: "Ready", summary: "Stop a database and keep its data; only storage is billed" },
   { step: "resume", type: "RESUME", from: "Paused", summary: "Start a paused database again" },
+  { step: "restart", type: "RESTART", from: "Ready", summary: "Stop and start a database's server; connections end" },
+  {
+    step: "rotate",
+    type: "ROTATE_CREDENTIALS",
+    from: "Ready",
+    summary: "Give the owner and every role that logs in a new password; the old ones end",
+  },
+  { step: "backup", type: "BACKUP", from: "Ready", summary: "Back up a database; refused (NEB329) in this release" },
+  { step: "restore", type: "RESTORE", from: "Ready", summary: "Restore a database; refused (NEB329) in this release" },
+  { step: "migrate", type: "MIGRATE", from: "Ready", summary: "Move a database; refused (NEB329) in this release" },
 ];
 
 export const databaseActs = acts.map(({ step, type, from, summary }) =>
@@ -32,6 +46,7 @@ export const databaseActs = acts.map(({ step, type, from, summary }) =>
     params: databaseParams,
     replies: { 202: json("Queued", change, { Location: "The operation to follow." }) },
   }).handle(async ({ principal, params: { domain, project, database } }, portal) => {
+    mustBeAvailable(type);
     const { instance, project: row } = await findView(portal, domain, project, database);
     if (instance?.phase !== from)
       throw wrongState(`${domain}/${project}/${database} is ${instance?.phase ?? "not made yet"}, not ${from}`);

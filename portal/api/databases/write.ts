@@ -1,6 +1,14 @@
 import { z } from "zod";
-import { type DatabaseSpec, databaseId } from "../../../platform/spec/index.ts";
-import { alreadyThere, matchFailed, wrongState } from "../errors.ts";
+import {
+  type DatabaseSpec,
+  databaseId,
+  formatSizeBytes,
+  parseSizeBytes,
+  versions,
+} from "../../../platform/spec/index.ts";
+import type { ProposedType } from "../../../platform/store/index.ts";
+import type { OptionsPatch } from "../../edit/index.ts";
+import { alreadyThere, matchFailed, requestProblems, wrongState } from "../errors.ts";
 import { type Declarations, isFor } from "../files.ts";
 import type { Portal } from "../portal.ts";
 import { type Base, propose, readBase } from "../propose.ts";
@@ -9,6 +17,7 @@ import { change } from "../schemas.ts";
 import {
   createBody,
   createDocument,
+  expandDocument,
   newOptions,
   patchBody,
   patchDocument,
@@ -16,6 +25,7 @@ import {
   pathsOf,
   scalable,
   scaleDocument,
+  upgradeDocument,
 } from "./declared.ts";
 import { collection, inDatabase, inProject, member } from "./read.ts";
 import { databaseParams, projectParams } from "./schemas.ts";
@@ -87,7 +97,33 @@ export const databaseWrites = [
     }),
     bodyDocument: scaleDocument,
     replies: { 202: proposed },
-  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal)) })),
+  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal, scaleType(call.body))) })),
+
+  route({
+    method: "post",
+    path: `${member}/expand`,
+    operationId: "databases.expand",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that gives a database more storage",
+    params: databaseParams,
+    body: z.strictObject({ storage: z.string(), autoMerge: z.boolean().optional() }),
+    bodyDocument: expandDocument,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal, "EXPAND_STORAGE")) })),
+
+  route({
+    method: "post",
+    path: `${member}/upgrade`,
+    operationId: "databases.upgrade",
+    scope: "databases:write",
+    target: inProject,
+    summary: "Open a pull request that moves a database to a newer version of its engine",
+    params: databaseParams,
+    body: z.strictObject({ version: z.string(), autoMerge: z.boolean().optional() }),
+    bodyDocument: upgradeDocument,
+    replies: { 202: proposed },
+  }).handle(async (call, portal) => ({ status: 202, ...(await proposeChange(call, portal, "UPGRADE_VERSION")) })),
 
   route({
     method: "delete",
@@ -131,10 +167,12 @@ type InDatabase = Call<z.output<typeof databaseParams>, unknown, unknown>;
 async function proposeChange(
   call: Call<z.output<typeof databaseParams>, unknown, z.output<typeof patchBody>>,
   portal: Portal,
+  type: ProposedType = "PULL_REQUEST",
 ) {
   const { domain, project, database: name } = call.params;
   const { wanted, base } = await readDeclared(call, portal);
   const patch = patchOptions(wanted, call.body);
+  mustGrow(wanted, patch, type);
   const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
   const { changeDatabase } = await import("../../edit/index.ts");
   const { changes } = changeDatabase(base.files, place, patch);
@@ -145,11 +183,29 @@ async function proposeChange(
     project,
     database: name,
     step: "change",
+    type,
     title: `Change ${name} of ${domain}/${project}: ${shorten(paths.join(", "))}`,
     why: `Changes ${paths.join(", ")} of ${databaseId(domain, project, name)}.`,
     autoMerge: call.body.autoMerge ?? false,
     changes,
   });
+}
+
+/** Compute is the vertical part, replicas and instances the horizontal one. What says both is the larger work: vertical. */
+function scaleType(body: Readonly<Record<string, unknown>>): ProposedType {
+  if (body.size !== undefined || body.compute !== undefined) return "SCALE_VERTICAL";
+  if (body.replicas !== undefined || body.instances !== undefined) return "SCALE_HORIZONTAL";
+  return "EXPAND_STORAGE";
+}
+
+/** Storage is expanded and versions are upgraded by these names only; the other way is a change like others. @throws NEB601 */
+function mustGrow({ engine, storageBytes, version }: DatabaseSpec, patch: OptionsPatch, type: ProposedType): void {
+  const { storage, version: wanted } = patch;
+  if (type === "EXPAND_STORAGE" && typeof storage === "string" && (parseSizeBytes(storage) ?? 0) < storageBytes)
+    throw requestProblems([{ path: "storage", message: `is less than the ${formatSizeBytes(storageBytes)} it has` }]);
+  const age = (of: string) => versions[engine].indexOf(of);
+  if (type === "UPGRADE_VERSION" && typeof wanted === "string" && age(wanted) > age(version))
+    throw requestProblems([{ path: "version", message: `is older than the ${version} it has` }]);
 }
 
 /**

@@ -41,6 +41,8 @@ export function addDatabaseCommands(program: Command): void {
   withDeclaration(
     db.command("edit").description("open a pull request that changes a declaration").argument("<database>"),
   ).action(edit);
+  addScaling(db);
+  addActs(db);
   withFollowing(
     db
       .command("delete")
@@ -54,6 +56,60 @@ export function addDatabaseCommands(program: Command): void {
     .option("--env", "print environment variables")
     .option("--role <role>", "another role than the owner")
     .action(connectTo);
+}
+
+/** Changes of a declaration that have names of their own. */
+function addScaling(db: Command): void {
+  withFollowing(
+    db
+      .command("scale")
+      .description("open a pull request that changes compute, replicas or instances")
+      .argument("<database>"),
+  )
+    .option("--size <size>", "a named size, for example db.t3.small")
+    .option("--min <units>", "compute units at least", parseUnits)
+    .option("--max <units>", "compute units at most; the quota counts these", parseUnits)
+    .option("--replicas <number>", "streaming standbys", parsePositive)
+    .action((text: string, options: Options & Output) => {
+      const { size, min, max, replicas } = options;
+      const compute = dropUndefined({ min, max });
+      const body = { size, compute: Object.keys(compute).length > 0 ? compute : undefined, replicas };
+      return proposeBy("scale", text, dropUndefined(body), options);
+    });
+  withFollowing(
+    db
+      .command("expand")
+      .description("open a pull request that gives a database more storage")
+      .argument("<database>")
+      .argument("<storage>", "for example 20Gi"),
+  ).action((text: string, storage: string, options: Options & Output) =>
+    proposeBy("expand", text, { storage }, options),
+  );
+  withFollowing(
+    db
+      .command("upgrade")
+      .description("open a pull request that moves a database to a newer version")
+      .argument("<database>")
+      .argument("<version>", "of the engine"),
+  ).action((text: string, version: string, options: Options & Output) =>
+    proposeBy("upgrade", text, { version }, options),
+  );
+}
+
+/** What acts at once: the declaration does not change. */
+const acts = {
+  pause: "stop a database and keep its data",
+  resume: "start a paused database again",
+  restart: "stop and start a database's server; connections end",
+  rotate: "give the owner and every role that logs in a new password",
+} as const;
+
+function addActs(db: Command): void {
+  for (const [name, description] of Object.entries(acts))
+    withOutput(db.command(name).description(description).argument("<database>"))
+      .option("--no-wait", "return when it is queued")
+      .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
+      .action((text: string, options: Options & Output) => act(name, text, options));
 }
 
 function withDeclaration(command: Command): Command {
@@ -155,6 +211,33 @@ async function edit(text: string, options: Options & Output): Promise<void> {
   const { tag } = await client.getWithTag<Database>(path);
   const body = { ...changes, autoMerge: options.autoMerge === true };
   await finish(client, await client.send<Change>("PATCH", path, body, { "if-match": tag }), options);
+}
+
+async function proposeBy(
+  verb: "scale" | "expand" | "upgrade",
+  text: string,
+  changes: Record<string, unknown>,
+  options: Options & Output,
+): Promise<void> {
+  mustBeMergeable(options);
+  if (Object.keys(changes).length === 0)
+    throw new CommandFailure("nothing to change", {
+      exitCode: exitCodes.usage,
+      hint: `Name at least one option: \`nebula db ${verb} --help\`.`,
+    });
+  const client = connect();
+  const path = databasePath(await resolveDatabase(client, text));
+  const body = { ...changes, autoMerge: options.autoMerge === true };
+  await finish(client, await client.send<Change>("POST", `${path}/${verb}`, body), options);
+}
+
+async function act(verb: string, text: string, options: Options & Output): Promise<void> {
+  const client = connect();
+  const path = databasePath(await resolveDatabase(client, text));
+  const change = await client.send<Change>("POST", `${path}/${verb}`);
+  if (options.wait !== false) return finish(client, change, { ...options, wait: true });
+  if (options.output === "table") say(`  queued: nebula ops watch ${change.operation.id}`);
+  else printData(change, options.output);
 }
 
 async function remove(text: string, options: Options & Output & { readonly yes?: boolean }): Promise<void> {

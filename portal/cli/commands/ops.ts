@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { followOperation } from "../follow.ts";
 import { printData, printRecord, printRows, say } from "../output.ts";
-import type { Operation, Repository } from "../types.ts";
+import type { Operation, OperationEvent, Repository } from "../types.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
 
 export function addOperationCommands(program: Command): void {
@@ -13,6 +13,15 @@ export function addOperationCommands(program: Command): void {
   withOutput(ops.command("watch").description("follow an operation, or the newest one").argument("[operation]"))
     .option("--timeout <seconds>", "how long to wait", parsePositive, 600)
     .action(watch);
+  withOutput(
+    ops.command("show").description("one operation: how it stands, its tries and its lines").argument("<operation>"),
+  ).action(show);
+  withOutput(
+    ops
+      .command("cancel")
+      .description("cancel an operation: at once while it is queued, else its processes are ended")
+      .argument("<operation>"),
+  ).action(cancel);
   withOutput(
     ops
       .command("approve")
@@ -55,6 +64,26 @@ async function watch(
   if (output === "table")
     say(`  ${ended.state}${ended.outcome === null ? "" : ` (${ended.outcome})`} in ${took(ended) ?? "?"}`);
   else printData(ended, output);
+}
+
+async function show(id: string, { output }: Output): Promise<void> {
+  const client = connect();
+  const path = `/api/v1/operations/${encodeURIComponent(id)}`;
+  const operation = await client.get<Operation>(path);
+  const lines = await client.all<OperationEvent>(`${path}/events`);
+  if (output !== "table") return printData({ ...operation, events: lines }, output);
+  const { progress: _, ...facts } = operation;
+  printRecord(facts, output);
+  for (const { at, level, phase, message } of lines)
+    process.stdout.write(`  ${at} ${level === "info" ? " " : "!"} ${phase.padEnd(10)} ${message}\n`);
+}
+
+async function cancel(id: string, { output }: Output): Promise<void> {
+  const client = connect();
+  const operation = await client.send<Operation>("POST", `/api/v1/operations/${encodeURIComponent(id)}/cancel`);
+  if (output === "table")
+    say(operation.state === "CANCELLED" ? `  ${id} is cancelled` : `  ${id} is asked to stop: nebula ops watch ${id}`);
+  else printData(operation, output);
 }
 
 async function approve(named: string | undefined, { output }: Output): Promise<void> {
