@@ -140,7 +140,7 @@ const fleet: FleetSpec = {
   },
   policies: {
     ...{ requiredTags: [], allowedExtensions: [], maxUnitsPerDatabase: 16, minBackupRetentionSeconds: 0 },
-    ...{ allowPublicNetwork: false, unreviewed: "stop", retireGraceSeconds: 0, prune: { databases: 1, percent: 10 } },
+    ...{ allowPublicNetwork: false, unreviewed: "stop", retireGraceSeconds: 0, drift: "report", prune: { databases: 1, percent: 10 } },
   },
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],
 };

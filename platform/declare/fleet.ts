@@ -48,6 +48,11 @@ export type PolicyOptions = {
   readonly retireGrace?: Duration | undefined;
   /** How many databases one commit may delete before somebody approves: the larger of the two. Default 1 and 10 percent. */
   readonly prune?: { readonly databases?: number | undefined; readonly percent?: number | undefined } | undefined;
+  /**
+   * What becomes of a database that is found not as declared: `"report"` shows the difference and leaves it, `"heal"` also queues
+   * the operation that brings it back. Default `"report"`.
+   */
+  readonly drift?: "heal" | "report" | undefined;
 };
 
 /** Rules that every database of every tenant keeps. */

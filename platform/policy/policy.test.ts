@@ -63,6 +63,7 @@ const fleet: FleetSpec = {
     allowPublicNetwork: false,
     unreviewed: "stop",
     retireGraceSeconds: 0,
+    drift: "report",
     prune: { databases: 1, percent: 10 },
   },
   providers: [

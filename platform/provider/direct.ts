@@ -61,9 +61,9 @@ export function makeDirectEffects(options: DirectOptions) {
     return sql.tx(async (tx) => {
       await holdFence(tx, scope.stack, scope.fence);
       const observed = await bring(driver, wanted, inputs.retire);
-      const { host, dataDir, phase } = observed;
+      const { host, dataDir, phase, identity } = observed;
       const spec = specOf(inputs);
-      await recordInstance(tx, { ...scope, id: wanted.id, phase: toPhase(phase), spec, host, dataDir });
+      await recordInstance(tx, { ...scope, id: wanted.id, phase: toPhase(phase), spec, host, dataDir, identity });
       return toOutputs(observed);
     });
   };

@@ -71,6 +71,7 @@ const policies = z.strictObject({
       percent: z.number().min(0).max(100).optional(),
     })
     .optional(),
+  drift: z.enum(["heal", "report"]).optional(),
 });
 const provider = z.strictObject({
   name: z.string().refine(isName, "is no name of a provider"),
@@ -120,6 +121,7 @@ const parts = {
       unreviewed: policy.unreviewed ?? "stop",
       retireGraceSeconds: policy.retireGrace ?? 3600,
       prune: { databases: policy.prune?.databases ?? 1, percent: policy.prune?.percent ?? 10 },
+      drift: policy.drift ?? "report",
     }),
   }),
   providers: part<typeof providers, readonly Provider[]>({

@@ -103,6 +103,8 @@ export type Policies = {
   readonly retireGraceSeconds: number;
   /** What one commit may delete without an approval: the larger of so many databases and so many of a hundred. */
   readonly prune: { readonly databases: number; readonly percent: number };
+  /** What becomes of a machine that is not as declared: brought back by an operation, or only shown. */
+  readonly drift: "heal" | "report";
 };
 
 export type Provider = {

@@ -12,6 +12,7 @@
 export * from "./audit/index.ts";
 export * from "./credentials/index.ts";
 export * from "./deliveries/index.ts";
+export * from "./drift/index.ts";
 export * from "./effects/index.ts";
 export * from "./email-tokens/index.ts";
 export { leaseLost, schemaTooOld } from "./errors.ts";

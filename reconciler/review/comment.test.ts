@@ -33,6 +33,7 @@ const fleet: FleetSpec = {
     allowPublicNetwork: false,
     unreviewed: "stop",
     retireGraceSeconds: 0,
+    drift: "report",
     prune: { databases: 1, percent: 10 },
   },
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],

@@ -126,6 +126,7 @@ async function addRepository(sql: TestDatabase["sql"]): Promise<void> {
           allowPublicNetwork: false,
           unreviewed: "stop",
           retireGraceSeconds: 0,
+          drift: "report",
           prune: { databases: 1, percent: 10 },
         },
       },

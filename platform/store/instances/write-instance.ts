@@ -29,7 +29,7 @@ export const reserveInstance = (tx: Sql, wanted: NewInstance): Promise<Instance>
     `insert into instances (id, stack, database, engine, placement, version, phase, port, spec, fence, commit)
      values ($1, $2, $3, $4, $5, $6, 'Creating', $7, $8::jsonb, $9, $10)
      on conflict (id) do update set phase = 'Creating', port = excluded.port, spec = excluded.spec,
-       version = excluded.version, fence = excluded.fence, commit = excluded.commit, created_at = now(),
+       version = excluded.version, identity = null, fence = excluded.fence, commit = excluded.commit, created_at = now(),
        updated_at = now(), retired_at = null, removed_at = null, purge_after = null
      returning ${instanceColumns}`,
     [
@@ -54,13 +54,15 @@ export type InstanceChange = {
   readonly commit?: string | null;
   readonly host?: string;
   readonly dataDir?: string;
+  readonly identity?: string | null;
 };
 
 /** What the machine has become. An older fence changes nothing. */
 export async function recordInstance(tx: Sql, change: InstanceChange): Promise<void> {
   await tx.query(
     `update instances set phase = $3, fence = $2, spec = coalesce($4::jsonb, spec), version = coalesce($4::jsonb ->> 'version', version),
-       commit = coalesce($5, commit), host = coalesce($6, host), data_dir = coalesce($7, data_dir), updated_at = now(),
+       commit = coalesce($5, commit), host = coalesce($6, host), data_dir = coalesce($7, data_dir),
+       identity = coalesce($8, identity), updated_at = now(),
        retired_at = case when $3 = 'Retired' then coalesce(retired_at, now()) end
      where id = $1 and fence <= $2`,
     [
@@ -71,6 +73,7 @@ export async function recordInstance(tx: Sql, change: InstanceChange): Promise<v
       change.commit ?? null,
       change.host ?? null,
       change.dataDir ?? null,
+      change.identity ?? null,
     ],
   );
   await tx.query("select pg_notify('nebula_instances', $1)", [change.id]);
