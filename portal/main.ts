@@ -1,6 +1,7 @@
 /**
- * The portal's process: the API on NEBULA_PORT and the embedded forge on the next port. Wires by hand; everything that is
- * opened here is closed in reverse order on SIGTERM. The only importer of the forge: the API reaches it by HTTP.
+ * The portal's process: the API on NEBULA_PORT and the embedded forge on the next port, or one of them (NEBULA_SERVE); any number of
+ * processes may serve the API, one the forge. Wires by hand; everything that is opened here is closed in reverse order on SIGTERM.
+ * The only importer of the forge: the API reaches it by HTTP.
  *
  * 1. Prints one JSON line {"ready":true,"process":"portal"} when it serves, {"adminToken":"..."} once in the installation's
  *    life, and nothing else on standard output.
@@ -38,11 +39,13 @@ import {
   expireTokens,
   findRepository,
   getSetting,
+  keepReplica,
   putRepository,
   putSetting,
   type RepositoryRow,
   repositoryContext,
   requireSchema,
+  whileHolding,
 } from "../platform/store/index.ts";
 import { defaultLimits, drain, makeApi, makeServer, parseRules, portTaken, resolveReachable } from "./api/index.ts";
 import { type Forge, makeForge } from "./forge/index.ts";
@@ -54,7 +57,8 @@ const fields = {
   NEBULA_DATA: text(),
   NEBULA_PORT: integer(4400),
   NEBULA_LEDGER_URL: secret(),
-  NEBULA_FORGE_DATABASE_URL: secret(),
+  NEBULA_SERVE: choice(["api,forge", "api", "forge"], "api,forge"),
+  NEBULA_API_PORT: integer(0),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
   NEBULA_LIMITS: text(""),
   NEBULA_CORS_ORIGINS: text(""),
@@ -99,15 +103,23 @@ async function main(scope: Scope): Promise<void> {
     scope.add(makePool({ url, max, applicationName: `nebula-${name}` }), (opened) => opened.close());
   const sql = pool(config.NEBULA_LEDGER_URL, "portal", 8);
   await requireSchema(sql);
-  const forge = await openForge(scope, pool(config.NEBULA_FORGE_DATABASE_URL, "forge", 6), {
-    data: config.NEBULA_DATA,
-    port: port + 1,
-    vault,
-    observe,
+  const serves = config.NEBULA_SERVE.split(",");
+  const apiPort = config.NEBULA_API_PORT || port;
+  const replica = await keepReplica({
+    ...{ sql, observe, version },
+    kind: serves.includes("api") ? "portal" : "forge",
+    address: `http://127.0.0.1:${serves.includes("api") ? apiPort : port + 1}`,
   });
-  const hookUrl = `http://127.0.0.1:${port + 3}/hooks/github`;
-  const adminToken = await install({ sql, forge, vault, data: config.NEBULA_DATA, hookUrl });
-  if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
+  scope.add(replica, (kept) => kept.close());
+  if (serves.includes("forge")) {
+    const { NEBULA_FORGE_DATABASE_URL: url } = resolveConfig(process.env, { NEBULA_FORGE_DATABASE_URL: secret() });
+    const place = { data: config.NEBULA_DATA, port: port + 1, vault, observe };
+    const forge = await openForge(scope, pool(url, "forge", 6), place);
+    const hookUrl = `http://127.0.0.1:${port + 3}/hooks/github`;
+    const adminToken = await install({ sql, forge, vault, data: config.NEBULA_DATA, hookUrl });
+    if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
+  }
+  if (!serves.includes("api")) return untilStopped(observe);
   const app = makeApi({
     sql,
     vault,
@@ -120,17 +132,24 @@ async function main(scope: Scope): Promise<void> {
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
   });
-  scope.add(await listen(makeServer(app), port), (serving) =>
+  scope.add(await listen(makeServer(app), apiPort), (serving) =>
     drain(serving, {
       ...{ draining, closing },
       graceMs: config.NEBULA_DRAIN_GRACE_SECONDS * 1000,
       timeoutMs: config.NEBULA_DRAIN_SECONDS * 1000,
     }),
   );
-  const housekeeping = setInterval(() => {
-    for (const expire of [expireRequests, expireTokens]) void expire(sql).catch(() => undefined);
-  }, housekeepingMs);
-  scope.add(housekeeping, clearInterval);
+  const housekeeping = whileHolding({ sql, observe }, "housekeeping", async ({ signal }) => {
+    while (!signal.aborted) {
+      for (const expire of [expireRequests, expireTokens]) await expire(sql).catch(() => undefined);
+      await systemClock.sleep(housekeepingMs, signal);
+    }
+  });
+  scope.add(housekeeping, (once) => once.close()).start();
+  await untilStopped(observe);
+}
+
+async function untilStopped(observe: Observe): Promise<void> {
   observe({ kind: "process.started", process: "portal", version });
   say({ ready: true, process: "portal" });
   observe({ kind: "process.stopping", process: "portal", reason: await stopSignal() });
@@ -142,8 +161,8 @@ async function install(parts: Parts): Promise<Secret | undefined> {
   const { bootstrap } = forge;
   const known = await findRepository(sql, home.owner, home.name);
   const id = known?.id ?? newId("repo");
-  const open = (field: "bot-token" | "hook-secret", sealed: string | undefined) =>
-    sealed === undefined ? undefined : vault.open(sealed, repositoryContext(id, field));
+  const open = (field: "bot-token" | "hook-secret", sealed: string | null | undefined) =>
+    sealed == null ? undefined : vault.open(sealed, repositoryContext(id, field));
   const seal = (field: "bot-token" | "hook-secret" | "app-key", plain: Secret) =>
     vault.seal(plain, repositoryContext(id, field));
   await bootstrap.ensureOrganisation({ login: home.owner, name: "NebulaDB" });
