@@ -1,6 +1,7 @@
 /**
  * The reconciler's process. Wires by hand inside one scope, which releases in reverse order on SIGTERM: first nothing new is
  * begun, then what runs ends, then connections close. HTTP: POST /hooks/github, GET /metrics, /health, /ready.
+ * Any number of them share one ledger: repositories by a lease each, stacks by their claims, and what runs once by `whileHolding`.
  */
 
 import { readFileSync } from "node:fs";
@@ -26,7 +27,7 @@ import {
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
 import { makePool } from "../platform/sql/index.ts";
-import { requireSchema } from "../platform/store/index.ts";
+import { during, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeStatusPass } from "./observe/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
@@ -40,10 +41,12 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../packag
 const fields = {
   NEBULA_DATA: text(),
   NEBULA_PORT: integer(4400),
+  NEBULA_WEB_PORT: integer(0),
+  NEBULA_REPLICA: integer(1),
   NEBULA_LEDGER_URL: secret(),
   NEBULA_PG_BIN: text(),
   NEBULA_PULUMI_BIN: text(),
-  NEBULA_DEPLOY_WORKERS: integer(2),
+  NEBULA_DEPLOY_WORKERS: integer(3),
   NEBULA_POLL_SECONDS: integer(30),
   NEBULA_SAMPLE_SECONDS: integer(60),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
@@ -69,6 +72,10 @@ async function run(scope: Scope): Promise<void> {
     pool.close(),
   );
   await requireSchema(sql);
+  const webPort = config.NEBULA_WEB_PORT || port + 3;
+  const address = `http://127.0.0.1:${webPort}`;
+  const replica = await keepReplica({ sql, observe, kind: "reconciler", version, address });
+  scope.add(replica, (it) => it.close());
   const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 }), (it) => it.close());
   const deployer = scope.add(
     await makeDeployer({
@@ -84,7 +91,7 @@ async function run(scope: Scope): Promise<void> {
   const reconciler = scope.add(
     makeReconciler({
       ...{ sql, hosts, clock, observe },
-      mirrors: scope.add(makeMirrors(join(dataDir, "mirror")), (it) => it.close()),
+      mirrors: scope.add(makeMirrors(join(dataDir, mirrorFolder(config.NEBULA_REPLICA))), (it) => it.close()),
       evaluator: scope.add(makeEvaluator({ observe }), (it) => it.close()),
       preview: ({ spec }) => deployer.preview({ spec }),
       portalUrl: `http://127.0.0.1:${port}`,
@@ -92,25 +99,28 @@ async function run(scope: Scope): Promise<void> {
     }),
     (it) => it.close(),
   );
-  const status = scope.add(makeStatusPass({ sql, driver, observe }), (it) => it.close());
-  const usage = scope.add(
-    makeUsageWorker({
-      ...{ sql, clock, observe: observeWith(driver), report: observe },
-      sampleEveryMs: config.NEBULA_SAMPLE_SECONDS * 1000,
+  const once = (name: string, begin: Parameters<typeof during>[0]) =>
+    scope.add(whileHolding({ sql, clock, observe }, name, during(begin)), (it) => it.close());
+  const singletons = [
+    once("status", () => makeStatusPass({ sql, driver, observe })),
+    once("usage", () => {
+      const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
+      return makeUsageWorker({ sql, clock, observe: observeWith(driver), report: observe, sampleEveryMs });
     }),
-    (it) => it.close(),
-  );
+  ];
   registerUsageGauges(metrics, sql, clock);
   const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint });
-  await scope.add(web, (it) => it.close()).listen(port + 3);
+  await scope.add(web, (it) => it.close()).listen(webPort);
   await Promise.all([deployer.start(), reconciler.start()]);
-  status.start();
-  usage.start();
+  for (const singleton of singletons) singleton.start();
 
   observe({ kind: "process.started", process: "reconciler", version });
   console.log(JSON.stringify({ ready: true, process: "reconciler" }));
   observe({ kind: "process.stopping", process: "reconciler", reason: await stopSignal() });
 }
+
+/** A mirror is fetched into by one process: replicas on one data folder have one each. */
+const mirrorFolder = (replica: number): string => (replica === 1 ? "mirror" : `mirror-${replica}`);
 
 function readMasterKey(environment: NodeJS.ProcessEnv): Secret {
   const { NEBULA_MASTER_KEY: key, NEBULA_MASTER_KEY_FILE: file } = environment;

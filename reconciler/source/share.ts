@@ -10,13 +10,13 @@
 import { asNebulaError, type Clock, isProvedDead, type Observe } from "../../platform/core/index.ts";
 import type { Pool, Sql } from "../../platform/sql/index.ts";
 import {
-  countReplicas,
   expireSingleton,
   holdSingleton,
   type KeptLease,
   keepLease,
   type LeaseTimes,
   leaseLost,
+  listReplicas,
   listRepositories,
   listSingletons,
   usualLeases,
@@ -80,12 +80,13 @@ export function makeShare(parts: ShareParts): Share {
   };
 
   const lookOnce = async (): Promise<void> => {
-    const [repositories, leases, reconcilers] = await Promise.all([
+    const [repositories, leases, replicas] = await Promise.all([
       listRepositories(sql),
       listSingletons(sql),
-      countReplicas(sql, "reconciler"),
+      listReplicas(sql),
     ]);
-    const fair = Math.ceil(repositories.length / Math.max(1, reconcilers));
+    const reconcilers = replicas.filter(({ kind, alive, id }) => kind === "reconciler" && alive && !isProvedDead(id));
+    const fair = Math.ceil(repositories.length / Math.max(1, reconcilers.length));
     for (const lease of leases) if (isProvedDead(lease.holder)) await expireSingleton(sql, lease);
     const [surplus] = [...kept].slice(fair);
     if (surplus !== undefined) await giveBack(...surplus);

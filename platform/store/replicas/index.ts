@@ -1,7 +1,6 @@
 export { type KeptReplica, keepReplica } from "./keep-replica.ts";
 export {
   beatReplica,
-  countReplicas,
   forgetReplica,
   listReplicas,
   type NewReplica,

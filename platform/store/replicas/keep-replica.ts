@@ -1,11 +1,14 @@
 import { hostname } from "node:os";
-import { asNebulaError, type Observe, ourHolder } from "../../core/index.ts";
+import { asNebulaError, isProvedDead, type Observe, ourHolder } from "../../core/index.ts";
 import type { Sql } from "../../sql/index.ts";
-import { beatReplica, forgetReplica, type NewReplica, type ReplicaKind } from "./replicas.ts";
+import { beatReplica, forgetReplica, listReplicas, type NewReplica, type ReplicaKind } from "./replicas.ts";
 
 export type KeptReplica = { readonly id: string; close(): Promise<void> };
 
-/** Says that this process is there, every 5 seconds until it is closed. A beat that fails is tried again at the next. */
+/**
+ * Says that this process is there, every 5 seconds until it is closed, and clears away who is proved dead. A beat that fails is tried
+ * again at the next.
+ */
 export async function keepReplica(options: {
   readonly sql: Sql;
   readonly observe: Observe;
@@ -24,6 +27,7 @@ export async function keepReplica(options: {
       observe({ kind: "fault", where: "replica.beat", code, message });
     });
   await beat();
+  for (const other of await listReplicas(sql)) if (isProvedDead(other.id)) await forgetReplica(sql, other.id);
   let last: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
     last = last.then(beat);

@@ -43,11 +43,3 @@ export const listReplicas = (sql: Sql): Promise<readonly Replica[]> =>
        ${alive} as alive
      from replicas order by kind, started_at, id`,
   );
-
-/** How many of a kind are there: what a fair share is counted by. */
-export async function countReplicas(sql: Sql, kind: ReplicaKind): Promise<number> {
-  const { n } = await sql.one<{ n: number }>(`select count(*)::int as n from replicas where kind = $1 and ${alive}`, [
-    kind,
-  ]);
-  return n;
-}
