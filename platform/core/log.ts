@@ -68,6 +68,8 @@ function levelOf(observation: Observation): LogLevel {
     case "process.stopping":
     case "review.done":
     case "operation.queued":
+    case "audit.anchored":
+    case "audit.pruned":
     case "operation.claimed":
     case "lease.taken":
     case "mail.sent":

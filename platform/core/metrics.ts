@@ -83,6 +83,8 @@ function makeInstruments(registry: Registry) {
   };
 }
 
+    auditSeq: new Gauge({ name: "nebuladb_audit_anchored_seq", help: "Newest anchored line of the audit.", registers }),
+    auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
 function record(to: Instruments, o: Observation): void {
   switch (o.kind) {
     case "http.request":
@@ -147,3 +149,7 @@ function record(to: Instruments, o: Observation): void {
       return;
   }
 }
+    case "audit.anchored":
+      return to.auditSeq.set(o.seq);
+    case "audit.pruned":
+      return to.auditPruned.inc(o.lines);

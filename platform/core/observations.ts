@@ -118,3 +118,6 @@ export type Observation =
 export type Observe = (observation: Observation) => void;
 
 export const ignoreObservations: Observe = () => {};
+  /** Where the audit's chain stands: the log's word against an end that is cut off later. */
+  | { readonly kind: "audit.anchored"; readonly seq: number; readonly hash: string }
+  | { readonly kind: "audit.pruned"; readonly lines: number }

@@ -18,6 +18,10 @@ export const scopes = [
   "pulls:merge",
   "usage:read",
   "audit:read",
+  "audit:export",
+  "subjects:manage",
+  "vault:read",
+  "vault:rotate",
   "keys:own",
   "keys:read",
   "keys:write",
@@ -67,6 +71,10 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   "keys:write": "make and revoke service accounts, their keys, and tokens",
   "catalogue:read": "see engines, versions, sizes and providers",
   "self:read": "see who one is",
+  "audit:export": "verify and export the whole audit",
+  "subjects:manage": "export and erase what is held about a person",
+  "vault:read": "see which keys seal the secrets, never the keys",
+  "vault:rotate": "rotate the keys that seal the secrets",
 };
 
 /**

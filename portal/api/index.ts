@@ -11,7 +11,8 @@
  * 5. An error is a problem document with code, sentence and hint; a 5xx says nothing about the inside.
  */
 import type { Express } from "express";
-import { takeTokens } from "../../platform/store/index.ts";
+import { accessChanged, makeDirectory } from "../../platform/identity/index.ts";
+import { makeAudit, takeTokens } from "../../platform/store/index.ts";
 import { makeCallers } from "./callers.ts";
 import { makeCrowd } from "./crowd.ts";
 import { makeFileReader } from "./files.ts";
@@ -31,7 +32,7 @@ export { routes } from "./routes.ts";
 export { drain, makeServer, type Patience, patience } from "./server.ts";
 
 /** What the API makes itself. */
-type Own = "touched" | "files" | "callers" | "limiter" | "crowd";
+type Own = "audit" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
 /** What a portal on loopback need not say. */
 type Optional = "reachable" | "draining";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
@@ -45,6 +46,8 @@ export function makeApi(parts: ApiParts): Express {
     ...parts,
     callers,
     touched: makeTouchedReader(),
+    directory,
+    audit: makeAudit(sql, parts.vault),
     files: makeFileReader(),
     crowd: makeCrowd(),
     limiter: makeLimiter({

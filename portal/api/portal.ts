@@ -1,7 +1,8 @@
 import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
-import type { RepositoryRow } from "../../platform/store/index.ts";
+import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
+import type { Auth } from "../auth/index.ts";
 import type { Callers } from "./callers.ts";
 import type { Crowd } from "./crowd.ts";
 import type { FileReader } from "./files.ts";
@@ -23,6 +24,8 @@ export type Portal = {
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
   /** What a pull request touches, cached by its head. */
+  /** The one trail: requests are written by trail.ts, what is no request (a sign-in) by who does it. */
+  readonly audit: Audit;
   readonly touched: TouchedReader;
   /** The declarations an edit may read. */
   readonly files: FileReader;

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import type { NebulaError } from "../../platform/core/index.ts";
 import { homeOf, type Principal, type Target } from "../../platform/identity/index.ts";
-import { appendAudit, type NewAuditLog } from "../../platform/store/index.ts";
+import type { NewAuditLog } from "../../platform/store/index.ts";
 import { addressOf } from "./address.ts";
 import type { Portal } from "./portal.ts";
 import { type Answer, type AnyRoute, isChange } from "./route.ts";
@@ -22,11 +22,15 @@ export function makeTrail(
   request: Request,
   portal: Portal,
 ): RequestTrail {
-  if (entry.scope === "public" || !(isChange(entry) || entry.audited)) return { accepted, refused: accepted };
+  if (!(isChange(entry) || entry.audited)) return silent;
+  // On a public route strangers would fill the audit: it holds what the handler found worth a line.
+  const isPublic = entry.scope === "public";
+  let noted: Trail | undefined;
   const home = homeOf(principal);
   const write = (part: Partial<NewAuditLog> & Pick<NewAuditLog, "result">) =>
-    appendAudit(portal.sql, {
-      actor: principal.user,
+    portal.audit.append({
+      actor: isPublic ? "anonymous" : principal.user,
+      actorId: principal.id,
       action: entry.operationId,
       resource: Object.values(request.params).join("/"),
       // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
@@ -45,7 +49,8 @@ export function makeTrail(
       const result = error.status >= 500 ? "failed" : "refused";
       const reach = error.status === 404 ? home : {};
       // The error that caused this must reach the caller, also when the ledger is what is broken.
-      await write({ result, details: { token: principal.id, code: error.code }, ...reach }).catch(() => undefined);
+      const details = { ...noted?.details, code: error.code };
+      await write({ result, ...noted, details, ...reach }).catch(() => undefined);
     },
   };
 }

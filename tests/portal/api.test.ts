@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { appendEvent, enqueueOperation, listAudit, updateOperation } from "../../platform/store/index.ts";
-import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+import { appendEvent, enqueueOperation, makeAudit, updateOperation } from "../../platform/store/index.ts";
+import { type Caller, startPortal, type TestPortal, testVault } from "./harness.ts";
 
 let portal: TestPortal;
 let admin: Caller;
@@ -12,7 +12,9 @@ beforeAll(async () => {
 afterAll(() => portal.close());
 
 const auditOf = (action: string) =>
-  listAudit(portal.sql, { within: "everything", actor: null, action, beforeId: null, limit: 50 });
+  makeAudit(portal.sql, testVault)
+    .list({ within: "everything", action, limit: 50 })
+    .then(({ rows }) => rows);
 
 describe("every answer", () => {
   it("that is an error is a problem document with code, sentence, hint and request id", async () => {

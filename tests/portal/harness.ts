@@ -115,7 +115,7 @@ function caller(url: string, token: string): Caller {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    const isJson = response.headers.get("content-type")?.includes("json") ?? false;
+    const isJson = /^application\/(problem\+)?json/.test(response.headers.get("content-type") ?? "");
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   };
   return { send, get: (path, headers) => send("GET", path, undefined, headers) };

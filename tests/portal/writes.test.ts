@@ -3,8 +3,8 @@ import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
 import { type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
 import {
   getPullRow,
-  listAudit,
   lockPorts,
+  makeAudit,
   putRepository,
   recordInstance,
   recordReview,
@@ -12,7 +12,7 @@ import {
   reserveInstance,
 } from "../../platform/store/index.ts";
 import { type TestForge, testForge } from "../harness/forge.ts";
-import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+import { type Caller, startPortal, type TestPortal, testVault } from "./harness.ts";
 
 const orders = `// The shop's orders.
 import { Postgres } from "@nebuladb/platform";
@@ -146,12 +146,13 @@ describe("a created database", () => {
       operation: operation.id,
       autoMerge: false,
     });
-    const [audited] = await listAudit(portal.sql, {
+    const { rows } = await makeAudit(portal.sql, testVault).list({
       within: [{ tenant: "shop", project: null, database: null }],
       actor: "eve",
       action: "databases.create",
       beforeId: null,
       limit: 1,
+    const [audited] = rows;
     });
     expect(audited).toMatchObject({
       result: "accepted",

@@ -1,39 +1,70 @@
 import type { Sql } from "../../sql/index.ts";
+import type { NewAuditLog } from "./line.ts";
+import { type Signer, statements } from "./signing.ts";
+import type { Subjects } from "./subjects.ts";
 
-export type NewAuditLog = {
-  readonly actor: string;
-  /** The operation id of the route, for example `databases.create`. */
-  readonly action: string;
-  /** What it was done to, for example `shop/store/orders`. */
-  readonly resource: string;
-  readonly tenant: string | null;
-  readonly project: string | null;
-  readonly address: string | null;
-  readonly userAgent: string | null;
-  /** Safe to show: never a secret, never a whole body. */
-  readonly details: Readonly<Record<string, unknown>>;
-  readonly result: "accepted" | "refused" | "failed";
-  readonly operation: string | null;
-  readonly commit: string | null;
+export type Append = (entry: NewAuditLog, at?: Date) => Promise<void>;
+
+type Waiting = {
+  readonly entry: NewAuditLog;
+  readonly at: Date | undefined;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
 };
 
-export async function appendAudit(sql: Sql, entry: NewAuditLog): Promise<void> {
-  await sql.query(
-    `insert into audit_logs
-       (actor, action, resource, tenant, project, address, user_agent, details, result, operation, commit)
-     values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11)`,
-    [
-      entry.actor,
-      entry.action,
-      entry.resource,
-      entry.tenant,
-      entry.project,
-      entry.address,
-      entry.userAgent,
-      JSON.stringify(entry.details),
-      entry.result,
-      entry.operation,
-      entry.commit,
-    ],
-  );
+const linesAtOnce = 500;
+
+/**
+ * Appends lines to the chain. Resolves when the line is committed, signed head and all.
+ *
+ * The chain has one end, so its lock is held for as short as can be: what is asked for while one batch is written goes together
+ * into the next, with one commit for all. A writer never waits for more than the batch before his own.
+ */
+export function makeAppend(sql: Sql, subjects: Subjects, signer: Signer): Append {
+  const waiting: Waiting[] = [];
+  let writing = false;
+
+  const write = async (): Promise<void> => {
+    if (writing) return;
+    writing = true;
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, linesAtOnce);
+      try {
+        await writeLines(sql, subjects, signer, batch);
+        for (const { resolve } of batch) resolve();
+      } catch (thrown) {
+        for (const { reject } of batch) reject(thrown);
+      }
+    }
+    writing = false;
+  };
+
+  return (entry, at) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ entry, at, resolve, reject });
+      void write();
+    });
+}
+
+async function writeLines(sql: Sql, subjects: Subjects, signer: Signer, batch: readonly Waiting[]): Promise<void> {
+  // Before the head's lock: a new subject is a row of its own.
+  const lines = await Promise.all(batch.map(({ entry, at }) => toLine(subjects, entry, at)));
+  await sql.tx(async (tx) => {
+    const head = await tx.one<{ seq: number; hash: string }>(
+      "select head_seq as seq, encode(head_hash, 'hex') as hash from audit_append($1::json)",
+      [JSON.stringify(lines)],
+    );
+    await tx.query("select audit_sign($1, decode($2, 'hex'), $3)", [
+      head.seq,
+      head.hash,
+      signer.sign(statements.head(head)),
+    ]);
+  });
+}
+
+async function toLine(subjects: Subjects, entry: NewAuditLog, at: Date | undefined) {
+  const { actor, actorId = null, address, userAgent, ...open } = entry;
+  const key = await subjects.of(actor);
+  const personal = subjects.seal(key, { actor, actorId, address, userAgent });
+  return { ...open, subject: key.id, personal, ...(at === undefined ? {} : { at: at.toISOString() }) };
 }
