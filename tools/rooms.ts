@@ -34,6 +34,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "reconciler/source": { rank: 5, says: "the wanted revision" },
   "reconciler/deploy": { rank: 5, says: "door to the Automation API" },
   "reconciler/observe": { rank: 5, says: "status" },
+  "reconciler/drift": { rank: 5, says: "what runs against what is declared" },
   "reconciler/usage": { rank: 5, says: "samples to invoice" },
   "reconciler/review": { rank: 6, says: "checks on pull requests" },
   "reconciler/reconcile.ts": { rank: 7, says: "the stages in order" },

@@ -41,6 +41,7 @@ function levelOf(observation: Observation): LogLevel {
     case "lease.lost":
     case "lock.removed":
     case "instance.healed":
+    case "orphan.found":
       return "warn";
     case "auth.reuse":
       return "warn";
@@ -60,6 +61,7 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 500 ? "error" : "debug";
     case "deploy.phase":
     case "status.passed":
+    case "drift.passed":
     case "usage.sampled":
     case "source.fetched":
     case "evaluate.done":
@@ -76,6 +78,8 @@ function levelOf(observation: Observation): LogLevel {
     case "signing_key.rotated":
     case "instance.started":
     case "instance.stopped":
+    case "drift.opened":
+    case "drift.closed":
     case "usage.rolled":
       return "info";
   }

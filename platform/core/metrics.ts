@@ -74,6 +74,10 @@ function makeInstruments(registry: Registry) {
     starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
     stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
+    driftPasses: histogram("drift_pass_duration_seconds", "One drift pass over all databases.", []),
+    driftOpened: counter("drift_opened_total", "Differences between databases and declarations found.", []),
+    driftClosed: counter("drift_closed_total", "Differences that are gone again.", []),
+    orphans: counter("orphans_found_total", "Orphans found on the machine.", []),
     statusPasses: histogram("status_pass_duration_seconds", "One status pass over all databases.", []),
     samples: histogram("usage_sample_duration_seconds", "One sampling pass over all databases.", []),
     signIns: counter("sign_ins_total", "Sign-ins tried, by how they ended.", ["method", "verdict"]),
@@ -128,6 +132,14 @@ function record(to: Instruments, o: Observation): void {
       return to.stops.observe(o.durationMs / 1000);
     case "instance.healed":
       return to.heals.inc();
+    case "drift.passed":
+      return to.driftPasses.observe(o.durationMs / 1000);
+    case "drift.opened":
+      return to.driftOpened.inc();
+    case "drift.closed":
+      return to.driftClosed.inc();
+    case "orphan.found":
+      return to.orphans.inc();
     case "status.passed":
       return to.statusPasses.observe(o.durationMs / 1000);
     case "auth.sign_in":

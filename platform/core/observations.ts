@@ -103,6 +103,15 @@ export type Observation =
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
   | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
   | {
+      readonly kind: "drift.passed";
+      readonly databases: number;
+      readonly inspected: number;
+      readonly open: number;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "drift.opened" | "drift.closed"; readonly instance: string; readonly path: string }
+  | { readonly kind: "orphan.found"; readonly path: string; readonly reason: string }
+  | {
       readonly kind: "auth.sign_in";
       readonly method: "password" | "code" | "provider" | "passkey";
       readonly verdict: "signed-in" | "second-factor" | "refused" | "limited";
