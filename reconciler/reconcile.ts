@@ -18,6 +18,7 @@ import {
   type LeaseTimes,
   listExhausted,
   listRepositories,
+  markHost,
   type Operation,
   pruneDeliveries,
   type RepositoryRow,
@@ -54,6 +55,11 @@ export type Reconciler = {
 /** Channel on which a webhook reaches whoever looks after its repository. */
 const hints = "nebula_hints";
 
+/** A pass that ends with one of these was stopped by its Git host (platform/github, platform/git). */
+const hostFaults: ReadonlySet<string> = new Set(
+  [680, 681, 682, 686, 687, 688, 689, 374, 375, 378].map((n) => `NEB${n}`),
+);
+
 /** A failed deployment is tried again this long after its last try. */
 const quietSeconds = 900;
 
@@ -76,7 +82,18 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
     await turns(repository.id, () => announceDeploys(parts, repository, report.commit));
   };
 
+  /** One look at everything; whether the Git host let us is kept beside the repository, for whoever asks. */
   const pass = async (repository: RepositoryRow): Promise<void> => {
+    try {
+      await wholePass(repository);
+      if (repository.hostState !== "ok") await markHost(sql, repository.id);
+    } catch (thrown) {
+      const { code, message: reason } = asNebulaError(thrown);
+      if (hostFaults.has(code)) await markHost(sql, repository.id, { code, reason });
+      throw thrown;
+    }
+  };
+  const wholePass = async (repository: RepositoryRow): Promise<void> => {
     await mergeReady(parts, repository);
     await look(repository);
     const fresh = (await listRepositories(sql)).find(({ id }) => id === repository.id) ?? repository;

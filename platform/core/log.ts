@@ -68,10 +68,10 @@ function levelOf(observation: Observation): LogLevel {
       return "debug";
     case "process.started":
     case "process.stopping":
-    case "review.done":
-    case "operation.queued":
     case "audit.anchored":
     case "audit.pruned":
+    case "review.done":
+    case "operation.queued":
     case "operation.claimed":
     case "lease.taken":
     case "mail.sent":

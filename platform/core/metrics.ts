@@ -83,12 +83,12 @@ function makeInstruments(registry: Registry) {
     signIns: counter("sign_ins_total", "Sign-ins tried, by how they ended.", ["method", "verdict"]),
     reuses: counter("refresh_tokens_reused_total", "Sessions ended because a refresh token came twice.", []),
     mails: counter("mails_total", "Mails sent, or not.", ["verdict"]),
+    auditSeq: new Gauge({ name: "nebuladb_audit_anchored_seq", help: "Newest anchored line of the audit.", registers }),
+    auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
   };
 }
 
-    auditSeq: new Gauge({ name: "nebuladb_audit_anchored_seq", help: "Newest anchored line of the audit.", registers }),
-    auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
 function record(to: Instruments, o: Observation): void {
   switch (o.kind) {
     case "http.request":
@@ -154,6 +154,10 @@ function record(to: Instruments, o: Observation): void {
       return to.samples.observe(o.durationMs / 1000);
     case "usage.rolled":
       return to.usageRecords.inc(o.records);
+    case "audit.anchored":
+      return to.auditSeq.set(o.seq);
+    case "audit.pruned":
+      return to.auditPruned.inc(o.lines);
     case "signing_key.rotated":
     case "process.ended":
     case "process.started":
@@ -161,7 +165,3 @@ function record(to: Instruments, o: Observation): void {
       return;
   }
 }
-    case "audit.anchored":
-      return to.auditSeq.set(o.seq);
-    case "audit.pruned":
-      return to.auditPruned.inc(o.lines);

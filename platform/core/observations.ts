@@ -36,7 +36,7 @@ export type Observation =
   | {
       readonly kind: "webhook.received";
       readonly event: string;
-      readonly verdict: "accepted" | "duplicate" | "refused";
+      readonly verdict: "accepted" | "duplicate" | "stale" | "refused";
     }
   | { readonly kind: "webhook.delivery"; readonly event: string; readonly status: number; readonly durationMs: number }
   /** A Git host failed several times in a row and is left alone for a while, or answers again. */
@@ -65,7 +65,7 @@ export type Observation =
       readonly repository: string;
       readonly pull: number;
       readonly commit: string;
-      readonly verdict: "success" | "failure" | "error";
+      readonly verdict: "pending" | "success" | "failure" | "error";
       readonly durationMs: number;
     }
   | {
@@ -121,12 +121,12 @@ export type Observation =
   | { readonly kind: "signing_key.rotated"; readonly key: string }
   | { readonly kind: "mail.sent"; readonly mail: string; readonly via: "smtp" | "folder" }
   | { readonly kind: "mail.failed"; readonly code: string; readonly message: string; readonly willRetry: boolean }
+  /** Where the audit's chain stands: the log's word against an end that is cut off later. */
+  | { readonly kind: "audit.anchored"; readonly seq: number; readonly hash: string }
+  | { readonly kind: "audit.pruned"; readonly lines: number }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
 
 export type Observe = (observation: Observation) => void;
 
 export const ignoreObservations: Observe = () => {};
-  /** Where the audit's chain stands: the log's word against an end that is cut off later. */
-  | { readonly kind: "audit.anchored"; readonly seq: number; readonly hash: string }
-  | { readonly kind: "audit.pruned"; readonly lines: number }

@@ -19,6 +19,8 @@ const always: GitConfig = {
   "maintenance.auto": "false",
   "protocol.version": "2",
   "submodule.recurse": "false",
+  // A redirect is another address, which nobody has judged; the token would go there too.
+  "http.followRedirects": "false",
   "http.lowSpeedLimit": "1000",
   "http.lowSpeedTime": "30",
 };

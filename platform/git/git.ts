@@ -1,6 +1,6 @@
 import { type Batch, makeBatch, type ObjectInfo, type ObjectType } from "./batch.ts";
 import { type FileChange, type FilePatch, parsePatches, parseRaw } from "./diff.ts";
-import { tokenConfig } from "./environment.ts";
+import { type GitConfig, tokenConfig } from "./environment.ts";
 import { badRevision, objectMissing } from "./errors.ts";
 import { type Commit, emptyTree, parseCommit, parseListing, parseTree, type TreeEntry } from "./objects.ts";
 import { type Ran, type RunOptions, runGit } from "./run.ts";
@@ -11,6 +11,8 @@ export type FetchOptions = {
   readonly token?: Token | undefined;
   readonly prune?: boolean;
   readonly depth?: number;
+  /** IP addresses that the host of the URL is reached at: no resolver is asked again. */
+  readonly addresses?: readonly string[];
   /** Default 120,000. */
   readonly timeoutMs?: number;
 };
@@ -78,14 +80,25 @@ export function makeGit(dir: string): Git {
     run,
     ...makeReader(run, batch),
     ...makeWriter(run),
-    async fetch(url, refspecs, { token, prune = false, depth, timeoutMs = 120_000 } = {}) {
+    async fetch(url, refspecs, { token, prune = false, depth, addresses, timeoutMs = 120_000 } = {}) {
       const flags = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
       if (prune) flags.push("--prune");
       if (depth !== undefined) flags.push(`--depth=${depth}`);
-      await run(["fetch", ...flags, "--end-of-options", url, ...refspecs], { config: tokenConfig(token), timeoutMs });
+      await run(["fetch", ...flags, "--end-of-options", url, ...refspecs], {
+        config: { ...tokenConfig(token), ...pinned(url, addresses) },
+        timeoutMs,
+      });
     },
     close: () => batch.close(),
   };
+}
+
+/** curl's own way to say where a host is: `host:port:address,address`. */
+function pinned(url: string, addresses: readonly string[] = []): GitConfig {
+  if (addresses.length === 0) return {};
+  const { protocol, hostname, port } = new URL(url);
+  if (hostname.startsWith("[") || hostname === addresses[0]) return {};
+  return { "http.curloptResolve": `${hostname}:${port || (protocol === "http:" ? 80 : 443)}:${addresses.join(",")}` };
 }
 
 type Run = (args: readonly string[], options?: RunOptions) => Promise<Ran>;

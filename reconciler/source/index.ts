@@ -14,7 +14,7 @@
 
 export * from "./errors.ts";
 export { type AuthoritySpecs, readAuthority } from "./fleet.ts";
-export { type Hosts, makeHosts } from "./hosts.ts";
+export { type Hosts, type HostsOptions, makeHosts } from "./hosts.ts";
 export { type Mirrors, makeMirrors } from "./mirror.ts";
 export { type Delivery, type Happened, type Received, receiveHook } from "./receive-hook.ts";
 export type { Recorded } from "./record.ts";
@@ -30,6 +30,6 @@ export {
 export type { SyncReport } from "./sync.ts";
 export { type SourceParts, syncRepository } from "./sync.ts";
 export { makeTurns, type Turns } from "./turns.ts";
-export { evaluateProjects, specOf } from "./understand.ts";
+export { evaluateProjects, readRetired, specOf } from "./understand.ts";
 export { makeWatch, type Watch } from "./watch.ts";
 export { makeWeb, type Web, type WebParts } from "./web.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Secret } from "../../platform/core/index.ts";
+import { NebulaError, resolveSafely, type Secret, safeUrl, type UrlPolicy } from "../../platform/core/index.ts";
 import {
   type Git,
   gitUnreachable,
@@ -34,7 +34,8 @@ export type Mirrors = {
   close(): void;
 };
 
-export function makeMirrors(folder: string): Mirrors {
+/** `policy`: what may be fetched from. Default: https from public addresses, and this machine, for the embedded forge. */
+export function makeMirrors(folder: string, policy: UrlPolicy = { inside: ["127.0.0.1"] }): Mirrors {
   const open = new Map<string, Git>();
   const turns = makeTurns();
 
@@ -48,6 +49,16 @@ export function makeMirrors(folder: string): Mirrors {
   const forget = ({ id }: RepositoryRow): void => {
     open.get(id)?.close();
     open.delete(id);
+  };
+
+  /** From the address that was judged: what the name resolves to in another moment is not asked. */
+  const fetchInto = async (git: Git, { gitUrl }: RepositoryRow, token: Secret, refspecs: readonly string[]) => {
+    const url = safeUrl(gitUrl, policy);
+    const addresses = await resolveSafely(url, policy).catch((thrown: unknown) => {
+      if (thrown instanceof NebulaError) throw thrown;
+      throw gitUnreachable(`${url.host} has no address: ${String(thrown)}`, { cause: thrown });
+    });
+    await git.fetch(url.href, refspecs, { token, addresses: addresses.map(({ address }) => address) });
   };
 
   /** One after the other, in a mirror that exists. */
@@ -66,7 +77,7 @@ export function makeMirrors(folder: string): Mirrors {
       inTurn(repository, async (git) => {
         const ref = headRef(repository);
         try {
-          await git.fetch(repository.gitUrl, [`+${ref}:${ref}`], { token });
+          await fetchInto(git, repository, token, [`+${ref}:${ref}`]);
         } catch (thrown) {
           // An empty repository has no such branch; one that is not there at all has not either. Both stop everything.
           if (isFault(thrown, remoteRepositoryMissing)) return undefined;
@@ -78,7 +89,7 @@ export function makeMirrors(folder: string): Mirrors {
       inTurn(repository, async (git) => {
         const [ref, own] = [headRef(repository), `refs/nebula/pulls/${number}`];
         const fetch = (head: string) =>
-          git.fetch(repository.gitUrl, [`+${ref}:${ref}`, ...(head === "" ? [] : [`+${head}:${own}`])], { token });
+          fetchInto(git, repository, token, [`+${ref}:${ref}`, ...(head === "" ? [] : [`+${head}:${own}`])]);
         const isHere = async () => (await git.typeOf(sha)) === "commit";
         await fetch((await isHere()) ? "" : sha).catch((thrown) => {
           if (isFault(thrown, gitUnreachable)) throw thrown;

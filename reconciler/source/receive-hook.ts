@@ -19,6 +19,8 @@ export type Received =
       readonly happened: Happened;
     }
   | { readonly kind: "duplicate"; readonly event: string }
+  /** Signed, and about something older than deliveries are remembered: a replay, or so late that the poll has seen it. */
+  | { readonly kind: "stale"; readonly event: string }
   /** Wrong signature, unknown repository, or no JSON: one answer, so that nobody learns which. */
   | { readonly kind: "refused"; readonly event: string };
 
@@ -30,9 +32,17 @@ export type Happened =
 
 const nobody = new Secret("no repository, no secret: only to spend the same time");
 
+/** A host sends again for three days; deliveries are remembered for seven (`pruneDeliveries`). */
+const replayWindowMs = 4 * 86_400_000;
+
+/** Whether a request is worth its body: what has no signature's and no delivery's form is refused before it is read. */
+export const isDelivery = (headers: Delivery["headers"]): boolean =>
+  /^sha256=[0-9a-f]{64}$/.test(String(headers["x-hub-signature-256"])) &&
+  /^[\w-]{1,64}$/.test(String(headers["x-github-delivery"]));
+
 /**
- * Judges a delivery. The signature is over the raw bytes and compared in constant time; a delivery counts once, by its id and by
- * its body, because the id is not signed.
+ * Judges a delivery. The signature is over the raw bytes and compared in constant time, under the secret and, while a rotation
+ * overlaps, the one before it; a delivery counts once, by its id and by its body, because the id is not signed.
  */
 export async function receiveHook(sql: Sql, hosts: Hosts, { headers, body }: Delivery): Promise<Received> {
   const event = eventOf(headers["x-github-event"]);
@@ -40,10 +50,12 @@ export async function receiveHook(sql: Sql, hosts: Hosts, { headers, body }: Del
   const signature = headers["x-hub-signature-256"];
   const payload = parse(body);
   const repository = await repositoryOf(sql, payload);
-  const secret = repository === undefined ? nobody : hosts.hookSecret(repository);
-  const isSigned = verifyWebhook(secret, body, typeof signature === "string" ? signature : undefined);
-  if (!isSigned || repository === undefined || typeof id !== "string" || !/^[\w-]{1,64}$/.test(id))
+  const [secret = nobody, old = nobody] = repository === undefined ? [] : hosts.hookSecrets(repository);
+  const given = typeof signature === "string" ? signature : undefined;
+  const signed = [verifyWebhook(secret, body, given), verifyWebhook(old, body, given)];
+  if (!signed.includes(true) || repository === undefined || typeof id !== "string" || !isDelivery(headers))
     return { kind: "refused", event };
+  if (Date.now() - (happenedAtMs(event, payload) ?? Date.now()) > replayWindowMs) return { kind: "stale", event };
   const digest = createHash("sha256").update(body).digest("hex");
   const isNew = await sql.tx(async (tx) => {
     const byId = await recordDelivery(tx, id);
@@ -54,6 +66,18 @@ export async function receiveHook(sql: Sql, hosts: Hosts, { headers, body }: Del
 }
 
 type Payload = Readonly<Record<string, unknown>>;
+
+/** What the signed body itself says of its time: a push in seconds, a pull request as a timestamp. */
+function happenedAtMs(event: string, payload: Payload): number | undefined {
+  const part = (name: string) => (payload[name] ?? {}) as Payload;
+  if (event === "push") {
+    const { pushed_at: seconds } = part("repository");
+    return typeof seconds === "number" ? seconds * 1000 : undefined;
+  }
+  const { updated_at: at } = part("pull_request");
+  const ms = typeof at === "string" ? Date.parse(at) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
 
 function happenedIn(event: string, payload: Payload, { defaultBranch }: RepositoryRow): Happened {
   if (event === "push") return payload.ref === `refs/heads/${defaultBranch}` ? { kind: "push" } : { kind: "nothing" };

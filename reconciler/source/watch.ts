@@ -47,15 +47,17 @@ export function makeWatch(options: {
       slot.failures = 0;
     } catch (thrown) {
       if (!holds(id)) return; // whoever holds it by now does what was not finished
-      const { code, message } = asNebulaError(thrown);
+      const { code, message, fields } = asNebulaError(thrown);
       observe({ kind: "fault", where: "source.pass", code, message });
       slot.failures += 1;
-      retryLater(id, slot.failures);
+      retryLater(id, slot.failures, fields.retryAfterSeconds);
     }
   };
 
-  const retryLater = (id: string, failures: number): void => {
-    const delayMs = Math.min(1000 * 2 ** (failures - 1), pollMs);
+  /** A host that says how long to wait is not asked before; the poll asks it all the same. */
+  const retryLater = (id: string, failures: number, afterSeconds: unknown): void => {
+    const askedMs = typeof afterSeconds === "number" ? afterSeconds * 1000 : 0;
+    const delayMs = Math.min(Math.max(1000 * 2 ** (failures - 1), askedMs), pollMs);
     const retry = clock.sleep(delayMs, stopping.signal).then(() => {
       retries.delete(retry);
       if (!stopping.signal.aborted) void wake(id);

@@ -4,7 +4,7 @@ import { asNebulaError, badConfig, type Metrics, type Observe, toProblem } from 
 import type { Sql } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import type { Hosts } from "./hosts.ts";
-import { type Happened, receiveHook } from "./receive-hook.ts";
+import { type Happened, isDelivery, receiveHook } from "./receive-hook.ts";
 
 /** The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready. On loopback, without a framework. */
 export type Web = {
@@ -29,7 +29,11 @@ const longestBody = 25 * 1024 * 1024;
 export function makeWeb(parts: WebParts): Web {
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
     answer(parts, request).then(
-      ({ status, type = "application/json", body }) => response.writeHead(status, { "content-type": type }).end(body),
+      ({ status, type = "application/json", body }) => {
+        // A body that was not read to its end cannot be followed by another request.
+        if (!request.complete) response.setHeader("connection", "close");
+        response.writeHead(status, { "content-type": type }).end(body);
+      },
       (thrown) => {
         const problem = toProblem(asNebulaError(thrown));
         response.writeHead(problem.status, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
@@ -76,7 +80,11 @@ async function answer(parts: WebParts, request: IncomingMessage): Promise<Answer
 
 /** Answers before anything is done: the host waits ten seconds at most, and the poll looks anyway. */
 async function receive({ sql, hosts, hint, observe }: WebParts, request: IncomingMessage): Promise<Answer> {
-  const body = await readBody(request);
+  if (!isDelivery(request.headers)) {
+    observe({ kind: "webhook.received", event: "other", verdict: "refused" });
+    return said(401, "refused");
+  }
+  const body = Number(request.headers["content-length"] ?? 0) > longestBody ? undefined : await readBody(request);
   if (body === undefined) return said(413, "too large");
   const received = await receiveHook(sql, hosts, { headers: request.headers, body });
   observe({ kind: "webhook.received", event: received.event, verdict: received.kind });

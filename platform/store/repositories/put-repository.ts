@@ -1,9 +1,26 @@
 import type { Sql } from "../../sql/index.ts";
 import { type RepositoryRow, repositoryColumns } from "./repository.ts";
 
-export type RepositoryWanted = Omit<RepositoryRow, "seenCommit" | "seenAt" | "stalledCode" | "stalledReason">;
+/** Who it is and how it is reached. */
+export type RepositoryWanted = Pick<
+  RepositoryRow,
+  | "id"
+  | "owner"
+  | "name"
+  | "defaultBranch"
+  | "apiUrl"
+  | "gitUrl"
+  | "appId"
+  | "appKeySealed"
+  | "installationId"
+  | "hookSecretSealed"
+  | "botTokenSealed"
+>;
 
-/** Registers a repository, or changes how it is reached. What was seen of it stays. The id of an existing one is kept. */
+/**
+ * Registers a repository, or changes how it is reached. What was seen of it stays, and its webhook. The id of an existing one is
+ * kept.
+ */
 export const putRepository = (sql: Sql, r: RepositoryWanted): Promise<RepositoryRow> =>
   sql.one<RepositoryRow>(
     `insert into repositories (id, owner, name, default_branch, api_url, git_url, app_id, app_key_sealed,
