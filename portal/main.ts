@@ -201,6 +201,8 @@ async function install(parts: Parts): Promise<Secret | undefined> {
     hookSecretSealed: seal("hook-secret", hookSecret),
     botTokenSealed: seal("bot-token", botToken),
   });
+  // Whoever pushes with this installation's own token may change everything: a review asks for it (reconciler/review/author.ts).
+  await putSetting(sql, "forge.administrators", { [id]: ["admin"] });
   await ensureGitToken(parts);
   return ensureAdministrator(parts);
 }
