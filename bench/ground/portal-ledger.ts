@@ -106,7 +106,7 @@ function declared(name: string): ProjectSpec["databases"][number] {
   return resolved.spec;
 }
 
-/** Operations that ended, with their events, and closed hours of usage. */
+/** Operations that ended, closed hours of usage, and half an open one. */
 async function work(sql: Sql, { tenants, projectsEach, operations, hours }: Size): Promise<void> {
   await sql.query(
     `insert into operations (id, stack, type, state, requested_by, attempt, outcome, result, created_at, started_at, finished_at)
@@ -121,8 +121,16 @@ async function work(sql: Sql, { tenants, projectsEach, operations, hours }: Size
      select i.tenant, i.project, i.database, meter, at, at + interval '1 hour', 3600, 'bench', array[$2]
      from (select split_part(stack, '.', 1) as tenant, split_part(stack, '.', 2) as project, database from instances) i,
        unnest(array['compute_unit_seconds', 'storage_byte_hours']) meter,
-       generate_series(date_trunc('hour', now()) - make_interval(hours => $1), date_trunc('hour', now()), '1 hour') at`,
+       generate_series(date_trunc('hour', now()) - make_interval(hours => $1), date_trunc('hour', now()) - interval '1 hour',
+         '1 hour') at`,
     [hours, commit],
+  );
+  await sql.query(
+    `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, storage_byte_ms,
+       connection_ms, compute_units, storage_bytes, connections, commit)
+     select id, at, 60, at + interval '1 minute', 60000, 30000, 60000 * 1e9, 0, 0.5, 1e9, 0, $1
+     from instances, generate_series(date_trunc('hour', now()), date_trunc('hour', now()) + interval '29 minutes', '1 minute') at`,
+    [commit],
   );
 }
 
@@ -140,7 +148,13 @@ const fleet: FleetSpec = {
   },
   policies: {
     ...{ requiredTags: [], allowedExtensions: [], maxUnitsPerDatabase: 16, minBackupRetentionSeconds: 0 },
-    ...{ allowPublicNetwork: false, unreviewed: "stop", retireGraceSeconds: 0, drift: "report", prune: { databases: 1, percent: 10 } },
+    ...{
+      allowPublicNetwork: false,
+      unreviewed: "stop",
+      retireGraceSeconds: 0,
+      drift: "report",
+      prune: { databases: 1, percent: 10 },
+    },
   },
   providers: [{ name: "here", placement: "local", region: "local", engines: ["postgres"] }],
 };

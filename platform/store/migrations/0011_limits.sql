@@ -24,3 +24,6 @@ create trigger access_changed after insert or delete or update of user_id
   on user_identities for each statement execute function notify_access();
 create trigger access_changed after delete or update of ended_at
   on sessions for each statement execute function notify_access();
+
+-- What a tenant, or a project of it, used since a time, a page at a time.
+create index usage_records_by_tenant on usage_records (tenant, window_start, project, database, meter);

@@ -2,8 +2,9 @@
  * The samples of [from, to) as hourly windows, one row a database and meter: the one definition of what a sample is worth,
  * used by the roll-up and by readers of the hours that are not rolled up yet.
  * @param from, to SQL expressions of type timestamptz.
+ * @param which a condition on `instance`: of whom.
  */
-export const windowsOf = (from: string, to: string): string => `
+export const windowsOf = (from: string, to: string, which = "true"): string => `
   select split_part(instance, '.', 1) as tenant, split_part(instance, '.', 2) as project,
          split_part(instance, '.', 3) as database, meter, hour as window_start, hour + interval '1 hour' as window_end,
          quantity, commits
@@ -14,7 +15,7 @@ export const windowsOf = (from: string, to: string): string => `
            round(sum(connection_ms)::numeric / 1000, 6) as connection_seconds,
            coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
     from usage_samples
-    where slot >= ${from} and slot < ${to}
+    where slot >= ${from} and slot < ${to} and ${which}
     group by 1, 2
   ) hours
   cross join lateral (values
