@@ -4,7 +4,7 @@
  * The only importer of the forge: the API reaches it by HTTP.
  *
  * 1. Prints one JSON line {"ready":true,"process":"portal"} when it serves, {"adminToken":"..."} once in the installation's
- *    life, and nothing else on standard output.
+ *    life, {"setupToken":"..."} while it has no administrator's account, and nothing else on standard output.
  * 2. The first start can be killed anywhere and repeated: every step looks before it makes (`install`).
  */
 import { randomBytes } from "node:crypto";
@@ -23,6 +23,7 @@ import {
   newId,
   type Observe,
   openScope,
+  optional,
   resolveConfig,
   type Scope,
   Secret,
@@ -32,9 +33,11 @@ import {
   type Vault,
 } from "../platform/core/index.ts";
 import { type GitHub, makeGitHub } from "../platform/github/index.ts";
-import { issueToken } from "../platform/identity/index.ts";
+import { defaultLifetimes, issueToken, makeIdentity, resolveLifetimes } from "../platform/identity/index.ts";
+import { makeMailer } from "../platform/mail/index.ts";
 import { makePool, type Pool } from "../platform/sql/index.ts";
 import {
+  expireIdentity,
   expireRequests,
   expireTokens,
   findRepository,
@@ -48,6 +51,7 @@ import {
   whileHolding,
 } from "../platform/store/index.ts";
 import { defaultLimits, drain, makeApi, makeServer, parseRules, portTaken, resolveReachable } from "./api/index.ts";
+import { type Auth, ensureSetupToken, makeAuth, registrationModes, startPost } from "./auth/index.ts";
 import { type Forge, makeForge } from "./forge/index.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -66,7 +70,15 @@ const fields = {
   NEBULA_PUBLIC_URL: text(""),
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_DRAIN_SECONDS: integer(10),
+  NEBULA_REGISTRATION: choice(registrationModes, "invited"),
+  NEBULA_ACCESS_TOKEN_SECONDS: integer(defaultLifetimes.accessSeconds),
+  NEBULA_SESSION_IDLE_HOURS: integer(defaultLifetimes.idleSeconds / 3600),
+  NEBULA_SESSION_HOURS: integer(defaultLifetimes.absoluteSeconds / 3600),
+  NEBULA_SMTP_URL: optional(secret()),
+  NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
 };
+
+type Config = ReturnType<typeof resolveConfig<typeof fields>>;
 
 /** Statuses that the reconciler must have set to success before anything reaches the default branch. */
 const required = ["nebula/types", "nebula/plan", "nebula/policy", "nebula/quota", "nebula/preview"];
@@ -120,6 +132,7 @@ async function main(scope: Scope): Promise<void> {
     if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
   }
   if (!serves.includes("api")) return untilStopped(observe);
+  const auth = await openAuth(scope, { sql, vault, observe, config, port });
   const app = makeApi({
     sql,
     vault,
@@ -129,6 +142,7 @@ async function main(scope: Scope): Promise<void> {
     version,
     ledgerUrl: config.NEBULA_LEDGER_URL,
     hostOf: makeHosts(vault),
+    auth,
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
   });
@@ -141,7 +155,7 @@ async function main(scope: Scope): Promise<void> {
   );
   const housekeeping = whileHolding({ sql, observe }, "housekeeping", async ({ signal }) => {
     while (!signal.aborted) {
-      for (const expire of [expireRequests, expireTokens]) await expire(sql).catch(() => undefined);
+      for (const expire of [expireRequests, expireTokens, expireIdentity]) await expire(sql).catch(() => undefined);
       await systemClock.sleep(housekeepingMs, signal);
     }
   });
@@ -153,6 +167,34 @@ async function untilStopped(observe: Observe): Promise<void> {
   observe({ kind: "process.started", process: "portal", version });
   say({ ready: true, process: "portal" });
   observe({ kind: "process.stopping", process: "portal", reason: await stopSignal() });
+}
+
+type People = {
+  readonly sql: Pool;
+  readonly vault: Vault;
+  readonly observe: Observe;
+  readonly config: Config;
+  readonly port: number;
+};
+
+/** How people sign in, the mails that go with it, and the token for the first administrator's account. */
+async function openAuth(scope: Scope, { sql, vault, observe, config, port }: People): Promise<Auth> {
+  const publicUrl = (config.NEBULA_PUBLIC_URL || `http://127.0.0.1:${port}`).replace(/\/+$/, "");
+  const lifetimes = resolveLifetimes({
+    accessSeconds: config.NEBULA_ACCESS_TOKEN_SECONDS,
+    idleSeconds: config.NEBULA_SESSION_IDLE_HOURS * 3600,
+    absoluteSeconds: config.NEBULA_SESSION_HOURS * 3600,
+  });
+  const identity = await makeIdentity({ sql, vault, issuer: publicUrl, lifetimes });
+  scope.add(identity, (opened) => opened.close());
+  const [data, url, from] = [config.NEBULA_DATA, config.NEBULA_SMTP_URL, config.NEBULA_MAIL_FROM];
+  const mailer = scope.add(makeMailer({ url, from, folder: join(data, "mail") }), (opened) => opened.close());
+  const registration = config.NEBULA_REGISTRATION;
+  const auth = makeAuth({ identity, observe, registration, publicUrl, mailVia: mailer.via });
+  scope.add(await startPost(auth, mailer), (post) => post.close());
+  const setupToken = await ensureSetupToken(sql, (token) => writeSecret(data, "setup-token", token));
+  if (setupToken !== undefined) say({ setupToken: setupToken.reveal() });
+  return auth;
 }
 
 /** The installation's own repository, its App, hook and protection, the ledger's row and the first tokens. */

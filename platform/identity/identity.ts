@@ -1,4 +1,4 @@
-import { type Clock, type Secret, systemClock, type Vault } from "../core/index.ts";
+import { badConfig, type Clock, type Secret, systemClock, type Vault } from "../core/index.ts";
 import type { Pool } from "../sql/index.ts";
 import { sessionsEnded, signingKeysChanged } from "../store/index.ts";
 import { type KeyRing, makeKeyRing } from "./key-ring.ts";
@@ -22,6 +22,18 @@ export const defaultLifetimes: Lifetimes = {
   absoluteSeconds: 30 * 86_400,
   graceSeconds: 10,
 };
+
+/** @throws NEB901 when they are too short to work with, too long to be safe, or contradict each other. */
+export function resolveLifetimes(given: Omit<Lifetimes, "graceSeconds">): Lifetimes {
+  const { accessSeconds, idleSeconds, absoluteSeconds } = given;
+  if (accessSeconds < 30 || accessSeconds > 3600)
+    throw badConfig("NEBULA_ACCESS_TOKEN_SECONDS must be from 30 to 3600");
+  if (idleSeconds < accessSeconds || absoluteSeconds < idleSeconds)
+    throw badConfig(
+      "NEBULA_SESSION_IDLE_HOURS must be longer than an access token's life and within NEBULA_SESSION_HOURS",
+    );
+  return { ...given, graceSeconds: defaultLifetimes.graceSeconds };
+}
 
 /** What signing in works with; one a process. */
 export type Identity = {

@@ -24,7 +24,7 @@ const withoutEnding = (text: string): string => text.replace(/[\d\W_]+$/, "");
 
 const rows = [
   "abcdefghijklmnopqrstuvwxyz",
-  "01234567890",
+  "1234567890",
   "qwertyuiopasdfghjklzxcvbnm",
   "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
 ];

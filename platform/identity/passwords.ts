@@ -28,7 +28,7 @@ export function makePasswords(
 ): Passwords {
   const turn = pLimit(atOnce);
   const options = { ...cost, algorithm: argon2id };
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     if (turn.pendingCount >= waiting)
       throw tooManyAttempts("too many sign-ins at once", { fields: { retryAfterSeconds: 2 } });
     return turn(work);

@@ -27,13 +27,18 @@ export const scopes = [
   "keys:write",
   "catalogue:read",
   "self:read",
+  "self:write",
+  "users:read",
+  "users:invite",
+  "users:write",
+  "signing-keys:rotate",
 ] as const;
 export type Scope = (typeof scopes)[number];
 
 export const roles = ["platform-admin", ...memberRoles] as const;
 export type Role = (typeof roles)[number];
 
-const everyone = ["catalogue:read", "self:read", "keys:own", "projects:read", "tenants:read"] as const;
+const everyone = ["catalogue:read", "self:read", "self:write", "keys:own", "projects:read", "tenants:read"] as const;
 const watching = [...everyone, "databases:read", "operations:read", "pulls:read"] as const;
 /** Asks for changes and sees what there is, but neither puts anything in force nor touches what runs. */
 const building = [...watching, "databases:write", "credentials:read", "usage:read"] as const;
@@ -66,15 +71,20 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   "pulls:merge": "merge reviewed pull requests, or ask for that with auto-merge",
   "usage:read": "see usage, draft invoices and exports",
   "audit:read": "read the audit",
+  "audit:export": "verify and export the whole audit",
+  "subjects:manage": "export and erase what is held about a person",
+  "vault:read": "see which keys seal the secrets, never the keys",
+  "vault:rotate": "rotate the keys that seal the secrets",
   "keys:own": "make and revoke keys of one's own",
   "keys:read": "see the keys of service accounts, and tokens",
   "keys:write": "make and revoke service accounts, their keys, and tokens",
   "catalogue:read": "see engines, versions, sizes and providers",
   "self:read": "see who one is",
-  "audit:export": "verify and export the whole audit",
-  "subjects:manage": "export and erase what is held about a person",
-  "vault:read": "see which keys seal the secrets, never the keys",
-  "vault:rotate": "rotate the keys that seal the secrets",
+  "self:write": "change one's own password, second factor and sessions",
+  "users:read": "see everybody who has an account",
+  "users:invite": "invite people by mail",
+  "users:write": "disable accounts, remove lost second factors, make platform administrators",
+  "signing-keys:rotate": "sign sessions with a new key",
 };
 
 /**
@@ -83,7 +93,7 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
  */
 export const roleScopes: Readonly<Record<Role, ReadonlySet<Scope>>> = {
   "platform-admin": new Set(scopes),
-  "domain-admin": new Set([...running, "projects:write", "tenants:write"]),
+  "domain-admin": new Set([...running, "projects:write", "tenants:write", "users:invite"]),
   "project-admin": new Set(running),
   developer: new Set(building),
   viewer: new Set(watching),

@@ -18,9 +18,13 @@ export const tags = {
   sizes: "Named sizes.",
   providers: "Where databases can run.",
   repositories: "The Git repositories that declare.",
+  replicas: "The processes of this installation.",
   audit: "Who did what.",
-  auth: "Who you are.",
-  tokens: "API tokens.",
+  auth: "Who you are, and how you sign in.",
+  users: "Other people's accounts.",
+  keys: "API keys.",
+  serviceAccounts: "A tenant's programs: accounts that are nobody.",
+  members: "Who belongs to a tenant. A change opens a pull request.",
   health: "For machines that watch.",
   reference: "This API, described.",
 } as const;
@@ -84,6 +88,8 @@ export type Call<P, Q, B> = {
   readonly idempotencyKey: string | undefined;
   /** The value of If-Match on routes that demand it, else "*". */
   readonly match: string;
+  /** Adds to the audit line, also when the request is refused afterwards. */
+  readonly note: (trail: Trail) => void;
   readonly request: Request;
   /** Whether the caller may still do this: a stream asks while it runs. */
   readonly isStillAllowed: (target: Target) => Promise<boolean>;
@@ -111,6 +117,8 @@ export type Answer<R extends Replies = Replies> =
     };
 
 export type Trail = {
+  /** Who it was, where the credential does not say: on public routes. */
+  readonly actor?: string;
   readonly operation?: string;
   readonly commit?: string;
   readonly resource?: string;

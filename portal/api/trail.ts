@@ -4,7 +4,7 @@ import { homeOf, type Principal, type Target } from "../../platform/identity/ind
 import type { NewAuditLog } from "../../platform/store/index.ts";
 import { addressOf } from "./address.ts";
 import type { Portal } from "./portal.ts";
-import { type Answer, type AnyRoute, isChange } from "./route.ts";
+import { type Answer, type AnyRoute, isChange, type Trail } from "./route.ts";
 
 /**
  * The audit line of a request: every change and every read of a secret, also when it was refused. It is written before the
@@ -13,6 +13,8 @@ import { type Answer, type AnyRoute, isChange } from "./route.ts";
 export type RequestTrail = {
   accepted(answer: Answer): Promise<void>;
   refused(error: NebulaError): Promise<void>;
+  /** What is worth knowing of the request, however it ends. */
+  note(trail: Trail): void;
 };
 
 export function makeTrail(
@@ -44,8 +46,15 @@ export function makeTrail(
       ...part,
     });
   return {
-    accepted: ({ trail = {} }) => write({ result: "accepted", ...trail }),
+    note(trail) {
+      noted = { ...noted, ...trail };
+    },
+    accepted: async ({ trail = noted }) => {
+      if (isPublic && trail === undefined) return;
+      await write({ result: "accepted", ...noted, ...trail });
+    },
     refused: async (error) => {
+      if (isPublic && noted === undefined) return;
       const result = error.status >= 500 ? "failed" : "refused";
       const reach = error.status === 404 ? home : {};
       // The error that caused this must reach the caller, also when the ledger is what is broken.
@@ -55,4 +64,4 @@ export function makeTrail(
   };
 }
 
-const accepted = async (): Promise<void> => undefined;
+const silent: RequestTrail = { accepted: async () => undefined, refused: async () => undefined, note: () => undefined };

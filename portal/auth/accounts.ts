@@ -11,7 +11,8 @@ import {
   spendEmailToken,
   type User,
 } from "../../platform/store/index.ts";
-import { type Auth, type Client, demandGoodPassword } from "./auth.ts";
+import { type Auth, demandGoodPassword } from "./auth.ts";
+import type { Client } from "./limiter.ts";
 
 /**
  * How accounts come to be and are got back.
@@ -29,7 +30,7 @@ export async function askForMail(
   job: { readonly kind: "register" | "reset"; readonly email: string; readonly name?: string },
   client: Client,
 ): Promise<Asked> {
-  const admission = await auth.limiter.mail(job.email, client.address);
+  const admission = await auth.limiter.mail(job.email, client);
   if (admission.kind === "limited") return admission;
   if (admission.kind === "admitted") {
     const params = job.name === undefined ? {} : { name: job.name };
@@ -93,7 +94,7 @@ async function withToken(
   accountOf: (token: Token) => Promise<Account | undefined>,
 ): Promise<Opened> {
   const { identity } = auth;
-  const admission = await auth.limiter.token(client.address);
+  const admission = await auth.limiter.token(client);
   if (admission.kind === "limited") return admission;
   const token = await readEmailToken(identity.sql, text, purposes);
   if (token === undefined) return { kind: "refused" };
@@ -118,7 +119,7 @@ export async function resetPassword(
   client: Client,
 ): Promise<Reset> {
   const { identity } = auth;
-  const admission = await auth.limiter.token(client.address);
+  const admission = await auth.limiter.token(client);
   if (admission.kind === "limited") return admission;
   const token = await readEmailToken(identity.sql, given.token, ["reset"]);
   const user = token?.userId == null ? undefined : await findUser(identity.sql, token.userId);
@@ -166,11 +167,11 @@ export async function proveOwner(
   { identity, limiter }: Auth,
   { user, begunAt }: Person,
   password: string | undefined,
-  { address }: Client,
+  client: Client,
 ): Promise<{ readonly kind: "proved" } | { readonly kind: "refused" } | Limited> {
   if (user.passwordHash === null)
     return { kind: identity.clock.now() - begunAt.getTime() < freshForMs ? "proved" : "refused" };
-  const admission = await limiter.password(user.email ?? user.id, address);
+  const admission = await limiter.password(user.email ?? user.id, client);
   if (admission.kind === "limited") return admission;
   const { right } = await identity.passwords.verify(user.passwordHash, password ?? "");
   if (!right) return { kind: "refused" };

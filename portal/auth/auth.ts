@@ -1,5 +1,6 @@
 import type { Observe } from "../../platform/core/index.ts";
-import { type ClientInfo, type Identity, passwordProblem, weakPassword } from "../../platform/identity/index.ts";
+import { type Identity, passwordProblem, weakPassword } from "../../platform/identity/index.ts";
+import type { Mailer } from "../../platform/mail/index.ts";
 import { type AttemptLimiter, type AttemptLimits, defaultAttemptLimits, makeAttemptLimiter } from "./limiter.ts";
 
 export const registrationModes = ["open", "invited", "closed"] as const;
@@ -12,8 +13,10 @@ export type Auth = {
   readonly limiter: AttemptLimiter;
   /** open: whoever has a mailbox. invited: whom an administrator invites. closed: nobody. */
   readonly registration: RegistrationMode;
-  /** Where the portal is, for mails and cookies. */
+  /** Where the portal is, for mails. */
   readonly publicUrl: string;
+  /** Where mails go. */
+  readonly mailVia: Mailer["via"];
 };
 
 export type AuthOptions = {
@@ -21,19 +24,14 @@ export type AuthOptions = {
   readonly observe: Observe;
   readonly registration: RegistrationMode;
   readonly publicUrl: string;
+  readonly mailVia: Mailer["via"];
   readonly limits?: Partial<AttemptLimits>;
 };
 
-export const makeAuth = ({ identity, observe, registration, publicUrl, limits }: AuthOptions): Auth => ({
-  identity,
-  observe,
-  registration,
-  publicUrl,
-  limiter: makeAttemptLimiter(identity.sql, { ...defaultAttemptLimits, ...limits }),
+export const makeAuth = ({ limits, ...parts }: AuthOptions): Auth => ({
+  ...parts,
+  limiter: makeAttemptLimiter(parts.identity.sql, { ...defaultAttemptLimits, ...limits }),
 });
-
-/** A client whose address is known, as the limiter needs it. */
-export type Client = ClientInfo;
 
 /** @throws NEB669 naming `field` */
 export function demandGoodPassword(password: string, email: string | null, field = "password"): void {

@@ -24,11 +24,11 @@ export {
 export {
   type Auth,
   type AuthOptions,
-  type Client,
   makeAuth,
   type RegistrationMode,
   registrationModes,
 } from "./auth.ts";
-export { type AttemptLimits, defaultAttemptLimits, networkOf } from "./limiter.ts";
+export { ensureSetupToken } from "./first-administrator.ts";
+export { type AttemptLimits, type Client, defaultAttemptLimits } from "./limiter.ts";
 export { type Post, sendNext, startPost } from "./post.ts";
 export { finishSignIn, maySignIn, type SignIn, signInWithCode, signInWithPassword } from "./sign-in.ts";

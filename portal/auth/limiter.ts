@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isIPv4 } from "node:net";
+import type { ClientInfo } from "../../platform/identity/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { forgetAttempts, isKnownAddress, refundAttempt, spendAttempt } from "../../platform/store/index.ts";
 
@@ -8,9 +8,12 @@ import { forgetAttempts, isKnownAddress, refundAttempt, spendAttempt } from "../
  *
  * 1. An attempt is counted before its password is looked at, in one statement: a thousand at once get no more tries than a
  *    thousand in a row. What was no guess is given back.
- * 2. Counted by address (an IPv6 network of 64 bits is one) and by account. Whether the account exists plays no part.
+ * 2. Counted by the network that it comes from and by account. Whether the account exists plays no part.
  * 3. From an address that the account has signed in from, it is counted apart: a stranger who guesses cannot lock its owner out.
  */
+/** Where an attempt comes from. `network` is one customer of a provider: an IPv4 address, an IPv6 /64. */
+export type Client = ClientInfo & { readonly network: string };
+
 export type AttemptLimits = {
   readonly windowSeconds: number;
   readonly perAccount: number;
@@ -37,15 +40,15 @@ export type Admission =
 
 export type AttemptLimiter = {
   /** Before a password is tried. `succeeded` after a whole sign-in, `halfway` when only the second factor is missing. */
-  password(email: string, address: string | null): Promise<Admission>;
+  password(email: string, client: Client): Promise<Admission>;
   /** Before a code of a second factor is tried. */
   code(userId: string): Promise<Admission>;
   /** Before any one-time token is tried. */
-  token(address: string | null): Promise<Admission>;
+  token(client: Client): Promise<Admission>;
   /** Before a stranger causes a mail. `silent`: this mailbox has had enough, which nobody may notice. */
   mail(
     email: string,
-    address: string | null,
+    client: Client,
   ): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "admitted" | "silent" }>;
 };
 
@@ -58,8 +61,8 @@ export function makeAttemptLimiter(sql: Sql, limits: AttemptLimits): AttemptLimi
   };
   const none = async () => undefined;
   return {
-    async password(email, address) {
-      const from = keyOf("address", networkOf(address));
+    async password(email, { address, network }) {
+      const from = keyOf("address", network);
       const known = address !== null && (await isKnownAddress(sql, email, address));
       const account = keyOf(known ? "known" : "account", known ? `${email} ${address}` : email);
       const limited =
@@ -80,13 +83,13 @@ export function makeAttemptLimiter(sql: Sql, limits: AttemptLimits): AttemptLimi
       const limited = await spend(key, limits.codes, hour);
       return limited ?? { kind: "admitted", succeeded: () => forgetAttempts(sql, key), halfway: none };
     },
-    async token(address) {
-      const key = keyOf("address", networkOf(address));
+    async token({ network }) {
+      const key = keyOf("address", network);
       const limited = await spend(key, limits.perAddress, limits.windowSeconds);
       return limited ?? { kind: "admitted", succeeded: () => refundAttempt(sql, key), halfway: none };
     },
-    async mail(email, address) {
-      const limited = await spend(keyOf("mails-from", networkOf(address)), limits.mailsFromAddress, hour);
+    async mail(email, { network }) {
+      const limited = await spend(keyOf("mails-from", network), limits.mailsFromAddress, hour);
       if (limited !== undefined) return limited;
       const enough = await spend(keyOf("mails-to", email), limits.mailsToMailbox, hour);
       return { kind: enough === undefined ? "admitted" : "silent" };
@@ -97,18 +100,3 @@ export function makeAttemptLimiter(sql: Sql, limits: AttemptLimits): AttemptLimi
 /** The table holds no e-mail and no address of whoever only tried. */
 const keyOf = (kind: string, what: string): string =>
   `${kind}:${createHash("sha256").update(what).digest("base64url").slice(0, 32)}`;
-
-/** One customer of a provider: an IPv4 address, or an IPv6 network of 64 bits. */
-export function networkOf(address: string | null): string {
-  const plain = (address ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
-  if (isIPv4(plain) || !plain.includes(":")) return plain;
-  const [head = "", tail] = plain.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array<string>(zeros).fill("0"), ...after];
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
-}

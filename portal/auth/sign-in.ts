@@ -8,7 +8,8 @@ import {
   useSecondFactor,
 } from "../../platform/identity/index.ts";
 import { findUser, findUserByEmail, rehashPassword, spendChallenge, type User } from "../../platform/store/index.ts";
-import type { Auth, Client } from "./auth.ts";
+import type { Auth } from "./auth.ts";
+import type { Client } from "./limiter.ts";
 
 /**
  * From who somebody says to be, to a session.
@@ -38,7 +39,7 @@ export async function signInWithPassword(
 
 async function tryPassword(auth: Auth, { email, password }: { email: string; password: string }, client: Client) {
   const { sql, passwords } = auth.identity;
-  const admission = await auth.limiter.password(email, client.address);
+  const admission = await auth.limiter.password(email, client);
   if (admission.kind === "limited") return admission;
   const user = await findUserByEmail(sql, email);
   const stored = user?.passwordHash ?? null;

@@ -3,7 +3,13 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { makeMetrics, makeVault, type Observation, Secret, systemClock } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
-import { issueToken, type Role } from "../../platform/identity/index.ts";
+import {
+  type Identity,
+  type IdentityOptions,
+  issueToken,
+  makeIdentity,
+  type Role,
+} from "../../platform/identity/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import {
@@ -16,9 +22,14 @@ import {
   patience,
   type Reachable,
 } from "../../portal/api/index.ts";
+import { type Auth, type AuthOptions, makeAuth } from "../../portal/auth/index.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 export const testVault = makeVault(new Secret(Buffer.alloc(32, 7).toString("base64")));
+
+const issuer = "http://127.0.0.1:4400";
+/** Tests hash cheaply; what the real parameters cost is a test of its own. */
+const cheap = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly body: Json };
 // A test reads what it expects to be there.
@@ -33,6 +44,8 @@ export type TestPortal = {
   readonly draining: AbortController;
   readonly closing: AbortController;
   readonly observed: Observation[];
+  readonly identity: Identity;
+  readonly auth: Auth;
   tokenFor(role: Role, tenant?: string | null, project?: string | null, user?: string): Promise<string>;
   as(token: string): Caller;
   close(): Promise<void>;
@@ -52,6 +65,8 @@ export async function startPortal(
     readonly rules?: string;
     readonly patience?: Partial<Patience>;
     readonly reachable?: Partial<Reachable>;
+    readonly identity?: Partial<IdentityOptions>;
+    readonly auth?: Partial<AuthOptions>;
     readonly hostOf?: (repository: RepositoryRow) => GitHub;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
@@ -65,6 +80,15 @@ export async function startPortal(
   const draining = new AbortController();
   const closing = new AbortController();
   const observed: Observation[] = [];
+  const identity = await makeIdentity({ sql, vault: testVault, issuer, passwordCost: cheap, ...options.identity });
+  const auth = makeAuth({
+    identity,
+    observe: (observation) => void observed.push(observation),
+    registration: "open",
+    publicUrl: issuer,
+    mailVia: "folder",
+    ...options.auth,
+  });
   const app = makeApi({
     sql,
     vault: testVault,
@@ -78,6 +102,7 @@ export async function startPortal(
       (() => {
         throw new Error("this test has no Git host");
       }),
+    auth,
     closing: closing.signal,
     draining: draining.signal,
     reachable: { origins: [], trustedProxies: [], tls: false, ...options.reachable },
@@ -88,7 +113,7 @@ export async function startPortal(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ url, sql, ledger, server, draining, closing, observed },
+    ...{ url, sql, ledger, server, draining, closing, observed, identity, auth },
     async tokenFor(role, tenant = role === "platform-admin" ? null : "shop", project = null, user = "ada") {
       const grant = { name: "test", user, role, tenant, project, expiresAt: null };
       return (await issueToken(sql, null, grant, "test")).text.reveal();
@@ -98,6 +123,7 @@ export async function startPortal(
       closing.abort();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await identity.close();
       await (options.beside === undefined ? ledger : sql).close();
     },
   };
