@@ -27,5 +27,13 @@ export type { Scope } from "./scope.ts";
 export { openScope, withScope } from "./scope.ts";
 export { Secret } from "./secret.ts";
 export { readSecretFile } from "./secret-file.ts";
-export type { Vault } from "./vault.ts";
-export { makeVault } from "./vault.ts";
+export type { BorrowedVault, DataKey, Vault, VaultKeys, VaultLoan, VaultWish } from "./vault.ts";
+export {
+  keyIdOf,
+  makeBorrowedVault,
+  makeVault,
+  makeVaultOver,
+  scopeOf,
+  sealBroken,
+  sealingKeyUnknown,
+} from "./vault.ts";
