@@ -24,7 +24,7 @@ const databases = { ledger: "nebula", forge: "forge" };
 
 const settings = {
   shared_buffers: "32MB",
-  max_connections: "60",
+  max_connections: "200",
   maintenance_work_mem: "32MB",
   max_wal_size: "256MB",
   min_wal_size: "32MB",

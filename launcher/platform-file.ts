@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { DataFolder } from "./data-folder.ts";
 import { writeWhole } from "./files.ts";
+import type { Main } from "./mains.ts";
 import type { Ports } from "./ports.ts";
 
 export type PlatformFile = {
@@ -12,12 +13,19 @@ export type PlatformFile = {
   readonly reconcilerUrl: string;
   readonly data: string;
   readonly ports: Ports;
+  /** The mains, in the order in which they started. */
+  readonly processes: readonly { readonly name: string; readonly port: number }[];
   readonly startedAt: string;
 };
 
 const pathOf = (folder: DataFolder) => join(folder.run, "platform.json");
 
-export function describePlatform(folder: DataFolder, ports: Ports, startedAt: Date): PlatformFile {
+export function describePlatform(
+  folder: DataFolder,
+  ports: Ports,
+  planned: readonly Main[],
+  startedAt: Date,
+): PlatformFile {
   const at = (port: number) => `http://127.0.0.1:${port}`;
   return {
     url: at(ports.portal),
@@ -26,6 +34,7 @@ export function describePlatform(folder: DataFolder, ports: Ports, startedAt: Da
     reconcilerUrl: at(ports.reconciler),
     data: folder.root,
     ports,
+    processes: planned.map(({ name, port }) => ({ name, port })),
     startedAt: startedAt.toISOString(),
   };
 }

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { portTaken } from "./errors.ts";
 
-/** The ports of a platform: N and the next three; its databases follow from N + 100. */
+/** The ports of a platform: N and the next three, two more for each further replica; its databases follow from N + 100. */
 export type Ports = {
   readonly portal: number;
   readonly forge: number;
@@ -28,7 +28,7 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   const taken = tried.filter((entry) => entry !== undefined);
   if (taken.length === 0) return;
   throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
-    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3, and N+100 upwards for databases.`,
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), and N+100 upwards for databases.`,
     fields: { ports: taken },
   });
 }

@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { locateData, repository } from "./data-folder.ts";
 import { noCommand } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { mostReplicas } from "./mains.ts";
 import { highestPort } from "./ports.ts";
 import { type Format, formats } from "./print.ts";
 
@@ -33,6 +34,7 @@ function addLocalCommands(program: Command): void {
     .option("-d, --detach", "return when it is ready")
     .addOption(data())
     .addOption(new Option("--port <n>", "first of its ports (default: the last one used, else 4400)").argParser(toPort))
+    .addOption(new Option("--replicas <n>", "portals, and as many reconcilers (default: 1)").argParser(toReplicas))
     .action(async (options) => (await import("./commands/up.ts")).up({ ...options, output: output() }));
   program
     .command("down")
@@ -101,6 +103,13 @@ async function addProduct(program: Command): Promise<void> {
 
 async function orFail(succeeded: Promise<boolean>): Promise<void> {
   if (!(await succeeded)) process.exitCode = exitCodes.error;
+}
+
+function toReplicas(text: string): number {
+  const replicas = Number(text);
+  if (!Number.isSafeInteger(replicas) || replicas < 1 || replicas > mostReplicas)
+    throw new InvalidArgumentError(`replicas are a number from 1 to ${mostReplicas}.`);
+  return replicas;
 }
 
 function toPort(text: string): number {

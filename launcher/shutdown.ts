@@ -1,22 +1,22 @@
-/** The one order in which a platform ends: reconciler, portal, tenants' Postgres, ledger. Harmless when nothing runs. */
+/** The one order in which a platform ends: reconcilers, portals, forge, tenants' Postgres, ledger. Harmless when nothing runs. */
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { makeLocalDriver } from "../platform/compute/index.ts";
 import { Secret } from "../platform/core/index.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { mainsAmong } from "./mains.ts";
 import { endOrphans } from "./orphans.ts";
 import { endByPidFile } from "./pid-file.ts";
 
 /** For a driver that looks and stops: both go by pid files and signals, nobody logs in. */
 export const noLogin = { derive: () => new Secret("") };
 
-/** In the order in which they end. */
-export const mains = ["reconciler", "portal"] as const;
-export type MainName = (typeof mains)[number];
-
 /** Mains by their pid files, then whatever carries the platform's mark. Returns the names of those that ran. */
 export async function endMains(folder: DataFolder, graceMs: number): Promise<string[]> {
   const ended: string[] = [];
-  for (const name of mains) if (await endByPidFile(join(folder.run, `${name}.pid`), graceMs)) ended.push(name);
+  const files = existsSync(folder.run) ? readdirSync(folder.run) : [];
+  for (const name of mainsAmong(files))
+    if (await endByPidFile(join(folder.run, `${name}.pid`), graceMs)) ended.push(name);
   await endOrphans(folder.root, 2_000);
   return ended;
 }

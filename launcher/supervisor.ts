@@ -13,22 +13,25 @@ import { type DataFolder, readSecrets, readSettings, repository, type Secrets, w
 import { writeWhole } from "./files.ts";
 import { type Ledger, ledgerServer, startLedger } from "./ledger.ts";
 import { type MainProcess, startMain } from "./main-process.ts";
+import { type Main, type MainKind, planMains } from "./mains.ts";
 import { endOrphans, mark } from "./orphans.ts";
 import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
 import { defaultPort, type Ports, portsFrom, requireFree } from "./ports.ts";
-import { endDatabases, endMains, type MainName } from "./shutdown.ts";
+import { endDatabases, endMains } from "./shutdown.ts";
 
 export type SuperviseInput = {
   readonly folder: DataFolder;
   /** First of the ports; undefined for the one of last time, or the default. */
   readonly port: number | undefined;
+  /** Portals, and as many reconcilers. Default: 1. */
+  readonly replicas?: number;
   readonly pgBin: string;
   readonly pulumiBin: string;
   readonly env: NodeJS.ProcessEnv;
   readonly observe: Observe;
   readonly step: (text: string) => void;
   /** For tests: other scripts than the real mains. */
-  readonly scripts?: Readonly<Record<MainName, string>>;
+  readonly scripts?: Readonly<Record<MainKind, string>>;
 };
 
 export type Running = {
@@ -56,7 +59,8 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     port: ports.ledger,
     password: secrets.ledgerPassword,
   });
-  await requirePorts(server, ports);
+  const planned = planMains(ports, input.replicas ?? 1);
+  await requirePorts(server, ports, planned);
   const scope = openScope();
   try {
     step("starting the ledger");
@@ -66,9 +70,9 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     scope.add(folder, () => endOrphans(folder.root, 2_000));
     step("starting the portal and the reconciler");
     const env = environment(input, ports, secretFiles(folder, ledger, secrets));
-    const { mains, adminToken } = await startMains(input, scope, env, settings.port === undefined);
+    const { mains, adminToken } = await startMains(input, scope, planned, env, settings.port === undefined);
     if (settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
-    const platform = describePlatform(folder, ports, new Date());
+    const platform = describePlatform(folder, ports, planned, new Date());
     writePlatform(folder, platform);
     scope.add(folder, removePlatform);
     const watch = setInterval(() => {
@@ -83,10 +87,11 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
   }
 }
 
-/** Both at once, except at the very first start, when the portal makes what the reconciler reads. */
+/** All at once, except at the very first start, when the first one makes what the others read. */
 async function startMains(
   { folder, observe, scripts = realScripts }: SuperviseInput,
   scope: Scope,
+  planned: readonly Main[],
   env: NodeJS.ProcessEnv,
   isFirstStart: boolean,
 ) {
@@ -94,20 +99,24 @@ async function startMains(
   const onMessage = (message: Readonly<Record<string, unknown>>) => {
     if (typeof message.adminToken === "string") adminToken = message.adminToken;
   };
-  const start = async (name: MainName) => {
+  const start = async ({ name, kind, env: own }: Main) => {
     const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
-    held.main = await startMain({ name, script: scripts[name], folder, observe, env, onMessage });
+    held.main = await startMain({ name, script: scripts[kind], folder, observe, env: { ...env, ...own }, onMessage });
     return held.main;
   };
-  const portal = start("portal");
-  if (isFirstStart) await portal;
-  const started = await Promise.allSettled([portal, start("reconciler")]);
+  const starting: Promise<MainProcess>[] = [];
+  for (const main of planned) {
+    starting.push(start(main));
+    if (isFirstStart && starting.length === 1) await starting[0];
+  }
+  const started = await Promise.allSettled(starting);
   const failed = started.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
   return { mains: started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])), adminToken };
 }
 
-async function requirePorts(server: PostgresServer, { ledger, ...others }: Ports): Promise<void> {
+async function requirePorts(server: PostgresServer, { ledger, forge }: Ports, planned: readonly Main[]): Promise<void> {
+  const others = { ...Object.fromEntries(planned.map(({ name, port }) => [name, port])), forge };
   const adopted = (await server.find())?.port === ledger;
   await requireFree(adopted ? others : { ...others, ledger }, "nebula up");
 }

@@ -75,8 +75,7 @@ async function processesOf(folder: DataFolder, { platform, supervisor }: Running
   const postgres = await findPostgres(process.env);
   const own = [
     { ...entry("supervisor", supervisor.pid, null), memoryBytes: memoryOf(supervisor.pid) ?? null },
-    main("portal", platform.ports.portal),
-    main("reconciler", platform.ports.reconciler),
+    ...platform.processes.map(({ name, port }) => main(name, port)),
   ];
   if (postgres === undefined) return own;
   const { ledgerPassword } = readSecrets(folder);

@@ -23,6 +23,7 @@ export type UpOptions = {
   readonly detach?: boolean;
   readonly data?: string;
   readonly port?: number;
+  readonly replicas?: number;
   readonly output: Format;
 };
 
@@ -30,6 +31,7 @@ type Tools = { readonly pgBin: string; readonly pulumiBin: string };
 type Start = {
   readonly folder: DataFolder;
   readonly port: number | undefined;
+  readonly replicas?: number;
   readonly tools: Tools;
   readonly say: Say;
 };
@@ -37,7 +39,8 @@ type Start = {
 export async function up(options: UpOptions): Promise<void> {
   const say = makeSay();
   const began = performance.now();
-  const start = await prepareStart(layout(locateData(options.data, process.env)), options.port, say);
+  const prepared = await prepareStart(layout(locateData(options.data, process.env)), options.port, say);
+  const start = { ...prepared, replicas: options.replicas ?? 1 };
   const announce = (platform: PlatformFile, adminToken: string | undefined) => {
     say.line(`NebulaDB is up, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     return printPlatform(platform, { alreadyRunning: false, ...(adminToken ? { adminToken } : {}) }, options.output);
@@ -79,6 +82,7 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
     const running = await supervise({
       folder,
       port: start.port,
+      replicas: start.replicas ?? 1,
       ...start.tools,
       env: process.env,
       observe,
@@ -129,10 +133,11 @@ async function untilOurs<T>(folder: DataFolder, attempt: () => Promise<T | undef
 }
 
 /** Starts the supervisor and listens until it is ready, busy or failed. */
-function launch({ folder, port, tools, say }: Start): Promise<Exclude<Report, { kind: "step" }>> {
+function launch({ folder, port, replicas = 1, tools, say }: Start): Promise<Exclude<Report, { kind: "step" }>> {
   const log = openSync(join(folder.log, "supervisor.log"), "a", 0o640);
   const script = join(import.meta.dirname, "../supervise.ts");
-  const args = ["--disable-warning=ExperimentalWarning", script, folder.root, port === undefined ? "" : String(port)];
+  const asked = [port === undefined ? "" : String(port), String(replicas)];
+  const args = ["--disable-warning=ExperimentalWarning", script, folder.root, ...asked];
   const child = spawn(process.execPath, args, {
     cwd: "/",
     detached: true,
@@ -169,6 +174,9 @@ async function announceRunning(platform: PlatformFile, options: UpOptions, say: 
   say.line(`NebulaDB is running already, since ${platform.startedAt}`);
   if (options.port !== undefined && options.port !== platform.ports.portal)
     say.line(`It keeps port ${platform.ports.portal}; to change it, run \`nebula down\` first.`);
+  const portals = platform.processes.filter(({ name }) => name.startsWith("portal")).length;
+  if (options.replicas !== undefined && options.replicas !== portals)
+    say.line(`It keeps ${portals} portal${portals === 1 ? "" : "s"}; to change that, run \`nebula down\` first.`);
   await printPlatform(platform, { alreadyRunning: true }, options.output);
 }
 

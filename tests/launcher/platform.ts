@@ -16,23 +16,24 @@ export type TestPlatform = {
   readonly folder: DataFolder;
   readonly port: number;
   readonly seen: Observation[];
-  start(env?: Readonly<Record<string, string>>): Promise<Running>;
+  start(env?: Readonly<Record<string, string>>, replicas?: number): Promise<Running>;
   close(): Promise<void>;
 };
 
 export async function makeTestPlatform(): Promise<TestPlatform> {
   const folder = layout(mkdtempSync(join(tmpdir(), "nebula-up-")));
   prepareData(folder, await resolveOsUser());
-  const port = await freePort(4);
+  const port = await freePort(8);
   const seen: Observation[] = [];
   return {
     folder,
     port,
     seen,
-    start: (env = {}) =>
+    start: (env = {}, replicas = 1) =>
       supervise({
         folder,
         port,
+        replicas,
         pgBin: process.env.NEBULA_PG_BIN ?? "",
         pulumiBin: "",
         env: { ...process.env, ...env },

@@ -8,12 +8,15 @@ if (behaviour === "fail") {
   console.error("cannot go on: the moon is full");
   process.exit(3);
 }
-const offset = name === "portal" ? 0 : 3;
+const { NEBULA_SERVE: serve = "api,forge", NEBULA_API_PORT: apiPort, NEBULA_WEB_PORT: webPort } = process.env;
+const first = Number(process.env.NEBULA_PORT);
+const portal = serve === "forge" ? first + 1 : Number(apiPort ?? first);
+const port = name === "portal" ? portal : Number(webPort ?? first + 3);
 // A child of its own, as the reconciler has them.
 spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
 const server = createServer((_, response) => response.end(JSON.stringify({ pid: process.pid, name })));
-server.listen(Number(process.env.NEBULA_PORT) + offset, "127.0.0.1", () => {
-  if (name === "portal") console.log(JSON.stringify({ adminToken: "ndb_test" }));
+server.listen(port, "127.0.0.1", () => {
+  if (name === "portal" && serve !== "api") console.log(JSON.stringify({ adminToken: "ndb_test" }));
   console.log(JSON.stringify({ ready: true, process: name }));
 });
 process.on("SIGTERM", () => process.exit(0));

@@ -40,6 +40,30 @@ test("a start serves, says where, and hands out the administrator's token", asyn
   await running.stop();
 });
 
+test("of two replicas each has its ports, the forge is a process of its own, and stopping ends them all", async () => {
+  const running = await platform.start({}, 2);
+  expect(running.adminToken).toBe("ndb_test");
+  const { port, folder } = platform;
+  const wanted = ["forge", "portal", "portal-2", "reconciler", "reconciler-2"];
+  expect(readPlatform(folder)?.processes.map(({ name }) => name)).toEqual(wanted);
+  const asked = await Promise.all([0, 1, 3, 4, 5].map((offset) => askMain(port + offset)));
+  expect(asked.map(({ name }) => name)).toEqual(["portal", "portal", "reconciler", "portal", "reconciler"]);
+  process.kill(asked[4]?.pid ?? 0, "SIGKILL");
+  await eventually("the second reconciler is back", async () => (await askMain(port + 5)).pid !== asked[4]?.pid);
+  await running.stop();
+  await eventually("no process is left", () => processesOf(folder).length === 0);
+});
+
+test("what is left of two replicas is ended by name, whoever works for others first", async () => {
+  const { folder } = platform;
+  await startAndKill((pid) => [pid], 2);
+  for (const name of ["portal-2", "reconciler-2"]) expect(existsSync(join(folder.run, `${name}.pid`))).toBe(true);
+  expect(await takeDown(folder, process.env)).toEqual([
+    ...["reconciler", "reconciler-2", "portal", "portal-2", "forge", "ledger"],
+  ]);
+  await eventually("no process is left", () => processesOf(folder).length === 0);
+});
+
 test("secrets are files of their owner alone", async () => {
   readSecrets(platform.folder);
   for (const name of readdirSync(platform.folder.secrets))
@@ -163,9 +187,9 @@ test("a data folder that is a file, and a full disk, are coded errors", () => {
 });
 
 /** Starts a supervisor in a process of its own, waits until it is ready, kills what `choose` says; its pid. */
-async function startAndKill(choose: (supervisor: number) => number[]): Promise<number> {
+async function startAndKill(choose: (supervisor: number) => number[], replicas = 1): Promise<number> {
   const script = join(import.meta.dirname, "stand-in-supervisor.ts");
-  const child = spawn(process.execPath, [script, platform.folder.root, String(platform.port)], {
+  const child = spawn(process.execPath, [script, platform.folder.root, String(platform.port), String(replicas)], {
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
