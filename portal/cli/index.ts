@@ -8,6 +8,7 @@ import { addDatabaseCommands } from "./commands/db.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addOperationCommands } from "./commands/ops.ts";
 import { addPullCommands } from "./commands/pr.ts";
+import { addReplicaCommand } from "./commands/replicas.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 
@@ -19,6 +20,7 @@ export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addPullCommands(program);
   addOperationCommands(program);
+  addReplicaCommand(program);
   addUsageCommands(program);
   addSecretCommands(program);
   addCiCommand(program);
