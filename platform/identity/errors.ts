@@ -40,6 +40,22 @@ export const outOfReach = defineError({
   hint: "The key is of another project or database of this tenant: use one that reaches here, or ask a domain-admin for it.",
 });
 
+export const keyNotRotatable = defineError({
+  code: "NEB674",
+  status: 409,
+  title: "This key cannot be rotated",
+  retry: false,
+  hint: "Only a key that works is rotated, and only once: rotate its successor (`nebula key list`), or make a new key.",
+});
+
+export const accountExists = defineError({
+  code: "NEB675",
+  status: 409,
+  title: "The tenant has a service account of this name",
+  retry: false,
+  hint: "Choose another name, or delete that one first with all its keys.",
+});
+
 export const badGrant = defineError({
   code: "NEB664",
   status: 422,

@@ -18,7 +18,19 @@ export {
   tooManyAttempts,
   weakPassword,
 } from "./account-errors.ts";
-export { badGrant, outOfReach, roleTooHigh, scopeMissing, tokenMissing, tokenRefused } from "./errors.ts";
+export { type Authentication, authenticate, credentialIn, identify, opens } from "./authenticate.ts";
+export { type Account, accessChanged, type Directory, makeDirectory } from "./directory.ts";
+export {
+  accountExists,
+  badGrant,
+  keyNotRotatable,
+  outOfReach,
+  roleTooHigh,
+  scopeMissing,
+  tokenMissing,
+  tokenRefused,
+} from "./errors.ts";
+export { grantsOf, indexMembers, type MemberUser, personGrants } from "./grants.ts";
 export {
   type ClientInfo,
   defaultLifetimes,
@@ -26,8 +38,19 @@ export {
   type IdentityOptions,
   type Lifetimes,
   makeIdentity,
+  resolveLifetimes,
   type SessionTokens,
 } from "./identity.ts";
+export {
+  type IssuedKey,
+  issueKey,
+  type KeyPlace,
+  keyToWire,
+  type NewKey,
+  principalOfKey,
+  type Rotation,
+  rotateKey,
+} from "./keys.ts";
 export { attemptChallenge, issueChallenge, issueEmailToken, type NewChallenge, readEmailToken } from "./one-time.ts";
 export { passwordProblem } from "./password-rules.ts";
 export { type Cost, makePasswords, owaspCost, type Passwords } from "./passwords.ts";
@@ -47,7 +70,7 @@ export {
   scopesOf,
   type Target,
 } from "./principal.ts";
-export { isRole, type Role, roleScopes, roles, type Scope, scopes } from "./roles.ts";
+export { isRole, type Role, roleScopes, roles, type Scope, scopeMeanings, scopes } from "./roles.ts";
 export {
   beginSession,
   endByRefreshToken,
@@ -57,5 +80,5 @@ export {
   verifySession,
 } from "./sessions.ts";
 export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
-export { type IssuedToken, issueToken, type NewGrant, principalFromRow, tokenToWire, verifyToken } from "./tokens.ts";
+export { type IssuedToken, issueToken, type NewGrant, principalFromRow } from "./tokens.ts";
 export { beginTotp, finishTotp, hasSecondFactor, newRecoveryCodes, useSecondFactor } from "./totp.ts";

@@ -19,6 +19,8 @@ export type Principal = {
   readonly name: string;
   /** Who it speaks for: an e-mail address or a name. */
   readonly user: string;
+  /** The account (users.id) behind it; absent for a token that only speaks for a name. */
+  readonly account?: string;
   readonly grants: readonly Grant[];
   /** null: all that the grants hold. */
   readonly scopes: readonly Scope[] | null;
@@ -39,9 +41,14 @@ export const reaches = (principal: Principal, target: Target): boolean =>
 
 /** Whether some grant that covers the target holds the scope; without a target: whether one does anywhere. */
 export const holds = (principal: Principal, scope: Scope, target?: Target): boolean =>
-  (principal.scopes?.includes(scope) ?? true) &&
-  (target === undefined || insideDatabase(principal, target)) &&
-  principal.grants.some((grant) => gives(grant, scope) && (target === undefined || covers(grant, target)));
+  isOwnAccount(principal, scope) ||
+  ((principal.scopes?.includes(scope) ?? true) &&
+    (target === undefined || insideDatabase(principal, target)) &&
+    principal.grants.some((grant) => gives(grant, scope) && (target === undefined || covers(grant, target))));
+
+/** Whoever is signed in has an account to look after, also before any tenant has a role for it. */
+const isOwnAccount = ({ kind }: Principal, scope: Scope): boolean =>
+  kind === "user" && (scope === "self:read" || scope === "self:write");
 
 export const can = (principal: Principal, scope: Scope, target: Target): boolean =>
   reaches(principal, target) && holds(principal, scope, target);

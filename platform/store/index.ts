@@ -34,6 +34,7 @@ export * from "./replicas/index.ts";
 export * from "./repositories/index.ts";
 export * from "./reviews/index.ts";
 export * from "./secrets/index.ts";
+export * from "./service-accounts/index.ts";
 export * from "./sessions/index.ts";
 export * from "./settings/index.ts";
 export * from "./sign-in/index.ts";

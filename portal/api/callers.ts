@@ -23,7 +23,8 @@ type Known = { readonly principal: Principal; readonly untilMs: number };
 const lifeMs = 1000;
 const most = 10_000;
 
-export function makeCallers(monotonicMs: () => number): Callers {
+/** `onForget`: whoever else remembers what the ledger says of them. */
+export function makeCallers(monotonicMs: () => number, onForget: () => void = () => undefined): Callers {
   const remembered = new LRUCache<string, Known>({ max: most });
   const asked = new Map<string, Promise<Principal | undefined>>();
   let generation = 0;
@@ -54,6 +55,7 @@ export function makeCallers(monotonicMs: () => number): Callers {
     },
     forget() {
       generation++;
+      onForget();
       remembered.clear();
       asked.clear();
     },

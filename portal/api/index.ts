@@ -39,7 +39,8 @@ export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optio
 
 export function makeApi(parts: ApiParts): Express {
   const { sql, clock, closing } = parts;
-  const callers = makeCallers(() => clock.monotonicMs());
+  const directory = makeDirectory({ sql, clock });
+  const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
     reachable: onLoopback,
     draining: closing,
@@ -63,7 +64,7 @@ export function makeApi(parts: ApiParts): Express {
 async function forgetOnNotice({ sql, clock, callers, closing }: Portal): Promise<void> {
   while (!closing.aborted) {
     try {
-      await sql.listen("nebula_access", callers.forget);
+      await sql.listen(accessChanged, callers.forget);
       return;
     } catch {
       await clock.sleep(1000, closing);

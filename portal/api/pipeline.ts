@@ -2,21 +2,23 @@ import type { Request, Response } from "express";
 import { asNebulaError } from "../../platform/core/index.ts";
 import {
   can,
+  credentialIn,
   holds,
+  identify,
+  isInside,
   type Principal,
   rolesOf,
   scopeMissing,
   type Target,
   tokenMissing,
   tokenRefused,
-  verifyToken,
 } from "../../platform/identity/index.ts";
 import { addressOf, networkOf } from "./address.ts";
 import { matchRequired, tooManyAtOnce, wrongMedia } from "./errors.ts";
 import { once } from "./idempotency.ts";
 import { parseInput, parseParams } from "./parse.ts";
 import type { Portal } from "./portal.ts";
-import { demand } from "./reach.ts";
+import { absent, demand } from "./reach.ts";
 import { type Answer, type AnyRoute, type Call, isChange } from "./route.ts";
 import { spendOf, spendOfDatabase, tooMany } from "./spend.ts";
 import { makeTrail } from "./trail.ts";
@@ -36,10 +38,10 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
   const target = entry.target === "own" ? null : entry.target(params);
   const trail = makeTrail(entry, principal, target, request, portal);
   try {
-    authorise(entry, principal, target);
+    authorise(entry, principal, target, params);
     await spendOfDatabase(entry, { principal, request, response }, portal, target);
     const isStillAllowed = stillAllowed(entry, request, portal);
-    const call = { ...readCall(entry, request, response, principal), params, isStillAllowed };
+    const call = { ...readCall(entry, request, response, principal), params, isStillAllowed, note: trail.note };
     const answer = await once(entry, call, portal, () => entry.handle(call, portal));
     if (portal.checkAnswers) checkAnswer(entry, answer);
     await trail.accepted(answer);
@@ -53,15 +55,18 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
 
 async function authenticate(request: Request, portal: Portal): Promise<Principal> {
   const { authorization } = request.headers;
-  const [, token] = /^(?:Bearer|ApiKey) +(\S+)$/i.exec(authorization ?? "") ?? [];
-  if (authorization === undefined || token === undefined) throw tokenMissing("the request carries no bearer token");
+  const credential = credentialIn(authorization);
+  if (authorization === undefined || credential === undefined)
+    throw tokenMissing("the request carries no key and no access token");
   const { callers, limiter, limits } = portal;
   const known = callers.known(authorization);
   if (known !== undefined) return known;
   const network = networkOf(addressOf(request));
   const refusal = limiter.refusal(limits.rules.failures, network);
   if (refusal !== undefined) throw tooMany("too many wrong tokens from this address", refusal.resetSeconds);
-  const found = await callers.learn(authorization, () => verifyToken(portal.sql, token, portal.clock.now()));
+  const found = await callers.learn(authorization, () =>
+    identify({ ...portal, identity: portal.auth.identity }, credential),
+  );
   if (found !== undefined) return found;
   await limiter.spend(limits.rules.failures, network);
   throw tokenRefused("this token does not open anything here");
@@ -91,9 +96,11 @@ const changesAccess = (entry: AnyRoute): boolean =>
   isChange(entry) && !harmless.has(entry.operationId.split(".")[0] ?? "");
 
 /** A route without a target asks again once it knows what it is about (`demand`, `narrowTo`). */
-function authorise({ scope }: AnyRoute, principal: Principal, target: Target | null): void {
+function authorise({ scope }: AnyRoute, principal: Principal, target: Target | null, params: unknown): void {
   if (scope === "public") return;
   if (target !== null) return demand(principal, scope, target);
+  const { tenant } = (params ?? {}) as { readonly tenant?: unknown };
+  if (typeof tenant === "string" && !isInside(principal, tenant)) throw absent();
   if (!holds(principal, scope))
     throw scopeMissing(`${rolesOf(principal)} may not do this: it needs ${scope}`, { fields: { scope } });
 }
@@ -113,7 +120,7 @@ function readCall(entry: AnyRoute, request: Request, response: Response, princip
     requestId: String(response.locals.requestId),
     idempotencyKey: request.get("idempotency-key"),
     match: match ?? "*",
-  } satisfies Omit<Call<unknown, unknown, unknown>, "params" | "isStillAllowed">;
+  } satisfies Omit<Call<unknown, unknown, unknown>, "params" | "isStillAllowed" | "note">;
 }
 
 const hasBody = (request: Request): boolean =>

@@ -1,5 +1,6 @@
 import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
+import type { Directory } from "../../platform/identity/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
 import type { Auth } from "../auth/index.ts";
@@ -31,6 +32,10 @@ export type Portal = {
   readonly files: FileReader;
   /** Whom a credential spoke for a moment ago. */
   readonly callers: Callers;
+  /** How people sign in; `auth.identity` knows their sessions. */
+  readonly auth: Auth;
+  /** Accounts, and what they hold at this moment. */
+  readonly directory: Directory;
   /** How often somebody may do something; counted for all portals together. */
   readonly limiter: Limiter;
   /** How much somebody does at this moment, here. */

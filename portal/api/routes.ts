@@ -1,16 +1,22 @@
 import { auditRoutes } from "./audit-logs.ts";
+import { accountRoutes } from "./auth/account.ts";
+import { registrationRoutes } from "./auth/registration.ts";
+import { signInRoutes } from "./auth/sign-in.ts";
+import { userRoutes } from "./auth/users.ts";
 import { authRoutes } from "./auth.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
 import { databaseWrites } from "./databases/write.ts";
 import { healthRoutes } from "./health.ts";
+import { keyRoutes } from "./keys.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
 import { repositoryRoutes } from "./repositories.ts";
 import type { AnyRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
+import { serviceAccountRoutes } from "./service-accounts.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -28,6 +34,12 @@ export const routes: readonly AnyRoute[] = [
   ...catalogueRoutes,
   ...repositoryRoutes,
   ...auditRoutes,
+  ...signInRoutes,
+  ...registrationRoutes,
+  ...accountRoutes,
   ...authRoutes,
+  ...keyRoutes,
+  ...serviceAccountRoutes,
+  ...userRoutes,
   ...healthRoutes(() => routes),
 ];

@@ -1,3 +1,4 @@
+export { type LinkedIdentity, listLinkedIdentities } from "./identities.ts";
 export { findUser, findUserByEmail, hasAdministrator, listUsers, userKey } from "./read-users.ts";
 export type { User } from "./user.ts";
 export { insertUser, type NewUser, rehashPassword, setDisabled, setPassword } from "./write-users.ts";

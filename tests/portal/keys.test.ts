@@ -1,0 +1,257 @@
+/** API keys and service accounts: what they hold, that they never hold more than who stands behind them, and how they end. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { enqueueOperation, type User } from "../../platform/store/index.ts";
+import { eventually } from "../harness/eventually.ts";
+import { type Answer, type Caller, startPortal, type TestPortal } from "./harness.ts";
+import { addPerson, declareTenants, keyOf, tenantOf } from "./people.ts";
+
+let portal: TestPortal;
+let ada: User;
+let bob: User;
+let owner: Caller;
+
+const shop = (...more: Parameters<typeof tenantOf>[1]) =>
+  tenantOf("shop", [
+    { user: "ada@shop.example", role: "domain-admin" },
+    { user: "Bob@Shop.example", role: "developer", projects: ["store", "lab"] },
+    ...more,
+  ]);
+const bank = tenantOf("bank", [{ user: "bob@shop.example", role: "billing-viewer" }]);
+
+beforeAll(async () => {
+  portal = await startPortal();
+  await declareTenants(portal.sql, [shop(), bank]);
+  ada = await addPerson(portal.sql, "ada@shop.example");
+  bob = await addPerson(portal.sql, "bob@shop.example");
+  owner = portal.as((await keyOf(portal.sql, ada)).text);
+});
+afterAll(() => portal.close());
+beforeEach(() => declareTenants(portal.sql, [shop(), bank]));
+
+const answers = (status: number, ask: () => Promise<Answer>) =>
+  eventually(`an answer ${status}`, async () => (await ask()).status === status, { timeoutMs: 6000 });
+const whoami = async (caller: Caller) => (await caller.get("/api/v1/auth/whoami")).body;
+const make = (caller: Caller, body: object) => caller.send("POST", "/api/v1/keys", { name: "x", ...body });
+const databases = (project: string) => `/api/v1/domain/shop/project/${project}/databases`;
+
+describe("a person", () => {
+  it("holds what the tenant.ts files in force say, in each tenant its own role", async () => {
+    const me = portal.as((await keyOf(portal.sql, bob)).text);
+    expect((await whoami(me)).grants).toEqual([
+      { role: "developer", tenant: "shop", project: "store" },
+      { role: "developer", tenant: "shop", project: "lab" },
+      { role: "billing-viewer", tenant: "bank", project: null },
+    ]);
+    expect((await me.get("/api/v1/usage?domain=bank")).status).toBe(200);
+    expect((await me.get("/api/v1/operations?domain=bank")).status).toBe(403);
+    expect((await me.get("/api/v1/operations?domain=none")).status).toBe(404);
+    expect((await me.get(databases("other"))).body.code).toBe("NEB673");
+  });
+
+  it("of an address that nobody has verified holds nothing", async () => {
+    await declareTenants(portal.sql, [shop({ user: "eve@shop.example", role: "domain-admin" }), bank]);
+    const eve = await addPerson(portal.sql, "eve@shop.example", { emailVerified: false });
+    await expect(keyOf(portal.sql, eve)).rejects.toMatchObject({ code: "NEB664" });
+    await portal.sql.query("update users set email_verified_at = now() where id = $1", [eve.id]);
+    const key = await keyOf(portal.sql, eve);
+    expect((await whoami(portal.as(key.text))).grants).toEqual([
+      { role: "domain-admin", tenant: "shop", project: null },
+    ]);
+  });
+
+  it("is known by a linked account's unchanging id, and not by its name", async () => {
+    await declareTenants(portal.sql, [
+      shop({ user: "583231@github", role: "viewer" }, { user: "octo", role: "viewer" }),
+      bank,
+    ]);
+    const octo = await addPerson(portal.sql, "octo@else.example", { emailVerified: false });
+    await portal.sql.query(
+      "insert into user_identities (provider, subject, user_id, login) values ('github', '583231', $1, 'octo')",
+      [octo.id],
+    );
+    const me = portal.as((await keyOf(portal.sql, octo)).text);
+    expect((await whoami(me)).grants).toEqual([{ role: "viewer", tenant: "shop", project: null }]);
+  });
+
+  it("loses with the merge what the merge takes, with every key", async () => {
+    const key = portal.as((await keyOf(portal.sql, bob)).text);
+    expect((await key.get("/api/v1/usage?domain=bank")).status).toBe(200);
+    await declareTenants(portal.sql, [shop()]);
+    const took = performance.now();
+    await answers(404, async () => await key.get("/api/v1/usage?domain=bank"));
+    expect(performance.now() - took).toBeLessThan(3000);
+    await declareTenants(portal.sql, [tenantOf("shop", []), bank]);
+    await answers(404, async () => await key.get(databases("store")));
+  });
+
+  it("that is disabled opens nothing any more", async () => {
+    const carl = await addPerson(portal.sql, "carl@shop.example");
+    await declareTenants(portal.sql, [shop({ user: "carl@shop.example", role: "viewer" }), bank]);
+    const key = portal.as((await keyOf(portal.sql, carl)).text);
+    expect((await key.get("/api/v1/projects")).status).toBe(200);
+    await portal.sql.query("update users set disabled_at = now() where id = $1", [carl.id]);
+    await answers(401, async () => await key.get("/api/v1/projects"));
+  });
+});
+
+describe("a key", () => {
+  it("is shown once, found by its public id, used by both schemes, noted when used, and ends when revoked", async () => {
+    const made = await make(owner, { tenant: "shop" });
+    expect(made.status).toBe(201);
+    const { key, id } = made.body;
+    expect(key).toContain(`_${id}_`);
+    for (const scheme of ["Bearer", "ApiKey", "apikey"]) {
+      const answer = await portal.as("").get("/api/v1/auth/whoami", { authorization: `${scheme} ${key}` });
+      expect(answer.body).toMatchObject({ user: "ada@shop.example", kind: "token", id });
+    }
+    const { body: listed } = await owner.get("/api/v1/keys?limit=200");
+    const mine = listed.items.find((each: { id: string }) => each.id === id);
+    expect(mine).toMatchObject({ tenant: "shop", madeBy: "ada@shop.example", lastUsedAt: expect.any(String) });
+    expect(JSON.stringify(listed)).not.toContain(key.slice(-40));
+    const [stored] = await portal.sql.query<{ text: string }>(
+      "select p::text as text from principals p where id = $1",
+      [id],
+    );
+    expect(stored?.text).not.toContain(key.slice(-40));
+    expect((await owner.send("DELETE", `/api/v1/keys/${id}`)).status).toBe(204);
+    await answers(401, async () => await portal.as(key).get("/api/v1/projects"));
+  });
+
+  it("of a project, of a database and of scopes is as narrow as it says, and says no by name inside its own tenant", async () => {
+    const ofProject = portal.as((await make(owner, { tenant: "shop", project: "store" })).body.key);
+    expect((await ofProject.get(databases("lab"))).body).toMatchObject({ status: 403, code: "NEB673" });
+    expect((await ofProject.get("/api/v1/domain/bank/project/core/databases")).status).toBe(404);
+    const ofDatabase = portal.as(
+      (await make(owner, { tenant: "shop", project: "store", database: "orders" })).body.key,
+    );
+    const orders = (
+      await enqueueOperation(portal.sql, { stack: "shop.store", database: "orders", type: "PAUSE", requestedBy: "ada" })
+    ).id;
+    const other = (
+      await enqueueOperation(portal.sql, { stack: "shop.store", database: "cache", type: "PAUSE", requestedBy: "ada" })
+    ).id;
+    expect((await ofDatabase.get(`${databases("store")}/cache`)).body.code).toBe("NEB673");
+    expect((await ofDatabase.get(databases("store"))).body.code).toBe("NEB673");
+    expect((await ofDatabase.get(`${databases("store")}/orders`)).body.code).toBe("NEB602");
+    expect((await ofDatabase.get(`/api/v1/operations/${other}`)).body.code).toBe("NEB673");
+    expect((await ofDatabase.get(`/api/v1/operations/${orders}`)).status).toBe(200);
+    expect((await ofDatabase.get("/api/v1/operations")).body.items.map((each: { id: string }) => each.id)).toEqual([
+      orders,
+    ]);
+    const reader = portal.as(
+      (await make(owner, { tenant: "shop", scopes: ["operations:read", "self:read"] })).body.key,
+    );
+    expect((await whoami(reader)).scopes).toEqual(["operations:read", "self:read"]);
+    expect((await reader.get("/api/v1/projects")).body).toMatchObject({ code: "NEB662", scope: "projects:read" });
+    expect((await reader.get("/api/v1/operations")).status).toBe(200);
+    const viewer = portal.as((await make(owner, { tenant: "shop", role: "viewer" })).body.key);
+    expect((await viewer.get("/api/v1/audit-logs")).body.code).toBe("NEB662");
+  });
+
+  it("that expires opens nothing afterwards", async () => {
+    const expiresAt = new Date(Date.now() + 1500).toISOString();
+    const { body } = await make(owner, { tenant: "shop", expiresAt });
+    expect((await portal.as(body.key).get("/api/v1/projects")).status).toBe(200);
+    await answers(401, async () => await portal.as(body.key).get("/api/v1/projects"));
+    expect((await make(owner, { expiresAt: "2020-01-01T00:00:00Z" })).body.errors[0].path).toBe("expiresAt");
+  });
+
+  it("never holds more than who makes it, also when it is made with a key", async () => {
+    const developer = portal.as((await keyOf(portal.sql, bob)).text);
+    expect((await make(developer, { tenant: "shop", project: "other" })).body.code).toBe("NEB664");
+    const merging = await make(developer, { tenant: "shop", project: "store", role: "project-admin" });
+    expect((await whoami(portal.as(merging.body.key))).scopes).not.toContain("pulls:merge");
+    const narrow = portal.as(
+      (await make(owner, { tenant: "shop", project: "store", scopes: ["keys:own", "self:read"], expiresAt: soon() }))
+        .body.key,
+    );
+    const wide = await make(narrow, {});
+    expect(wide.body).toMatchObject({ tenant: "shop", project: "store", scopes: ["keys:own", "self:read"] });
+    expect(Date.parse(wide.body.expiresAt)).toBeLessThanOrEqual(Date.parse(soon()));
+    expect((await make(narrow, { tenant: "shop", project: "lab" })).body.code).toBe("NEB663");
+    expect((await make(narrow, { user: "somebody" })).body.errors[0].path).toBe("user");
+  });
+
+  it("is seen and revoked by its owner, and by nobody of another tenant", async () => {
+    const mine = await keyOf(portal.sql, bob);
+    const stranger = portal.as(await portal.tokenFor("domain-admin", "bank"));
+    const [unknown, foreign] = [`/api/v1/keys/${"0".repeat(26)}`, `/api/v1/keys/${mine.id}`];
+    const told = async (path: string) => ({ ...(await stranger.send("DELETE", path)).body, instance: "" });
+    expect(await told(foreign)).toEqual(await told(unknown));
+    expect((await owner.send("DELETE", foreign)).status).toBe(404);
+    expect((await portal.as(mine.text).send("DELETE", foreign)).status).toBe(204);
+  });
+
+  it("is rotated with an overlap: both open until it is over, and only one successor there is", async () => {
+    const { body: first } = await make(owner, { tenant: "shop", scopes: ["operations:read", "keys:own", "self:read"] });
+    const itself = portal.as(first.key);
+    const { status, body: second } = await itself.send("POST", `/api/v1/keys/${first.id}/rotate`, {
+      overlapSeconds: 2,
+    });
+    expect(status).toBe(201);
+    expect(second).toMatchObject({ name: first.name, tenant: "shop", scopes: first.scopes, successor: null });
+    for (const key of [first.key, second.key])
+      expect((await portal.as(key).get("/api/v1/operations")).status).toBe(200);
+    expect((await itself.send("POST", `/api/v1/keys/${first.id}/rotate`, {})).body.code).toBe("NEB674");
+    await answers(401, async () => await itself.get("/api/v1/operations"));
+    expect((await portal.as(second.key).get("/api/v1/operations")).status).toBe(200);
+  });
+
+  it("rotates itself and no other of its account", async () => {
+    const { body: wide } = await make(owner, {});
+    const narrow = portal.as((await make(owner, { tenant: "shop", project: "store" })).body.key);
+    expect((await narrow.send("POST", `/api/v1/keys/${wide.id}/rotate`, {})).body.code).toBe("NEB663");
+  });
+});
+
+describe("a service account", () => {
+  const path = "/api/v1/tenants/shop/service-accounts";
+  const create = (caller: Caller, name: string, grants: object[]) => caller.send("POST", path, { name, grants });
+
+  it("belongs to its tenant, holds its own grants, and its keys are made by who may", async () => {
+    expect((await create(owner, "ci", [{ role: "project-admin", project: "store" }])).status).toBe(201);
+    expect((await create(owner, "ci", [{ role: "viewer" }])).body.code).toBe("NEB675");
+    const { status, body } = await make(owner, { serviceAccount: "ci", tenant: "shop" });
+    expect(status).toBe(201);
+    expect(await whoami(portal.as(body.key))).toMatchObject({
+      kind: "service",
+      user: "service:shop/ci",
+      grants: [{ role: "project-admin", tenant: "shop", project: "store" }],
+    });
+    const developer = portal.as((await keyOf(portal.sql, bob)).text);
+    expect((await make(developer, { serviceAccount: "ci", tenant: "shop" })).status).toBe(403);
+    const lead = portal.as(await portal.tokenFor("project-admin", "shop", "store"));
+    expect((await lead.get(path)).body.items.map((each: { name: string }) => each.name)).toEqual(["ci"]);
+    expect((await make(lead, { serviceAccount: "ci", tenant: "shop", project: "store" })).status).toBe(201);
+    expect((await lead.get("/api/v1/keys")).body.items.length).toBeGreaterThan(0);
+    const stranger = portal.as(await portal.tokenFor("domain-admin", "bank"));
+    for (const ask of [
+      () => stranger.get(path),
+      () => create(stranger, "x", [{ role: "viewer" }]),
+      () => stranger.send("DELETE", `${path}/ci`),
+      () => make(stranger, { serviceAccount: "ci", tenant: "shop" }),
+    ])
+      expect((await ask()).body.code).toBe("NEB602");
+  });
+
+  it("holds nothing that its maker does not", async () => {
+    const lead = portal.as(await portal.tokenFor("project-admin", "shop", "store"));
+    expect((await create(lead, "a", [{ role: "domain-admin" }])).body.code).toBe("NEB673");
+    expect((await create(lead, "a", [{ role: "viewer", project: "lab" }])).body.code).toBe("NEB673");
+    expect((await create(lead, "a", [{ role: "developer", project: "store" }])).status).toBe(201);
+  });
+
+  it("takes its keys with it, and opens nothing once its tenant is not declared", async () => {
+    await create(owner, "gone", [{ role: "viewer" }]);
+    const { body } = await make(owner, { serviceAccount: "gone", tenant: "shop" });
+    const its = portal.as(body.key);
+    expect((await its.get("/api/v1/projects")).status).toBe(200);
+    await declareTenants(portal.sql, [bank]);
+    await answers(403, async () => await its.get("/api/v1/projects"));
+    await declareTenants(portal.sql, [shop(), bank]);
+    await answers(204, async () => await owner.send("DELETE", `${path}/gone`));
+    await answers(401, async () => await its.get("/api/v1/projects"));
+  });
+});
+
+const soon = () => new Date(Date.now() + 3_600_000).toISOString();
