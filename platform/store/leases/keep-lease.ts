@@ -37,28 +37,33 @@ export async function keepLease(
   name: string,
 ): Promise<KeptLease | undefined> {
   const { leaseSeconds, heartbeatMs } = times;
-  let heldUntil = clock.monotonicMs() + leaseSeconds * 1000;
+  const asked = clock.monotonicMs();
   const lease = await takeSingleton(sql, { name, holder, leaseSeconds });
   if (lease === undefined) return undefined;
   const ending = new AbortController();
   let beating: Promise<void> | undefined;
+  let expiry: NodeJS.Timeout | undefined;
+  const believeFrom = (began: number): void => {
+    clearTimeout(expiry);
+    expiry = setTimeout(lose, Math.max(0, began + leaseSeconds * 1000 - clock.monotonicMs()));
+  };
   const beat = async (): Promise<void> => {
     const began = clock.monotonicMs();
     const renewed = await renewSingleton(sql, lease, leaseSeconds).catch(() => undefined);
-    if (renewed === true) heldUntil = began + leaseSeconds * 1000;
+    if (renewed === true && !ending.signal.aborted) believeFrom(began);
     else if (renewed === false) lose();
   };
-  const look = (): void => {
-    if (clock.monotonicMs() > heldUntil) return lose();
+  const timer = setInterval(() => {
     beating ??= beat().finally(() => {
       beating = undefined;
     });
-  };
-  const timer = setInterval(look, heartbeatMs);
+  }, heartbeatMs);
   const lose = (): void => {
     clearInterval(timer);
+    clearTimeout(expiry);
     ending.abort();
   };
+  believeFrom(asked);
   return {
     ...lease,
     signal: ending.signal,
