@@ -29,7 +29,7 @@ export type LeaseParts = {
 /**
  * Takes a lease and renews it until it is lost or given back; undefined when somebody else has it.
  *
- * 1. Lost is what the database says, or a renewal that did not get through for as long as the lease lasts by our own clock.
+ * 1. Lost is what the database says, or a renewal that did not get through for nine tenths of the lease by our own clock.
  * 2. It is counted from before the renewal was sent: we stop believing before anybody else may begin to.
  */
 export async function keepLease(
@@ -45,7 +45,7 @@ export async function keepLease(
   let expiry: NodeJS.Timeout | undefined;
   const believeFrom = (began: number): void => {
     clearTimeout(expiry);
-    expiry = setTimeout(lose, Math.max(0, began + leaseSeconds * 1000 - clock.monotonicMs()));
+    expiry = setTimeout(lose, Math.max(0, began + leaseSeconds * 900 - clock.monotonicMs()));
   };
   const beat = async (): Promise<void> => {
     const began = clock.monotonicMs();
