@@ -13,6 +13,7 @@ import { keyRoutes } from "./keys.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
+import { replicaRoutes } from "./replicas.ts";
 import { repositoryRoutes } from "./repositories.ts";
 import type { AnyRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
@@ -33,6 +34,7 @@ export const routes: readonly AnyRoute[] = [
   ...usageRoutes,
   ...catalogueRoutes,
   ...repositoryRoutes,
+  ...replicaRoutes,
   ...auditRoutes,
   ...signInRoutes,
   ...registrationRoutes,
