@@ -29,7 +29,8 @@ export function collectSources(platform: string, entries: readonly string[]): So
 }
 
 /** `from "x"`, `import("x")`, `createRequire(import.meta.url)("x")`. Not SQL's `is distinct from 'x'`: our code quotes doubly. */
-const importOfPackage = /(?:\bfrom\s*(?=")|\bimport\s*\(?\s*|createRequire\([^()]*\)\(\s*)["'](@?[a-z0-9][\w.:/-]*)["']/g;
+const importOfPackage =
+  /(?:\bfrom\s*(?=")|\bimport\s*\(?\s*|createRequire\([^()]*\)\(\s*)["'](@?[a-z0-9][\w.:/-]*)["']/g;
 
 /** The npm packages that emitted files import, each at exactly the installed version. */
 export function dependenciesOf(platform: string, emitted: Iterable<string>): Record<string, string> {
