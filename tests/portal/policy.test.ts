@@ -21,6 +21,8 @@ const values: Record<string, () => string> = {
   database: () => "orders",
   number: () => "1",
   id: () => operation,
+  user: () => `usr_${"0".repeat(26)}`,
+  session: () => `ses_${"0".repeat(26)}`,
 };
 const pathOf = (path: string) =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
@@ -64,9 +66,15 @@ it("another tenant's administrator finds nothing under any route that names a te
   }
 });
 
-it("no route but the public ones answers without a token, and those change nothing", async () => {
+it("no route but the public ones answers without a token, and of those only the ways to sign in change anything", async () => {
   for (const entry of guarded) expect((await send("", entry)).body.code, entry.operationId).toBe("NEB660");
-  for (const entry of routes) if (entry.scope === "public") expect(entry.method).toBe("get");
+  const changes = routes.filter((entry) => entry.scope === "public" && entry.method !== "get");
+  expect(changes.length).toBeGreaterThan(5);
+  for (const { path, secret, limit } of changes) {
+    expect(path).toMatch(/^\/api\/v1\/auth\//);
+    // Strangers share no Idempotency-Key, and are counted by their address.
+    expect({ path, secret, limit }).toEqual({ path, secret: true, limit: undefined });
+  }
 });
 
 it("a broken request is never a 5xx", async () => {

@@ -174,9 +174,10 @@ export const accountRoutes = [
     replies: { 200: json("In force; the recovery codes, shown once", recoveryCodes) },
   }).handle(async ({ principal, body }, portal) => {
     const { user } = await personOf(principal, portal);
-    await demandTurn(portal, user.id);
+    const turn = await demandTurn(portal, user.id);
     const codes = await finishTotp(portal.auth.identity, user, body.code);
     if (codes === undefined) throw refused();
+    await turn.succeeded();
     return { status: 200, body: { recoveryCodes: codes.map((one) => one.reveal()) }, trail: { resource: user.id } };
   }),
 
