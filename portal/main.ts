@@ -16,6 +16,7 @@ import {
   asNebulaError,
   badConfig,
   choice,
+  hostPolicy,
   integer,
   makeLogger,
   makeMetrics,
@@ -32,7 +33,7 @@ import {
   text,
   type Vault,
 } from "../platform/core/index.ts";
-import { type GitHub, makeGitHub } from "../platform/github/index.ts";
+import { hookEvents, requiredContexts } from "../platform/github/index.ts";
 import { defaultLifetimes, issueToken, makeIdentity, resolveLifetimes } from "../platform/identity/index.ts";
 import { makeMailer } from "../platform/mail/index.ts";
 import { makePool, type Pool } from "../platform/sql/index.ts";
@@ -43,16 +44,26 @@ import {
   findRepository,
   getSetting,
   keepReplica,
+  putHook,
   putRepository,
   putSetting,
-  type RepositoryRow,
   repositoryContext,
   requireSchema,
   whileHolding,
 } from "../platform/store/index.ts";
-import { defaultLimits, drain, makeApi, makeServer, parseRules, portTaken, resolveReachable } from "./api/index.ts";
+import {
+  defaultLimits,
+  drain,
+  type GitSettings,
+  makeApi,
+  makeGitDesk,
+  makeServer,
+  parseRules,
+  portTaken,
+  resolveReachable,
+} from "./api/index.ts";
 import { type Auth, ensureSetupToken, makeAuth, registrationModes, startPost } from "./auth/index.ts";
-import { type Forge, makeForge } from "./forge/index.ts";
+import { type Forge, makeForge, type Permissions } from "./forge/index.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -68,6 +79,12 @@ const fields = {
   NEBULA_CORS_ORIGINS: text(""),
   NEBULA_TRUSTED_PROXIES: text(""),
   NEBULA_PUBLIC_URL: text(""),
+  NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
+  NEBULA_PRIVATE_HOSTS: text(""),
+  NEBULA_HOOK_URL: text(""),
+  NEBULA_POLL_SECONDS: integer(30),
+  NEBULA_GITHUB_APP_ID: integer(0),
+  NEBULA_GITHUB_APP_KEY: optional(secret()),
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_DRAIN_SECONDS: integer(10),
   NEBULA_REGISTRATION: choice(registrationModes, "invited"),
@@ -80,9 +97,12 @@ const fields = {
 
 type Config = ReturnType<typeof resolveConfig<typeof fields>>;
 
-/** Statuses that the reconciler must have set to success before anything reaches the default branch. */
-const required = ["nebula/types", "nebula/plan", "nebula/policy", "nebula/quota", "nebula/preview"];
 const home = { owner: "nebula", name: "tenants" } as const;
+/** What docs/github.md asks for on GitHub too; protecting the branch is done here, from inside. */
+const appGrant: Permissions = {
+  ...{ metadata: "read", contents: "write", pull_requests: "write", statuses: "write", checks: "write" },
+  ...{ deployments: "write", repository_hooks: "write", administration: "read" },
+};
 const housekeepingMs = 3_600_000;
 
 type Parts = {
@@ -133,6 +153,7 @@ async function main(scope: Scope): Promise<void> {
   }
   if (!serves.includes("api")) return untilStopped(observe);
   const auth = await openAuth(scope, { sql, vault, observe, config, port });
+  const git = makeGitDesk(vault, readGit(config), observe);
   const app = makeApi({
     sql,
     vault,
@@ -141,7 +162,7 @@ async function main(scope: Scope): Promise<void> {
     clock: systemClock,
     version,
     ledgerUrl: config.NEBULA_LEDGER_URL,
-    hostOf: makeHosts(vault),
+    ...{ git, hostOf: git.hostOf },
     auth,
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
@@ -209,7 +230,10 @@ async function install(parts: Parts): Promise<Secret | undefined> {
     vault.seal(plain, repositoryContext(id, field));
   await bootstrap.ensureOrganisation({ login: home.owner, name: "NebulaDB" });
   await ensureSeeded(parts);
-  const app = await bootstrap.ensureApp({ owner: home.owner, name: "nebuladb", newKey: known?.appKeySealed == null });
+  const app = await bootstrap.ensureApp({
+    ...{ owner: home.owner, name: "nebuladb", newKey: known?.appKeySealed == null },
+    permissions: appGrant,
+  });
   await bootstrap.ensureUser({ login: "nebula-portal", name: "NebulaDB portal" });
   const botToken = await bootstrap.ensureToken({
     login: "nebula-portal",
@@ -218,18 +242,15 @@ async function install(parts: Parts): Promise<Secret | undefined> {
     current: open("bot-token", known?.botTokenSealed),
   });
   const hookSecret = open("hook-secret", known?.hookSecretSealed) ?? new Secret(randomBytes(32).toString("base64url"));
-  await bootstrap.ensureHook({
-    owner: home.owner,
-    repository: home.name,
-    url: parts.hookUrl,
-    secret: hookSecret,
-    events: ["push", "pull_request"],
+  const hook = await bootstrap.ensureHook({
+    ...{ owner: home.owner, repository: home.name, url: parts.hookUrl, secret: hookSecret, events: [...hookEvents] },
+    formerly: /^http:\/\/127\.0\.0\.1:\d+\/hooks\/github$/, // of a start with another port
   });
   await bootstrap.ensureProtection({
     owner: home.owner,
     repository: home.name,
     branch: "main",
-    checks: required.map((context) => ({ context, appId: app.appId })),
+    checks: requiredContexts.map((context) => ({ context, appId: app.appId })),
   });
   await putRepository(sql, {
     id,
@@ -243,6 +264,7 @@ async function install(parts: Parts): Promise<Secret | undefined> {
     hookSecretSealed: seal("hook-secret", hookSecret),
     botTokenSealed: seal("bot-token", botToken),
   });
+  await putHook(sql, id, { hookId: hook.id, hookUrl: parts.hookUrl });
   // Whoever pushes with this installation's own token may change everything: a review asks for it (reconciler/review/author.ts).
   await putSetting(sql, "forge.administrators", { [id]: ["admin"] });
   await ensureGitToken(parts);
@@ -312,17 +334,17 @@ async function openForge(scope: Scope, sql: Pool, { data, port, vault, observe }
   return forge;
 }
 
-/** A client a repository, as the portal's bot; a new one when how it is reached has changed. */
-function makeHosts(vault: Vault): (repository: RepositoryRow) => GitHub {
-  const known = new Map<string, { readonly key: string; readonly host: GitHub }>();
-  return ({ id, owner, name, apiUrl, botTokenSealed }) => {
-    const key = `${apiUrl} ${botTokenSealed}`;
-    const found = known.get(id);
-    if (found?.key === key) return found.host;
-    const token = vault.open(botTokenSealed, repositoryContext(id, "bot-token"));
-    const host = makeGitHub({ apiUrl, repository: { owner, name }, auth: { kind: "token", token } });
-    known.set(id, { key, host });
-    return host;
+/** Whom this installation asks, and what it shows a Git host elsewhere. */
+function readGit(config: Config): GitSettings {
+  const { NEBULA_GITHUB_APP_ID: appId, NEBULA_GITHUB_APP_KEY: privateKey } = config;
+  return {
+    policy: hostPolicy({
+      hosts: config.NEBULA_GIT_HOSTS,
+      inside: `127.0.0.1:${config.NEBULA_PORT + 1},${config.NEBULA_PRIVATE_HOSTS}`,
+    }),
+    hookUrl: config.NEBULA_HOOK_URL === "" ? null : config.NEBULA_HOOK_URL,
+    pollSeconds: config.NEBULA_POLL_SECONDS,
+    app: appId === 0 || privateKey === undefined ? null : { appId, privateKey },
   };
 }
 

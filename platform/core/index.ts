@@ -16,6 +16,7 @@ export type { Observation, Observe } from "./observations.ts";
 export { ignoreObservations } from "./observations.ts";
 export {
   hostOf,
+  hostPolicy,
   isPublicAddress,
   type Resolve,
   resolveSafely,

@@ -30,6 +30,16 @@ export type UrlPolicy = {
   readonly inside?: readonly string[];
 };
 
+/** Both lists as settings have them: comma-separated. */
+export function hostPolicy(lists: { readonly hosts: string; readonly inside: string }): Required<UrlPolicy> {
+  const read = (text: string) =>
+    text
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== "");
+  return { hosts: read(lists.hosts), inside: read(lists.inside) };
+}
+
 export type Address = { readonly address: string; readonly family: 4 | 6 };
 export type Resolve = (hostname: string) => Promise<readonly Address[]>;
 

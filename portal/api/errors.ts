@@ -137,6 +137,22 @@ export const repositoryRefused = defineError({
   hint: "Try again; if it persists, check the portal's bot token and the branch protection of the repository.",
 });
 
+export const appNotInstalled = defineError({
+  code: "NEB692",
+  status: 409,
+  title: "The GitHub App is not installed on this repository",
+  retry: false,
+  hint: "Install the App on the repository's owner and give it this repository; then add it again.",
+});
+
+export const noAppGiven = defineError({
+  code: "NEB693",
+  status: 422,
+  title: "No GitHub App to connect with",
+  retry: false,
+  hint: "Name an App (--app-id, --private-key-file), or give this installation one: NEBULA_GITHUB_APP_ID and NEBULA_GITHUB_APP_KEY_FILE. docs/github.md shows how to make it.",
+});
+
 export const mergeRefused = defineError({
   code: "NEB617",
   status: 409,

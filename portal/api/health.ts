@@ -24,8 +24,18 @@ const watched = [
     target: "own",
     limit: "watch",
     summary: "The process lives",
-    replies: { 200: json("It does", z.strictObject({ status: z.literal("ok"), version: z.string() })) },
-  }).handle(async (_call, { version }) => ({ status: 200, body: { status: "ok", version } })),
+    description:
+      "`gitHosts` is degraded while a Git host does not let a repository be followed; `nebula repo show` says why.",
+    replies: {
+      200: json(
+        "It does",
+        z.strictObject({ status: z.literal("ok"), version: z.string(), gitHosts: z.enum(["ok", "degraded"]) }),
+      ),
+    },
+  }).handle(async (_call, { version, gitHealth }) => ({
+    status: 200,
+    body: { status: "ok", version, gitHosts: gitHealth() },
+  })),
 
   route({
     method: "get",

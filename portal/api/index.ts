@@ -16,6 +16,8 @@ import { makeAudit, takeTokens } from "../../platform/store/index.ts";
 import { makeCallers } from "./callers.ts";
 import { makeCrowd } from "./crowd.ts";
 import { makeFileReader } from "./files.ts";
+import { localGit, makeGitDesk } from "./git-desk.ts";
+import { makeGitHealth } from "./git-health.ts";
 import { onLoopback } from "./headers.ts";
 import { makeLimiter } from "./leases.ts";
 import type { Portal } from "./portal.ts";
@@ -24,17 +26,19 @@ import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
 
 export { portTaken } from "./errors.ts";
+export { type GitDesk, type GitSettings, localGit, makeGitDesk } from "./git-desk.ts";
 export { type Reachable, resolveReachable } from "./headers.ts";
 export { defaultRules, parseRules, type Rules } from "./limits.ts";
 export { openApi } from "./openapi.ts";
 export { defaultLimits, type Limits, type Portal } from "./portal.ts";
+export { publicRoutes } from "./public.ts";
 export { routes } from "./routes.ts";
 export { drain, makeServer, type Patience, patience } from "./server.ts";
 
 /** What the API makes itself. */
-type Own = "audit" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
+type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
 /** What a portal on loopback need not say. */
-type Optional = "reachable" | "draining";
+type Optional = "git" | "reachable" | "draining";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -44,11 +48,13 @@ export function makeApi(parts: ApiParts): Express {
   const portal: Portal = {
     reachable: onLoopback,
     draining: closing,
+    git: makeGitDesk(parts.vault, localGit, parts.observe),
     ...parts,
+    gitHealth: makeGitHealth(sql, clock),
     callers,
-    touched: makeTouchedReader(),
     directory,
     audit: makeAudit(sql, parts.vault),
+    touched: makeTouchedReader(),
     files: makeFileReader(),
     crowd: makeCrowd(),
     limiter: makeLimiter({

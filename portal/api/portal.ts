@@ -7,6 +7,8 @@ import type { Auth } from "../auth/index.ts";
 import type { Callers } from "./callers.ts";
 import type { Crowd } from "./crowd.ts";
 import type { FileReader } from "./files.ts";
+import type { GitDesk } from "./git-desk.ts";
+import type { GitHealth } from "./git-health.ts";
 import type { Reachable } from "./headers.ts";
 import type { Limiter } from "./leases.ts";
 import { defaultRules, type Rules } from "./limits.ts";
@@ -22,18 +24,21 @@ export type Portal = {
   readonly version: string;
   /** Where the ledger is: `pulumi up` elsewhere reaches its tenant's state there, with a login of its own. */
   readonly ledgerUrl: Secret;
+  /** How Git hosts are reached, and as whom. */
+  readonly git: GitDesk;
+  readonly gitHealth: GitHealth;
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
-  /** What a pull request touches, cached by its head. */
   /** The one trail: requests are written by trail.ts, what is no request (a sign-in) by who does it. */
   readonly audit: Audit;
+  /** What a pull request touches, cached by its head. */
   readonly touched: TouchedReader;
   /** The declarations an edit may read. */
   readonly files: FileReader;
-  /** Whom a credential spoke for a moment ago. */
-  readonly callers: Callers;
   /** How people sign in; `auth.identity` knows their sessions. */
   readonly auth: Auth;
+  /** Whom a credential spoke for a moment ago. */
+  readonly callers: Callers;
   /** Accounts, and what they hold at this moment. */
   readonly directory: Directory;
   /** How often somebody may do something; counted for all portals together. */

@@ -5,10 +5,12 @@
 import type { Command } from "commander";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
+import { addGitHubCommands } from "./commands/github.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addOperationCommands } from "./commands/ops.ts";
 import { addPullCommands } from "./commands/pr.ts";
 import { addReplicaCommand } from "./commands/replicas.ts";
+import { addRepositoryCommands } from "./commands/repo.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 
@@ -20,6 +22,8 @@ export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addPullCommands(program);
   addOperationCommands(program);
+  addRepositoryCommands(program);
+  addGitHubCommands(program);
   addReplicaCommand(program);
   addUsageCommands(program);
   addSecretCommands(program);

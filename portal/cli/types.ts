@@ -79,7 +79,36 @@ export type Project = {
 export type Repository = {
   readonly owner: string;
   readonly name: string;
+  readonly defaultBranch: string;
+  readonly apiUrl: string;
+  readonly credential: "app" | "token";
+  readonly hook: { readonly url: string; readonly isSetUp: boolean } | null;
+  readonly host: {
+    readonly state: "ok" | "degraded";
+    readonly code: string | null;
+    readonly reason: string | null;
+    readonly since: string | null;
+  };
+  readonly seenCommit: string | null;
+  readonly seenAt: string | null;
   readonly stalled: { readonly code: string; readonly reason: string } | null;
+};
+
+export type RepositorySetUp = {
+  readonly repository: Repository;
+  readonly done: readonly string[];
+  readonly todo: readonly string[];
+  readonly hookSecret: string | null;
+};
+
+export type RepositoryInspection = {
+  readonly verdict: "ok" | "warn" | "fail";
+  readonly findings: readonly {
+    readonly check: string;
+    readonly state: "ok" | "warn" | "fail" | "skip";
+    readonly says: string;
+    readonly todo: string;
+  }[];
 };
 
 export type HeldLease = {

@@ -10,7 +10,7 @@ import { writeSnapshot } from "./rules/commit-files.ts";
 import { putProtection } from "./rules/protection.ts";
 import { type Account, ensureAccount, findAccount } from "./store/accounts.ts";
 import { ensureInstallation, findAppBySlug, insertApp, updateApp } from "./store/apps.ts";
-import { findAppHook, type Hook, insertHook, listHooks, updateHook } from "./store/hooks.ts";
+import { deleteHook, findAppHook, type Hook, insertHook, listHooks, updateHook } from "./store/hooks.ts";
 import { findRepository, type Repository } from "./store/repositories.ts";
 import { insertToken, makeToken } from "./store/tokens.ts";
 
@@ -29,7 +29,7 @@ export type Bootstrap = {
   makeToken(wanted: TokenWish): Promise<Secret>;
   /** Takes a token that the caller kept from an earlier start; makes one when it is not valid any more. */
   ensureToken(wanted: TokenWish & { readonly current?: Secret | undefined }): Promise<Secret>;
-  /** One hook for each address. */
+  /** One hook for each address; one whose address is like `formerly` is moved, and others like it are deleted. */
   ensureHook(wanted: HookWish): Promise<{ readonly id: number }>;
   ensureProtection(wanted: ProtectionWish): Promise<void>;
 };
@@ -72,6 +72,7 @@ export type HookWish = {
   readonly url: string;
   readonly secret: Secret;
   readonly events: readonly string[];
+  readonly formerly?: RegExp;
 };
 export type ProtectionWish = {
   readonly owner: string;
@@ -154,9 +155,12 @@ export function makeBootstrap(context: Context, isValidToken: (token: Secret) =>
     makeToken: newToken,
     ensureToken: async ({ current, ...wanted }) =>
       current !== undefined && (await isValidToken(current)) ? current : newToken(wanted),
-    async ensureHook({ owner, repository, url, secret, events }) {
+    async ensureHook({ owner, repository, url, secret, events, formerly }) {
       const { id } = await repositoryOf(owner, repository);
-      const existing = (await listHooks(sql, id)).find((hook) => hook.url === url);
+      const hooks = await listHooks(sql, id);
+      const former = hooks.filter((hook) => hook.url !== url && formerly?.test(hook.url) === true);
+      const existing = hooks.find((hook) => hook.url === url) ?? former.shift();
+      for (const hook of former) await deleteHook(sql, hook.id);
       const hook = await putHook(context, existing, { repository: id, app: null }, { url, secret, events });
       return { id: hook.id };
     },

@@ -227,7 +227,7 @@ describe("operations", () => {
 describe("the process", () => {
   it("tells that it lives, that it is ready, and what it measured", async () => {
     const nobody = portal.as("");
-    expect((await nobody.get("/health")).body).toEqual({ status: "ok", version: "0.1.0" });
+    expect((await nobody.get("/health")).body).toEqual({ status: "ok", version: "0.1.0", gitHosts: "ok" });
     expect((await nobody.get("/ready")).body).toEqual({ status: "ready", ledger: "ok" });
     expect((await nobody.get("/metrics")).body).toContain("nebuladb_http_request_duration_seconds");
   });
