@@ -24,6 +24,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   lint: [bin("biome"), "check", "."],
   rooms: [join(repository, "tools/rooms.ts")],
   docs: [join(repository, "tools/errors-doc.ts"), "--check"],
+  roles: [join(repository, "tools/roles-doc.ts"), "--check"],
 };
 
 /** Tests beside the code; every other suite is a folder of tests/. */

@@ -16,7 +16,7 @@ import { wrongState } from "./errors.ts";
 import { followOperation } from "./events.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
-import { absent, demand, narrowTo } from "./reach.ts";
+import { absent, demand, narrowTo, ownTenants } from "./reach.ts";
 import { json, route } from "./route.ts";
 import { anyJson, name, named, operation, timestamp } from "./schemas.ts";
 import { operationToWire, splitStack, time } from "./wire.ts";
@@ -143,7 +143,7 @@ export const operationRoutes = [
 ];
 
 async function find({ sql }: Portal, principal: Principal, scope: Scope, id: string): Promise<Operation> {
-  const row = await getOperation(sql, id);
+  const row = await getOperation(sql, id, ownTenants(principal));
   if (row === undefined) throw absent();
   demand(principal, scope, targetOf(row));
   return row;

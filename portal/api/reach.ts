@@ -35,6 +35,16 @@ export function demand(principal: Principal, scope: Scope, target: Target): void
   if (!can(principal, scope, target)) throw refusal(principal, scope, target);
 }
 
+/** The tenants in which the principal may be told "no": what is outside of them is looked up as if it were not there. */
+export const ownTenants = ({ grants }: Principal): Reach =>
+  grants.some(({ tenant }) => tenant === null)
+    ? "everything"
+    : [...new Set(grants.flatMap(({ tenant }) => (tenant === null ? [] : [tenant])))].map((tenant) => ({
+        tenant,
+        project: null,
+        database: null,
+      }));
+
 type Asked = { readonly domain?: string | undefined; readonly project?: string | undefined };
 
 /**

@@ -9,8 +9,12 @@ const within = (first: number) =>
     database: "o.stack || '.' || o.database",
   });
 
-export const getOperation = (sql: Sql, id: string): Promise<Operation | undefined> =>
-  sql.maybe<Operation>(`select ${operationColumns} from operations o where o.id = $1`, [id]);
+/** What is outside `inside` is not read at all: it takes as long as what is not there. */
+export const getOperation = (sql: Sql, id: string, inside: Reach = "everything"): Promise<Operation | undefined> =>
+  sql.maybe<Operation>(`select ${operationColumns} from operations o where o.id = $4 and ${within(1)}`, [
+    ...reachParameters(inside),
+    id,
+  ]);
 
 export type OperationFilter = {
   /** Default: everything. */

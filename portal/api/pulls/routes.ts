@@ -1,11 +1,19 @@
 import { z } from "zod";
-import { mergeMethods, type Pull } from "../../../platform/github/index.ts";
-import { outOfReach, type Principal } from "../../../platform/identity/index.ts";
-import { getOperation, getPullRow, listPullRows, type PullRow, type Reach } from "../../../platform/store/index.ts";
-import { mergeRefused, wrongState } from "../errors.ts";
+import { type Fault, NebulaError } from "../../../platform/core/index.ts";
+import { githubNotFound, mergeMethods, type Pull } from "../../../platform/github/index.ts";
+import { isInside, outOfReach, type Principal } from "../../../platform/identity/index.ts";
+import {
+  getFleet,
+  getOperation,
+  getPullRow,
+  listPullRows,
+  type PullRow,
+  type Reach,
+} from "../../../platform/store/index.ts";
+import { mergeRefused, notFound, wrongState } from "../errors.ts";
 import { fromCursor, pageOf, pageQuery, toCursor } from "../page.ts";
 import type { Portal } from "../portal.ts";
-import { absent, demand, narrowTo } from "../reach.ts";
+import { absent, demand, narrowTo, ownTenants } from "../reach.ts";
 import { type Host, hostFor } from "../repository.ts";
 import { json, route } from "../route.ts";
 import { name, named, operation, sha } from "../schemas.ts";
@@ -46,7 +54,8 @@ export const pullRoutes = [
     replies: { 200: json("A page of pull requests", pageOf(pull)) },
   }).handle(async ({ principal, query: asked }, portal) => {
     const inside = narrowTo(principal, "pulls:read", asked);
-    const at = await hostFor(portal, asked.repository);
+    const at = await visibleHost(portal, principal, asked.repository);
+    if (at === undefined) throw absent();
     const before = fromCursor("pulls", asked.cursor, z.int());
     const rows = await listPullRows(portal.sql, {
       repository: at.row.id,
@@ -162,16 +171,47 @@ type Found = Host & {
   readonly touched: readonly Touched[];
 };
 
+/** A stranger's pull request takes the Git host longer than one that is not there: both are answered at the same beat. */
+const beatMs = 250;
+
 /** @throws NEB602 when there is none, or when it touches what is not the principal's to see. */
 async function find(portal: Portal, principal: Principal, number: number, named: string | undefined): Promise<Found> {
-  const at = await hostFor(portal, named);
-  const [pull, ledger] = await Promise.all([at.host.getPull(number), getPullRow(portal.sql, at.row.id, number)]);
+  const { clock } = portal;
+  const begunMs = clock.monotonicMs();
+  const found = await look(portal, principal, number, named);
+  if (found !== undefined) return found;
+  await clock.sleep(beatMs - ((clock.monotonicMs() - begunMs) % beatMs), portal.closing);
+  throw absent();
+}
+
+async function look(
+  portal: Portal,
+  principal: Principal,
+  number: number,
+  named: string | undefined,
+): Promise<Found | undefined> {
+  const at = await visibleHost(portal, principal, named);
+  const pull = await at?.host.getPull(number).catch(ifNot(githubNotFound));
+  if (at === undefined || pull === undefined) return undefined;
+  const ledger = await getPullRow(portal.sql, at.row.id, number);
   const touched = await portal.touched(at.row, at.host, pull);
-  if (!sees(principal, touched)) {
-    if (!isAmongOwn(principal, touched)) throw absent();
-    throw outOfReach("this pull request touches what this key does not reach");
-  }
-  return { ...at, pull, ledger, touched };
+  if (sees(principal, touched)) return { ...at, pull, ledger, touched };
+  if (!isAmongOwn(principal, touched)) return undefined;
+  throw outOfReach("this pull request touches what this key does not reach");
+}
+
+const ifNot =
+  ({ definition }: Fault) =>
+  (thrown: unknown): undefined => {
+    if (!(thrown instanceof NebulaError) || thrown.code !== definition.code) throw thrown;
+  };
+
+/** A repository that declares none of the principal's tenants is none for him. */
+async function visibleHost(portal: Portal, principal: Principal, named: string | undefined): Promise<Host | undefined> {
+  const at = await hostFor(portal, named).catch(ifNot(notFound));
+  if (at === undefined || named === undefined || ownTenants(principal) === "everything") return at;
+  const declared = (await getFleet(portal.sql, at.row.id))?.tenants ?? [];
+  return declared.some(({ tenant }) => isInside(principal, tenant)) ? at : undefined;
 }
 
 /** The head to merge: the one that the review speaks of, and that the caller means. */

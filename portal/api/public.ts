@@ -1,0 +1,21 @@
+/**
+ * The routes that answer anybody, and why each may. A route with the scope "public" that does not stand here fails the tests
+ * and `tools/roles-doc.ts`; nothing else is open.
+ */
+export const publicRoutes: Readonly<Record<string, string>> = {
+  "health.live": "A process manager asks whether the process lives, before anything else works.",
+  "health.ready": "A load balancer asks whether to send requests here; it says nothing but that.",
+  "health.metrics": "Prometheus scrapes it on the inside network; it holds counts, never a tenant's name or data.",
+  "reference.document": "What the API is, is no secret.",
+  "reference.page": "The same, to read.",
+  "auth.jwks": "Public keys, to verify access tokens with.",
+  "auth.setup": "The one-time token that the first administrator has is the credential.",
+  "auth.login": "Signing in: limited by account and address, one answer for known and unknown accounts.",
+  "auth.mfa": "The second step of signing in: the challenge of the first step is the credential.",
+  "auth.refresh": "The refresh token is the credential.",
+  "auth.logout": "The refresh token is the credential.",
+  "auth.register": "Where registration is open or by invitation; one answer for known and unknown addresses.",
+  "auth.verify": "The token that came by mail is the credential.",
+  "auth.forgot": "Sends a mail or not, and answers the same either way.",
+  "auth.reset": "The token that came by mail is the credential.",
+};
