@@ -24,6 +24,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/github": { rank: 2, says: "door to Octokit" },
   "platform/store": { rank: 2, says: "the ledger in Postgres" },
   "platform/evaluate": { rank: 3, says: "declarations to specs, sandboxed" },
+  "platform/keys": { rank: 3, says: "keys that seal, key services, rotation" },
   "platform/identity": { rank: 3, says: "people, sessions, keys, roles, scopes" },
   "platform/compute": { rank: 3, says: "start, stop, observe a database" },
   "platform/ownership": { rank: 4, says: "whose a file is, who may change it" },

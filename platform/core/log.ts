@@ -70,6 +70,7 @@ function levelOf(observation: Observation): LogLevel {
     case "process.stopping":
     case "audit.anchored":
     case "audit.pruned":
+    case "keys.resealed":
     case "review.done":
     case "operation.queued":
     case "operation.claimed":

@@ -84,6 +84,7 @@ function makeInstruments(registry: Registry) {
     reuses: counter("refresh_tokens_reused_total", "Sessions ended because a refresh token came twice.", []),
     mails: counter("mails_total", "Mails sent, or not.", ["verdict"]),
     auditSeq: new Gauge({ name: "nebuladb_audit_anchored_seq", help: "Newest anchored line of the audit.", registers }),
+    resealed: counter("vault_values_resealed_total", "Secrets sealed anew under another key.", []),
     auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
   };
@@ -156,6 +157,8 @@ function record(to: Instruments, o: Observation): void {
       return to.usageRecords.inc(o.records);
     case "audit.anchored":
       return to.auditSeq.set(o.seq);
+    case "keys.resealed":
+      return to.resealed.inc(o.values);
     case "audit.pruned":
       return to.auditPruned.inc(o.lines);
     case "signing_key.rotated":

@@ -123,6 +123,7 @@ export type Observation =
   | { readonly kind: "mail.failed"; readonly code: string; readonly message: string; readonly willRetry: boolean }
   /** Where the audit's chain stands: the log's word against an end that is cut off later. */
   | { readonly kind: "audit.anchored"; readonly seq: number; readonly hash: string }
+  | { readonly kind: "keys.resealed"; readonly key: string; readonly values: number; readonly failed: number }
   | { readonly kind: "audit.pruned"; readonly lines: number }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };

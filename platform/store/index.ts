@@ -11,6 +11,7 @@
 
 export * from "./audit/index.ts";
 export * from "./credentials/index.ts";
+export * from "./data-keys/index.ts";
 export * from "./deliveries/index.ts";
 export * from "./drift/index.ts";
 export * from "./effects/index.ts";

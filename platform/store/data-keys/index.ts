@@ -1,0 +1,10 @@
+export {
+  type DataKeyRow,
+  holdsSealedValues,
+  insertDataKey,
+  listDataKeys,
+  lockDataKeys,
+  type NewDataKey,
+  retireDataKeys,
+  rewrapDataKey,
+} from "./data-keys.ts";
