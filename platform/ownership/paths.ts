@@ -55,17 +55,18 @@ export const touchedPaths = (
 
 /** Who asks for a change, as far as it is known. */
 export type Author =
-  | { readonly kind: "known"; readonly name: string; readonly principal: Principal }
+  /** What all of `principals` may do: a key, and the person whose key it is. */
+  | { readonly kind: "known"; readonly name: string; readonly principals: readonly Principal[] }
   /** Nobody that this platform knows: no rights at all. */
   | { readonly kind: "unknown"; readonly name: string; readonly why: string };
 
 /** Whether its author may ask for this part of a change. */
 export const mayPropose = (author: Author, touched: Touched): boolean =>
-  author.kind === "known" && can(author.principal, touched.propose, touched);
+  author.kind === "known" && author.principals.every((principal) => can(principal, touched.propose, touched));
 
-/** A person's principal, for what it may change: no key, so not narrowed. */
-export const personOf = (name: string, grants: readonly Grant[]): Author => ({
+/** A person as such: no key, so not narrowed. */
+export const personOf = (name: string, grants: readonly Grant[]): Author & { readonly kind: "known" } => ({
   kind: "known",
   name,
-  principal: { kind: "user", id: name, name, user: name, grants, scopes: null, database: null },
+  principals: [{ kind: "user", id: name, name, user: name, grants, scopes: null, database: null }],
 });

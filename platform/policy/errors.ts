@@ -56,6 +56,16 @@ export const projectDeleted = refused(
   "Project deleted while it has databases",
   "Put the folder back, retire each database and merge that; the folder can be deleted afterwards.",
 );
+export const graceNotOver = refused(
+  "NEB217",
+  "Deleted before its grace time is over",
+  "It is checked again by itself when the time is over. The fleet's `retireGrace` says how long a database stays retired.",
+);
+export const pruneBudgetExceeded = refused(
+  "NEB218",
+  "Deletes more than one commit may",
+  "It waits for an approval: `nebula ops approve`. The fleet's `prune` says how much passes without one.",
+);
 export const placementNotOffered = refused(
   "NEB211",
   "No provider for the placement and region",

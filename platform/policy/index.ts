@@ -7,11 +7,14 @@
  * 2. Quota counts `compute.max`, 2 GiB a unit, times the servers of a database. A retired database keeps its storage.
  * 3. A project's own ask narrows its quota and never widens it.
  * 4. A database may only vanish when the base says `retire: true`. A move or a rename is a deletion and says so.
- * 5. Every finding is reported, each with a code, a sentence and a hint; what was wrong before and is untouched is a warning.
+ * 5. Retiring is the first step of deleting: the second waits for the fleet's grace time, and one commit deletes no more than the
+ *    fleet's budget without an approval.
+ * 6. Every finding is reported, each with a code, a sentence and a hint; what was wrong before and is untouched is a warning.
  */
 export type { AtBase, Authority, Granted } from "./authority.ts";
 export { authorityAtBase } from "./authority.ts";
 export { checkPolicy } from "./check.ts";
+export { deletionsWaiting, describeWaiting, pruneBudget, type Retired, type Waiting } from "./destroying.ts";
 export * from "./errors.ts";
 export type { PolicyFinding } from "./findings.ts";
 export { quotaFindings } from "./findings.ts";

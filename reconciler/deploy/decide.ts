@@ -4,6 +4,7 @@ import { databaseId, type ProjectSpec, specHash } from "../../platform/spec/inde
 import type { Sql } from "../../platform/sql/index.ts";
 import { type Claim, getProjects, type Instance, listInstances, type ProjectRow } from "../../platform/store/index.ts";
 import { type Plan, planProject } from "../plan/index.ts";
+import { findObjection } from "./consent.ts";
 import { projectUnknown } from "./errors.ts";
 
 /** What a claimed DEPLOY or DESTROY comes to. A whole ProjectSpec, or nothing. */
@@ -23,7 +24,8 @@ export type Decision =
 
 /**
  * Decides what to deploy, from what is wanted at this moment and what runs. Deleting takes consent that was deployed before: the
- * plan is made against what was applied, whoever applied it, and a blocked plan touches nothing.
+ * plan is made against what was applied, whoever applied it, and a blocked plan touches nothing. What nobody reviewed is not
+ * applied either (`findObjection`).
  */
 export async function decide(sql: Sql, { operation, stack }: Claim): Promise<Decision> {
   const [row] = await getProjects(sql, [stack]);
@@ -36,9 +38,12 @@ export async function decide(sql: Sql, { operation, stack }: Claim): Promise<Dec
   const hash = specHash(wanted);
   const asked = operation.params.hash;
   if (operation.type === "DEPLOY" && typeof asked === "string" && asked !== hash) return { kind: "superseded" };
-  const plan = planProject(runningSpec(row?.appliedSpec ?? null, wanted, instances), wanted);
+  const running = runningSpec(row?.appliedSpec ?? null, wanted, instances);
+  const plan = planProject(running, wanted);
   const [block] = plan.blocked;
   if (block !== undefined) return { kind: "blocked", error: toBlocked(block, plan, operation.id) };
+  const objection = await findObjection(sql, { operation, row, running, wanted, hash, plan });
+  if (objection !== undefined) return { kind: "blocked", error: objection };
   const commit = operation.commit ?? row?.wantedCommit ?? null;
   return { kind: "deploy", spec: wanted, hash, commit, plan, leftovers: leftoversOf(wanted, instances) };
 }

@@ -55,3 +55,11 @@ export const effectNotAdmitted = defineError({
   retry: false,
   hint: "What `pulumi up` deploys is held to the fleet's quotas and policies, as a merge is.",
 });
+
+export const planChanged = defineError({
+  code: "NEB311",
+  status: 409,
+  title: "Blocked: plan changed",
+  retry: false,
+  hint: "What would be applied is not what was reviewed. `nebula ops approve` accepts exactly this plan; or merge a pull request that brings the text back.",
+});

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { toTimestamp } from "../../platform/core/index.ts";
 import type { DeclarationProblem } from "../../platform/spec/index.ts";
 import { checkOfPlan, checkOfPolicy, checkOfPreview, checkOfQuota, checkOfTypes, verdictOf } from "./checks.ts";
 import { codeFrame } from "./frame.ts";
@@ -7,7 +8,7 @@ import type { Note, Problem, ProjectReview, Review } from "./types.ts";
 
 /** Everything that a review is made of. */
 export type Findings = {
-  readonly about: Pick<Review, "repository" | "number" | "head" | "base">;
+  readonly about: Pick<Review, "repository" | "number" | "head" | "base" | "author" | "touched">;
   readonly types: { readonly report: TypeReport; readonly files: number };
   readonly problems: readonly Problem[];
   readonly notes: readonly Note[];
@@ -22,7 +23,7 @@ export function assemble(findings: Findings, at: Pick<Review, "reviewedAt" | "du
   const plan = checkOfPlan(projects, declared, notes);
   const policy = checkOfPolicy(projects, notes);
   const quota = checkOfQuota(projects);
-  const refused = [plan, policy, quota].some(({ state }) => state !== "success");
+  const refused = [plan, policy, quota].some(({ state }) => state === "failure" || state === "error");
   const shown = refused ? projects.map(withoutPreview) : projects;
   const checks = {
     types: checkOfTypes(types.report, types.files),
@@ -41,6 +42,7 @@ export function assemble(findings: Findings, at: Pick<Review, "reviewedAt" | "du
     problems,
     notes,
     planHash: hashPlans(projects),
+    waitsUntil: waitsUntil(projects, at.reviewedAt),
     ...at,
   };
 }
@@ -79,6 +81,14 @@ function sumPrices(projects: readonly ProjectReview[]): Review["price"] {
     afterMicros: sum("afterMicros"),
     differenceMicros: sum("differenceMicros"),
   };
+}
+
+/** The last of the grace times; a database that is not stopped yet is looked at again in half a minute. */
+function waitsUntil(projects: readonly ProjectReview[], reviewedAt: string): string | null {
+  const waiting = projects.flatMap((project) => project.waiting);
+  if (waiting.length === 0) return null;
+  const soon = Date.parse(reviewedAt) + 30_000;
+  return toTimestamp(Math.max(...waiting.map(({ until }) => until?.getTime() ?? soon)));
 }
 
 function hashPlans(projects: readonly ProjectReview[]): string {

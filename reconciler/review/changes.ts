@@ -1,5 +1,6 @@
 import type { Fault } from "../../platform/core/index.ts";
 import type { FileChange } from "../../platform/git/index.ts";
+import { type OwnershipFinding, touchedPaths } from "../../platform/ownership/index.ts";
 import { needsDomainAdmin, needsPlatformAdmin } from "./errors.ts";
 import type { Note } from "./types.ts";
 
@@ -16,11 +17,6 @@ export function notesOf(changes: readonly FileChange[]): readonly Note[] {
   ].flatMap((one) => one ?? []);
 }
 
-/** Every path that a change names, on either side. */
-export const touchedPaths = (changes: readonly FileChange[]): readonly string[] => [
-  ...new Set(changes.flatMap(({ path, previousPath }) => [path, ...(previousPath === null ? [] : [previousPath])])),
-];
-
 /** The platform's own: plans, quotas, prices, policies, and whatever is no declaration. */
 export const isPlatform = (path: string): boolean => !path.startsWith("tenants/") || path.startsWith("tenants/fleet/");
 
@@ -29,5 +25,15 @@ export const isTenant = (path: string): boolean => !isPlatform(path) && path.spl
 
 function note({ definition }: Fault, message: string, paths: readonly string[]): Note | undefined {
   if (paths.length === 0) return undefined;
-  return { severity: "warn", code: definition.code, message, hint: definition.hint, paths: [...paths].sort() };
+  return {
+    check: "policy",
+    severity: "warn",
+    code: definition.code,
+    message,
+    hint: definition.hint,
+    paths: [...paths].sort(),
+  };
 }
+
+/** What stands against a change, whatever it declares. */
+export const refusalOf = (found: OwnershipFinding): Note => ({ check: "policy", severity: "error", ...found });

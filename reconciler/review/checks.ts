@@ -1,3 +1,4 @@
+import { describeWaiting } from "../../platform/policy/index.ts";
 import { effects } from "../plan/index.ts";
 import { planSummary } from "./headline.ts";
 import type { TypeReport } from "./typecheck.ts";
@@ -27,7 +28,7 @@ export function checkOfPlan(
   problems: readonly Problem[],
   notes: readonly Note[],
 ): Check {
-  const refusing = notes.filter(({ severity }) => severity === "error");
+  const refusing = notes.filter((note) => note.check === "plan" && note.severity === "error");
   const blocked = projects.flatMap(({ plan }) => plan?.blocked ?? []);
   const [problem] = problems;
   if (problem !== undefined)
@@ -41,10 +42,15 @@ export function checkOfPlan(
 }
 
 export function checkOfPolicy(projects: readonly ProjectReview[], notes: readonly Note[]): Check {
+  const [refusal, ...more] = notes.filter((note) => note.check === "policy" && note.severity === "error");
+  if (refusal !== undefined)
+    return check("failure", `${refusal.message}${more.length === 0 ? "" : ` and ${more.length} more`}`);
   if (isBroken(projects)) return notChecked;
   const findings = projects.flatMap(({ policy }) => policy);
   const errors = findings.filter(({ severity }) => severity === "error");
   if (errors[0] !== undefined) return check("failure", `${count(errors.length, "finding")}: ${errors[0].message}`);
+  const [waiting] = projects.flatMap((project) => project.waiting);
+  if (waiting !== undefined) return check("pending", describeWaiting(waiting));
   const approvals = notes.filter(({ severity }) => severity === "warn").map(({ hint }) => hint);
   const warnings = findings.length === 0 ? "" : `, ${count(findings.length, "warning")} about what is there already`;
   return check("success", approvals.length > 0 ? approvals.join(" ") : `allowed${warnings}`);

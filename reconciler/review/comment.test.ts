@@ -78,6 +78,7 @@ function projectReview(from: ProjectSpec | null, to: ProjectSpec, change: Partia
     price: priceDifference(from, to, fleet.priceBook),
     quota: checkQuota(to, authority.granted, from),
     policy: checkPolicy(to, authority, from),
+    waiting: [],
     preview: { kind: "done", summary: "1 to create, 1 to update", text: "+ nebula:index:Database carts\n~ orders" },
     sources: {},
     ...change,
@@ -92,7 +93,10 @@ function review(
 ): Review {
   return assemble(
     {
-      about: { repository: "nebula/tenants", number: 7, head: "a".repeat(40), base: "b".repeat(40) },
+      about: {
+        ...{ repository: "nebula/tenants", number: 7, head: "a".repeat(40), base: "b".repeat(40) },
+        ...{ author: "ada@acme.example", touched: [] },
+      },
       types: { report: change.types ?? noProblem, files: 2 },
       problems: change.problems ?? [],
       notes: change.notes ?? [],
@@ -127,6 +131,7 @@ describe("the comment", () => {
     );
     const notes = [
       {
+        check: "policy",
         severity: "warn",
         code: "NEB393",
         message: "changes outside the tenants' declarations",

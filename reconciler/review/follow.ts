@@ -1,5 +1,6 @@
 import { asNebulaError } from "../../platform/core/index.ts";
 import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
+import { touchedPaths } from "../../platform/ownership/index.ts";
 import {
   listPullRows,
   moveBase,
@@ -8,7 +9,6 @@ import {
   recordPull,
   recordPullState,
 } from "../../platform/store/index.ts";
-import { touchedPaths } from "./changes.ts";
 import { tellOperation } from "./operation.ts";
 import type { Reviewer, ReviewerParts } from "./reviewer.ts";
 import type { Review } from "./types.ts";
@@ -56,6 +56,8 @@ export async function noteState({ sql }: ReviewerParts, repository: RepositoryRo
 
 async function needsReview(parts: ReviewerParts, repository: RepositoryRow, row: Row, pull: Pull): Promise<boolean> {
   if (row.headCommit !== pull.head.sha || row.postedAt === null || row.verdict === "error") return true;
+  const until = row.review?.waitsUntil ?? null;
+  if (until !== null && Date.parse(until) <= parts.clock.now()) return true; // a grace time is over
   return baseMatters(parts, repository, row);
 }
 

@@ -13,7 +13,9 @@ export function headlineOf(review: Review): string {
     case "success":
       return `✅ Ready to merge: ${planSummary(review)}`;
     case "pending":
-      return `⏳ Previewing: ${planSummary(review)}`;
+      return review.waitsUntil === null
+        ? `⏳ Previewing: ${planSummary(review)}`
+        : `⏳ Waiting: ${review.checks.policy.summary}`;
     case "failure":
       return `❌ Not ready to merge: ${failures(review)}`;
     case "error":

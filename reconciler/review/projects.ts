@@ -6,12 +6,14 @@ import {
   checkProjectDeleted,
   checkQuota,
   databasesAppearing,
+  deletionsWaiting,
+  type Retired,
 } from "../../platform/policy/index.ts";
 import { metersOf, priceDifference } from "../../platform/pricing/index.ts";
 import type { DeclarationProblem, FleetSpec, ProjectSpec, StackName, TenantSpec } from "../../platform/spec/index.ts";
 import { getProjects } from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
-import { evaluateProjects, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
+import { evaluateProjects, readRetired, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
 import type { Preview, ProjectReview } from "./types.ts";
 
 /** A project that a change touches: before and after, as far as each evaluates. */
@@ -23,6 +25,8 @@ export type Touched = {
   readonly tree: string | null;
   readonly before: ProjectSpec | null;
   readonly after: Evaluated | null;
+  /** Of what the change deletes: since when it is stopped. */
+  readonly retired: readonly Retired[];
 };
 
 /** Projects whose inputs differ between two trees, sorted by stack. */
@@ -45,7 +49,7 @@ export async function readTouched(
     getProjects(parts.sql, stacks),
   ]);
   const known = new Map(rows.map((row) => [row.stack, row.wantedSpec]));
-  return stacks.flatMap((stack): Touched[] => {
+  const touched = stacks.flatMap((stack): Omit<Touched, "retired">[] => {
     const inputs = head.projects.get(stack) ?? base.projects.get(stack);
     if (inputs === undefined) return [];
     const { tenant, project } = inputs;
@@ -53,12 +57,29 @@ export async function readTouched(
     const tree = head.projects.get(stack)?.treeHash ?? null;
     return [{ stack, tenant, project, tree, before: old, after: after.get(stack) ?? null }];
   });
+  return Promise.all(
+    touched.map(async (one) => ({
+      ...one,
+      retired: deletesRetired(one) ? await readRetired(parts.sql, one.stack) : [],
+    })),
+  );
+}
+
+/** Rare, and worth a question only then. */
+function deletesRetired({ before, after }: Pick<Touched, "before" | "after">): boolean {
+  const kept = new Set((specOf(after ?? undefined)?.databases ?? []).map(({ name }) => name));
+  return (before?.databases ?? []).some(({ name, retire }) => retire && !kept.has(name));
 }
 
 export const problemsOf = (touched: readonly Touched[]): readonly DeclarationProblem[] =>
   touched.flatMap(({ after }) => (after?.kind === "invalid" ? after.problems : []));
 
-type Rules = { readonly commit: string; readonly fleet: FleetSpec | null; readonly tenants: readonly TenantSpec[] };
+type Rules = {
+  readonly commit: string;
+  readonly now: Date;
+  readonly fleet: FleetSpec | null;
+  readonly tenants: readonly TenantSpec[];
+};
 
 /** Plan, price, quota and policy of every touched project. Pure. */
 export function reviewProjects(touched: readonly Touched[], rules: Rules): readonly ProjectReview[] {
@@ -86,8 +107,8 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
         ? "same"
         : "changed";
   const preview: Preview = kind === "same" ? { kind: "skipped", reason: "nothing changes" } : pending;
-  const { fleet, tenants, commit } = rules;
-  if (fleet === null) return { ...named, kind, plan, price: null, quota: null, policy: [], preview };
+  const { fleet, tenants, commit, now } = rules;
+  if (fleet === null) return { ...named, kind, plan, price: null, quota: null, policy: [], waiting: [], preview };
   const baseTenant = tenants.find((candidate) => candidate.tenant === tenant) ?? null;
   const authority = authorityAtBase({ baseCommit: commit, baseFleet: fleet, baseTenant });
   return {
@@ -97,6 +118,7 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
     price: priceDifference(before, removed ? null : next, fleet.priceBook, metersOf[next.placement]),
     quota: removed ? null : checkQuota(next, authority.granted, before),
     policy: removed ? checkProjectDeleted(before, appeared) : checkPolicy(next, authority, before, appeared),
+    waiting: deletionsWaiting(before, next, { retired: one.retired, policies: fleet.policies, now }),
     preview,
   };
 }
@@ -106,5 +128,6 @@ const unknown = {
   price: null,
   quota: null,
   policy: [],
+  waiting: [],
   preview: { kind: "skipped", reason: "there is nothing to preview" },
 } as const;

@@ -1,17 +1,20 @@
 import { type Clock, toTimestamp } from "../../platform/core/index.ts";
 import type { Git } from "../../platform/git/index.ts";
-import type { ProjectSpec, StackName } from "../../platform/spec/index.ts";
-import type { RepositoryRow } from "../../platform/store/index.ts";
+import { judgeChange, touchedBy, touchedPaths } from "../../platform/ownership/index.ts";
+import { pruneBudget, pruneBudgetExceeded } from "../../platform/policy/index.ts";
+import type { Policies, ProjectSpec, StackName } from "../../platform/spec/index.ts";
+import { countApplied, type RepositoryRow } from "../../platform/store/index.ts";
 import { pathsOf, readFiles, type SourceParts } from "../source/index.ts";
 import { assemble, type Findings, joinProblems } from "./assemble.ts";
+import { readAuthor } from "./author.ts";
 import { readRules } from "./authority.ts";
-import { isPlatform, isTenant, touchedPaths } from "./changes.ts";
+import { isPlatform, isTenant, refusalOf } from "./changes.ts";
 import { fleetMissing } from "./errors.ts";
 import { type Previewer, runPreviews } from "./previews.ts";
 import { problemsOf, readTouched, reviewProjects, type Touched, touchedStacks } from "./projects.ts";
 import { readTrees, type Trees } from "./trees.ts";
 import { checkTypes, type TypeReport } from "./typecheck.ts";
-import type { Note, Review } from "./types.ts";
+import type { Note, ProjectReview, Review } from "./types.ts";
 
 export type ReviewParts = SourceParts & { readonly clock: Clock; readonly preview: Previewer };
 
@@ -20,7 +23,13 @@ export type Change = {
   readonly number: number;
   readonly head: string;
   readonly base: string;
+  /** The account of the Git host that opened it. */
+  readonly login: string;
+  readonly accountId: number | null;
 };
+
+/** A review, and git's tree of the merge that it speaks of: what must be on the default branch afterwards. */
+export type Reviewed = { readonly review: Review; readonly mergeTree: string | null };
 
 /**
  * Reviews one head against one base, in stages: the trees; types beside evaluation; plan, price, quota and policy; previews.
@@ -30,7 +39,7 @@ export async function reviewChange(
   parts: ReviewParts,
   change: Change,
   { told, signal }: { readonly told: (review: Review) => void; readonly signal: AbortSignal },
-): Promise<Review> {
+): Promise<Reviewed> {
   const started = parts.clock.monotonicMs();
   const git = parts.mirrors.of(change.repository);
   const trees = await readTrees(git, change);
@@ -40,13 +49,24 @@ export async function reviewChange(
     readRules(parts, git, change.repository, trees),
   ]);
   signal.throwIfAborted();
+  const author = await readAuthor(parts.sql, change, rules.base.tenants);
+  const refused = judgeChange(trees.changes, author, trees.base.modes.keys()).map(refusalOf);
+  const projects = reviewProjects(touched, {
+    commit: change.base,
+    now: new Date(parts.clock.now()),
+    ...rules.base,
+  });
+  const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
   const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched)];
   const findings: Findings = {
-    about: { repository: nameOf(change), number: change.number, head: change.head, base: change.base },
+    about: {
+      ...{ repository: nameOf(change), number: change.number, head: change.head, base: change.base },
+      ...{ author: author.name, touched: touchedBy(touchedPaths(trees.changes)) },
+    },
     types,
     problems: joinProblems(declared, types.report, await textsOf(git, trees, declared, types.report)),
-    notes: rules.base.fleet === null ? [noFleet, ...trees.notes] : trees.notes,
-    projects: reviewProjects(touched, { commit: change.base, ...rules.base }),
+    notes: [...(rules.base.fleet === null ? [noFleet] : []), ...refused, ...trees.notes, ...pruned],
+    projects,
   };
   const finish = (projects: Findings["projects"]): Review =>
     assemble(
@@ -57,9 +77,29 @@ export async function reviewChange(
       },
     );
   const first = finish(findings.projects);
-  if (first.checks.preview.state !== "pending") return first;
+  const { mergeTree } = trees;
+  if (first.checks.preview.state !== "pending") return { review: first, mergeTree };
   told(first);
-  return finish(await runPreviews(parts.preview, findings.projects, specsAfter(touched), signal));
+  const previewed = await runPreviews(parts.preview, findings.projects, specsAfter(touched), signal);
+  return { review: finish(previewed), mergeTree };
+}
+
+/** Said before the merge: a commit that deletes more than the fleet's budget will wait for an approval. */
+async function pruneNotes(
+  { sql }: ReviewParts,
+  { repository }: Change,
+  projects: readonly ProjectReview[],
+  policies: Policies,
+): Promise<readonly Note[]> {
+  const deleted = projects.flatMap(({ stack, plan }) =>
+    (plan?.steps ?? []).filter(({ kind }) => kind === "delete").map(({ database }) => `${stack}.${database}`),
+  );
+  if (deleted.length <= policies.prune.databases) return [];
+  const budget = pruneBudget(policies, await countApplied(sql, repository.id));
+  if (deleted.length <= budget) return [];
+  const { code, hint } = pruneBudgetExceeded.definition;
+  const message = `this deletes ${deleted.length} databases, and one commit may delete ${budget}`;
+  return [{ check: "policy", severity: "warn", code, message, hint, paths: deleted }];
 }
 
 /** Types of what changed: the inputs of every touched project, and the fleet's and tenants' files where those changed. */
@@ -99,6 +139,7 @@ function specsAfter(touched: readonly Touched[]): ReadonlyMap<StackName, Project
 const nameOf = ({ repository: { owner, name } }: Change): string => `${owner}/${name}`;
 
 const noFleet: Note = {
+  check: "plan",
   severity: "error",
   code: fleetMissing.definition.code,
   message: fleetMissing.definition.title,

@@ -4,6 +4,7 @@ import {
   beginReview,
   failReview,
   getPullRow,
+  keepReview,
   markPosted,
   type PullRow,
   type RepositoryRow,
@@ -12,7 +13,7 @@ import {
 } from "../../platform/store/index.ts";
 import { tellReviewed } from "./operation.ts";
 import { makePublisher, type Publisher } from "./publish.ts";
-import { type Change, type ReviewParts, reviewChange } from "./review-change.ts";
+import { type Change, type Reviewed, type ReviewParts, reviewChange } from "./review-change.ts";
 import type { Review } from "./types.ts";
 
 /**
@@ -100,12 +101,15 @@ async function runReview(
   const review = await computeAndShow(
     parts,
     publisher,
-    { repository, number: pull.number, head: pull.head.sha, base },
+    {
+      ...{ repository, number: pull.number, head: pull.head.sha, base },
+      ...{ login: pull.author, accountId: pull.authorId },
+    },
     signal,
   );
   if (review === undefined) return;
   const durationMs = clock.monotonicMs() - started;
-  const verdict = review.verdict === "pending" ? "error" : review.verdict;
+  const { verdict } = review;
   const name = `${repository.owner}/${repository.name}`;
   observe({ kind: "review.done", repository: name, pull: pull.number, commit: review.head, verdict, durationMs });
 }
@@ -121,21 +125,23 @@ async function computeAndShow(
   const told = (first: Review): void => {
     shown = publisher.publish(first).catch(() => undefined); // what could not be shown now is shown at the end
   };
-  const review = await reviewChange(parts, change, { told, signal }).catch((thrown) => thrown as unknown);
+  const reviewed = await reviewChange(parts, change, { told, signal }).catch((thrown) => thrown as unknown);
   await shown;
   if (signal.aborted) return undefined;
-  if (!isReview(review)) {
-    await noteBroken(parts, publisher, change, review);
-    throw review;
+  if (!isReviewed(reviewed)) {
+    await noteBroken(parts, publisher, change, reviewed);
+    throw reviewed;
   }
-  if (!(await keep(parts, change, review))) return undefined;
+  const { review } = reviewed;
+  if (!(await keep(parts, change, reviewed))) return undefined;
   const { commentId } = await publisher.publish(review);
   const { repository, number, head } = change;
   await markPosted(parts.sql, { repository: repository.id, number, head, commentId });
   return review;
 }
 
-const isReview = (value: unknown): value is Review => typeof value === "object" && value !== null && "checks" in value;
+const isReviewed = (value: unknown): value is Reviewed =>
+  typeof value === "object" && value !== null && "mergeTree" in value;
 
 /** It is reviewed again at the next look; until then every status says that it broke. */
 async function noteBroken(
@@ -149,16 +155,24 @@ async function noteBroken(
   await publisher.fail(`the review broke: ${asNebulaError(thrown).message}`);
 }
 
-/** The ledger's copy, and a line for whoever follows the operation. */
+/** The ledger's copies - the newest one to show, each one to hold a merge against - and a line for whoever follows it. */
 async function keep(
   { sql, holding }: ReviewerParts,
   { repository, number, head, base }: Change,
-  review: Review,
+  { review, mergeTree }: Reviewed,
 ): Promise<boolean> {
-  const { planHash, verdict } = review;
+  const { planHash, verdict, projects } = review;
+  const plans = projects.flatMap(({ stack, plan }) =>
+    plan === null ? [] : [{ stack, hash: plan.hash, steps: plan.steps, project: plan.project }],
+  );
   return sql.tx(async (tx) => {
     await holding?.(tx, repository.id);
     const kept = await recordReview(tx, { repository: repository.id, number, head, base, review, planHash, verdict });
+    if (kept)
+      await keepReview(tx, {
+        ...{ repository: repository.id, number, head, base, mergeTree, verdict, planHash },
+        plans,
+      });
     const row: PullRow | undefined = kept ? await getPullRow(tx, repository.id, number) : undefined;
     if (row !== undefined) await tellReviewed(tx, row, review);
     return kept;

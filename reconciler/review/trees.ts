@@ -1,8 +1,9 @@
 import { pathProblems } from "../../platform/evaluate/index.ts";
 import type { FileChange, Git } from "../../platform/git/index.ts";
+import { touchedPaths } from "../../platform/ownership/index.ts";
 import type { DeclarationProblem } from "../../platform/spec/index.ts";
 import { readSnapshot, type Snapshot } from "../source/index.ts";
-import { notesOf, touchedPaths } from "./changes.ts";
+import { notesOf } from "./changes.ts";
 import { mergeConflict } from "./errors.ts";
 import type { Note } from "./types.ts";
 
@@ -15,6 +16,8 @@ export type Trees = {
   readonly notes: readonly Note[];
   /** Paths that the change brings and that cannot stand there. */
   readonly problems: readonly DeclarationProblem[];
+  /** git's tree of the merge: what must be on the default branch afterwards. null when it cannot be merged. */
+  readonly mergeTree: string | null;
 };
 
 /** Merges in memory, so that a head which is behind its base is not read as undoing what it lacks. */
@@ -24,10 +27,12 @@ export async function readTrees(
 ): Promise<Trees> {
   const merge = await git.mergeTree(base, head);
   const tree = merge.kind === "clean" ? merge.tree : head;
+  // What cannot be merged is compared with where it began: the base went on, and that is not its author's doing.
+  const from = merge.kind === "clean" ? base : ((await git.mergeBase(base, head)) ?? null);
   const [before, after, changes] = await Promise.all([
     readSnapshot(git, base),
     readSnapshot(git, tree),
-    git.diffTree(base, tree),
+    git.diffTree(from, tree),
   ]);
   const notes = notesOf(changes);
   const touched = new Set(touchedPaths(changes));
@@ -37,11 +42,13 @@ export async function readTrees(
     head: after,
     changes,
     problems,
+    mergeTree: merge.kind === "clean" ? tree : null,
     notes: merge.kind === "clean" ? notes : [conflict(merge.paths), ...notes],
   };
 }
 
 const conflict = (paths: readonly string[]): Note => ({
+  check: "plan",
   severity: "error",
   code: mergeConflict.definition.code,
   message: "conflicts with its base",

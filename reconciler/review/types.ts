@@ -1,4 +1,5 @@
-import type { PolicyFinding, QuotaReport } from "../../platform/policy/index.ts";
+import type { Touched } from "../../platform/ownership/index.ts";
+import type { PolicyFinding, QuotaReport, Waiting } from "../../platform/policy/index.ts";
 import type { PriceDifference } from "../../platform/pricing/index.ts";
 import type { DeclarationProblem, SourceLocation, StackName } from "../../platform/spec/index.ts";
 import type { Plan } from "../plan/index.ts";
@@ -16,6 +17,8 @@ export type Problem = DeclarationProblem & { readonly frame: string | null };
 
 /** Something about the change as a whole: files that need somebody's approval, a conflict, a missing fleet. */
 export type Note = {
+  /** The required status that it belongs to. */
+  readonly check: "plan" | "policy";
   readonly severity: "warn" | "error";
   readonly code: string;
   readonly message: string;
@@ -42,6 +45,8 @@ export type ProjectReview = {
   readonly price: PriceDifference | null;
   readonly quota: QuotaReport | null;
   readonly policy: readonly PolicyFinding[];
+  /** Deletions whose grace time is not over. */
+  readonly waiting: readonly Waiting[];
   readonly preview: Preview;
   /** Where each database stands in the head, for links. */
   readonly sources: Readonly<Record<string, SourceLocation>>;
@@ -58,7 +63,11 @@ export type Review = {
   readonly number: number;
   readonly head: string;
   readonly base: string;
-  /** `pending` while only previews are missing. */
+  /** Who asks, as far as it is known. */
+  readonly author: string;
+  /** What a merge needs, by the trees. */
+  readonly touched: readonly Touched[];
+  /** `pending` while only previews or a grace time are missing. */
   readonly verdict: CheckState;
   readonly checks: Readonly<Record<CheckName, Check>>;
   /** Only what the change touches, sorted by stack. */
@@ -74,6 +83,8 @@ export type Review = {
   readonly notes: readonly Note[];
   /** Hash over the plans: what was reviewed, to be held against what is applied. */
   readonly planHash: string;
+  /** RFC 3339 UTC: when the review would come out otherwise by itself. */
+  readonly waitsUntil: string | null;
   /** RFC 3339 UTC. */
   readonly reviewedAt: string;
   readonly durationMs: number;

@@ -4,7 +4,10 @@ import {
   checkPolicy,
   checkProjectDeleted,
   checkQuota,
+  describeWaiting,
+  graceNotOver,
   quotaFindings,
+  type Waiting,
 } from "../../platform/policy/index.ts";
 import { type DeclarationProblem, type ProjectSpec, type SourceLocation, specHash } from "../../platform/spec/index.ts";
 import type { FleetRow, ProjectRow } from "../../platform/store/index.ts";
@@ -62,6 +65,16 @@ export function admitMissing({ appliedSpec, wantedSpec, tenant, project }: Proje
   const names = last.databases.map(({ name }) => name).join(", ");
   const message = `tenants/${tenant}/${project} is gone while it has databases that are not retired: ${names}`;
   return refused("DeclarationMissing", message, [{ ...place, code, message, hint }]);
+}
+
+/** Databases vanish before their grace time is over. */
+export function admitLater(
+  project: { readonly tenant: string; readonly project: string },
+  waiting: readonly Waiting[],
+): Admission {
+  const { code, hint, title } = graceNotOver.definition;
+  const problems = waiting.map((one) => ({ ...projectFile(project), code, message: describeWaiting(one), hint }));
+  return refused("Refused", `${title}: ${problems[0]?.message ?? ""}`, problems);
 }
 
 export const admitInvalid = (problems: readonly DeclarationProblem[]): Admission => {

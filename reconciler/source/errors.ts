@@ -38,3 +38,13 @@ export const changeRefused = stalled(
   "What was merged is not allowed",
   "It came to the default branch past its review. See the findings; the last good declaration stays in force.",
 );
+export const authorityNotReviewed = stalled(
+  "NEB388",
+  "Rules or members were changed without a review",
+  "Put the text back, or accept it with `nebula ops approve`; until then the old rules hold and nothing is deployed.",
+);
+export const protectionWeakened = stalled(
+  "NEB389",
+  "The protection of the default branch was removed or weakened",
+  "Restore it, or accept what is there now with `nebula ops approve`. What runs goes on running.",
+);

@@ -1,10 +1,11 @@
 import pLimit from "p-limit";
 import type { Evaluator, FileSet, Inputs } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
-import type { DeclarationProblem, FleetSpec, TenantSpec } from "../../platform/spec/index.ts";
+import { canonicalJson, type DeclarationProblem, type FleetSpec, type TenantSpec } from "../../platform/spec/index.ts";
 import { type FleetRow, getFleet, putFleet, type RepositoryRow } from "../../platform/store/index.ts";
 import { pathsOf, readFiles, type Snapshot } from "./snapshot.ts";
 import type { SourceParts } from "./sync.ts";
+import { isAuthority, type Strange, type Trace } from "./trace.ts";
 import { underLease } from "./under-lease.ts";
 
 /** Fleet and tenants of one tree, as far as they evaluate: the authority that a change is held to. */
@@ -32,20 +33,27 @@ export async function readAuthority(git: Git, snapshot: Snapshot, evaluator: Eva
 
 /**
  * The fleet in force as of a commit. A text that does not evaluate changes nothing: the last good fleet and the last good
- * tenants stay, with the problems beside them.
+ * tenants stay, with the problems beside them. One that says something else and that nobody reviewed is held: who may do what is
+ * not changed by a push past the review.
  * @returns `row` undefined when there never was a good one.
  */
 export async function currentFleet(
-  parts: Pick<SourceParts, "sql" | "evaluator" | "holding">,
-  at: { readonly git: Git; readonly snapshot: Snapshot; readonly repository: RepositoryRow; readonly commit: string },
-): Promise<{ readonly row: FleetRow | undefined; readonly problems: readonly DeclarationProblem[] }> {
+  parts: SourceParts,
+  at: {
+    readonly git: Git;
+    readonly snapshot: Snapshot;
+    readonly repository: RepositoryRow;
+    readonly commit: string;
+    readonly trace: Promise<Trace>;
+  },
+): Promise<FleetInForce | { readonly kind: "held"; readonly strange: Strange }> {
   const { sql, evaluator } = parts;
   const { repository, snapshot, commit } = at;
   const last = await getFleet(sql, repository.id);
-  if (last?.inputs === snapshot.authorityHash) return { row: last, problems: last.problems };
+  if (last?.inputs === snapshot.authorityHash) return { kind: "in-force", row: last, problems: last.problems };
   const { fleet, tenants, problems } = await readAuthority(at.git, snapshot, evaluator);
   const inForce = fleet ?? last?.fleet;
-  if (inForce === undefined) return { row: undefined, problems };
+  if (inForce === undefined) return { kind: "in-force", row: undefined, problems };
   const row: FleetRow = {
     repository: repository.id,
     commit: fleet === null ? (last?.commit ?? commit) : commit,
@@ -54,8 +62,25 @@ export async function currentFleet(
     tenants: keepBroken(tenants, last?.tenants ?? [], snapshot),
     problems,
   };
+  const strange = last === undefined || saysTheSame(last, row) ? undefined : strangeAuthority(last, await at.trace);
+  if (strange !== undefined) return { kind: "held", strange };
   await underLease(parts, repository, (tx) => putFleet(tx, row));
-  return { row, problems };
+  return { kind: "in-force", row, problems };
+}
+
+export type FleetInForce = {
+  readonly kind: "in-force";
+  readonly row: FleetRow | undefined;
+  readonly problems: readonly DeclarationProblem[];
+};
+
+const saysTheSame = (last: FleetRow, next: FleetRow): boolean =>
+  canonicalJson([last.fleet, last.tenants]) === canonicalJson([next.fleet, next.tenants]);
+
+/** The rule of the fleet that is in force decides, not that of the text in question. */
+function strangeAuthority({ fleet }: FleetRow, { strange }: Trace): Strange | undefined {
+  if (fleet.policies.unreviewed === "deploy") return undefined;
+  return strange.find(({ paths }) => paths.some(isAuthority));
 }
 
 /** A tenant whose new text is broken keeps its old one; one whose file is gone is gone. */

@@ -1,16 +1,21 @@
 import type { Git } from "../../platform/git/index.ts";
+import { pruneBudget } from "../../platform/policy/index.ts";
 import type { StackName } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
+  countApplied,
   deleteProject,
   enqueueOperation,
+  type FleetRow,
   hasUnsettledDeploy,
   type PullRow,
   type RepositoryRow,
   recordWanted,
 } from "../../platform/store/index.ts";
+import type { ReviewedPlan } from "../plan/index.ts";
 import { findArrived, noteArrived } from "./arrivals.ts";
 import type { SourceParts } from "./sync.ts";
+import { isInputOf, type Trace } from "./trace.ts";
 import { underLease } from "./under-lease.ts";
 import type { Understood } from "./understand.ts";
 
@@ -25,19 +30,29 @@ export type Recorded = {
 export async function record(
   parts: Pick<SourceParts, "sql" | "holding">,
   git: Git,
-  pass: { readonly repository: RepositoryRow; readonly commit: string; readonly understood: readonly Understood[] },
+  pass: {
+    readonly repository: RepositoryRow;
+    readonly commit: string;
+    readonly understood: readonly Understood[];
+    readonly fleet: FleetRow | undefined;
+    readonly trace: Trace;
+  },
 ): Promise<readonly Recorded[]> {
-  const { repository, commit } = pass;
+  const { repository, commit, trace, fleet } = pass;
   const arrived = await findArrived(parts.sql, git, repository, commit);
   const news = pass.understood.filter(isNews);
   if (arrived.length === 0 && news.length === 0) return [];
   const author = (await git.commit(commit))?.author.name ?? "unknown";
+  const prune = await prunedAbove(parts.sql, repository, news, fleet);
   return underLease(parts, repository, async (tx) => {
     const recorded: Recorded[] = [];
     for (const one of news) {
-      const pull = arrived.findLast(({ stacks }) => stacks.includes(one.stack))?.pull;
+      const pull = arrived.findLast(({ stacks }) => stacks.includes(one.stack))?.pull ?? mergeOf(trace, one);
       recorded.push(
-        await recordOne(tx, one, { repository, commit, pull, requestedBy: pull?.requestedBy ?? `git:${author}` }),
+        await recordOne(tx, one, {
+          ...{ repository, commit, pull, prune, requestedBy: pull?.requestedBy ?? `git:${author}` },
+          ...provenanceOf(one, trace, fleet),
+        }),
       );
     }
     await noteArrived(tx, repository, commit, arrived);
@@ -54,8 +69,18 @@ function isNews({ row, tree, admission }: Understood): boolean {
 type Cause = {
   readonly repository: RepositoryRow;
   readonly commit: string;
-  readonly pull: PullRow | undefined;
+  readonly pull: Pick<PullRow, "number" | "requestedBy"> | undefined;
   readonly requestedBy: string;
+  /** Of the whole pass, when it deletes more than the fleet lets one commit delete. */
+  readonly prune: Prune | undefined;
+} & Provenance;
+
+/** How a text came: by reviewed plans alone, or also otherwise. */
+type Provenance = {
+  /** null: it is trusted as a whole. */
+  readonly reviews: readonly ReviewedPlan[] | null;
+  /** Commits that nobody reviewed, for the reader. */
+  readonly strange: readonly string[];
 };
 
 async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Recorded> {
@@ -74,6 +99,7 @@ async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Record
     commit,
     tree,
     unsettled,
+    reviews: cause.reviews,
     ...admission,
   });
   if (admission.kind === "refused") return { ...nothing, refused: true };
@@ -83,9 +109,53 @@ async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Record
     type: "DEPLOY",
     commit,
     pullNumber: cause.pull?.number ?? null,
-    params: { tree, hash: admission.hash },
+    params: {
+      ...{ tree, hash: admission.hash },
+      ...(cause.strange.length > 0 ? { strange: cause.strange } : {}),
+      ...(cause.prune !== undefined && deletedBy(one) > 0 ? { prune: cause.prune } : {}),
+    },
     requestedBy: cause.requestedBy,
     supersede: true,
   });
   return { ...nothing, operation: operation.id };
+}
+
+/** The plans that were reviewed and merged for a stack. A fleet that does without reviews trusts what came past them. */
+function provenanceOf(one: Understood, trace: Trace, fleet: FleetRow | undefined): Provenance {
+  const strange = trace.strange.filter(({ paths }) => paths.some((path) => isInputOf(path, one)));
+  const isTrusted = strange.length === 0 ? trace.trusted : fleet?.fleet.policies.unreviewed === "deploy";
+  if (isTrusted) return { reviews: null, strange: [] };
+  const { admission } = one;
+  const wanted = admission !== "forget" && admission.kind === "spec" ? admission.hash : null;
+  const reviews = trace.merged.flatMap(({ number, head, commit, plans }) =>
+    plans
+      .filter(({ stack, steps, project }) => stack === one.stack && steps.length + project.length > 0)
+      .map(({ hash, steps, project }) => ({ ...{ number, head, commit, hash, wanted }, steps, project })),
+  );
+  return { reviews, strange: strange.map(({ commit, why }) => `${commit.slice(0, 7)}: ${why}`) };
+}
+
+/** The pull request that changed a stack last, before the ledger hears of its merge. */
+const mergeOf = ({ merged }: Trace, { stack }: Understood) =>
+  merged.findLast(({ plans }) => plans.some((plan) => plan.stack === stack));
+
+export type Prune = { readonly deletes: number; readonly budget: number };
+
+async function prunedAbove(
+  sql: Sql,
+  { id }: RepositoryRow,
+  news: readonly Understood[],
+  fleet: FleetRow | undefined,
+): Promise<Prune | undefined> {
+  const deletes = news.reduce((sum, one) => sum + deletedBy(one), 0);
+  if (fleet === undefined || deletes <= fleet.fleet.policies.prune.databases) return undefined;
+  const budget = pruneBudget(fleet.fleet.policies, await countApplied(sql, id));
+  return deletes > budget ? { deletes, budget } : undefined;
+}
+
+/** Databases that run and that a text would delete. */
+function deletedBy({ row, admission }: Understood): number {
+  if (admission === "forget" || admission.kind !== "spec") return 0;
+  const kept = new Set(admission.spec.databases.map(({ name }) => name));
+  return (row?.appliedSpec?.databases ?? []).filter(({ name }) => !kept.has(name)).length;
 }

@@ -2,14 +2,21 @@ import type { Observe } from "../../platform/core/index.ts";
 import type { Evaluator } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { listWanted, markSeen, type RepositoryRow, stallRepository } from "../../platform/store/index.ts";
+import {
+  getRepositorySafety,
+  listWanted,
+  markSeen,
+  type RepositoryRow,
+  stallRepository,
+} from "../../platform/store/index.ts";
 import { compareProjects } from "./compare.ts";
-import { declarationsMissing, historyRewritten, repositoryEmpty } from "./errors.ts";
+import { authorityNotReviewed, declarationsMissing, historyRewritten, repositoryEmpty } from "./errors.ts";
 import { currentFleet } from "./fleet.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Mirrors } from "./mirror.ts";
 import { type Recorded, record } from "./record.ts";
 import { readSnapshot } from "./snapshot.ts";
+import { type Strange, type Trace, traceCommits } from "./trace.ts";
 import { underLease } from "./under-lease.ts";
 import { understand } from "./understand.ts";
 
@@ -41,11 +48,13 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
   const rewritten = await findRewrite(git, repository, commit);
   if (rewritten !== undefined) return stalled(parts, repository, rewritten);
 
+  const trace = startTrace(parts, git, repository, commit);
   const [snapshot, known] = await Promise.all([readSnapshot(git, commit), listWanted(sql, repository.id)]);
   if (known.length > 0 && snapshot.files.size === 0)
     return stalled(parts, repository, nothingDeclared(commit, known.length));
 
-  const fleet = await currentFleet(parts, { git, snapshot, repository, commit });
+  const fleet = await currentFleet(parts, { git, snapshot, repository, commit, trace });
+  if (fleet.kind === "held") return stalled(parts, repository, authorityUnreviewed(fleet.strange));
   const changes = compareProjects(snapshot.projects, known);
   const understood = await understand(parts, {
     git,
@@ -54,7 +63,10 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
     fleetProblems: fleet.problems,
     changes,
   });
-  const recorded = await record(parts, git, { repository, commit, understood });
+  const recorded = await record(parts, git, {
+    ...{ repository, commit, understood, fleet: fleet.row },
+    trace: await trace,
+  });
   const moved = commit !== repository.seenCommit || repository.stalledCode !== null;
   if (moved) await underLease(parts, repository, (tx) => markSeen(tx, repository.id, commit));
   if (!moved && recorded.length === 0) return { kind: "unchanged", commit };
@@ -65,6 +77,22 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
   for (const { operation, stack } of recorded)
     if (operation !== null) observe({ kind: "operation.queued", operation, stack, type: "DEPLOY" });
   return { kind: "synced", commit, recorded };
+}
+
+/** Beside everything else of the pass: what came by a pull request that was reviewed, and what did not. */
+function startTrace({ sql, hosts }: SourceParts, git: Git, repository: RepositoryRow, to: string): Promise<Trace> {
+  const trace = (async () => {
+    const { seenCommit } = repository;
+    const approved = seenCommit === null ? await getRepositorySafety(sql, repository.id) : undefined;
+    const from = seenCommit ?? approved?.approvedCommit ?? null;
+    return traceCommits({ sql, git, host: hosts.of(repository) }, repository, {
+      from,
+      to,
+      trusted: seenCommit === null,
+    });
+  })();
+  trace.catch(() => undefined); // whoever awaits it hears of it; a pass that stalls before does not
+  return trace;
 }
 
 type Stall = { readonly code: string; readonly reason: string };
@@ -85,6 +113,11 @@ const emptyRepository = ({ defaultBranch, owner, name }: RepositoryRow): Stall =
 const nothingDeclared = (commit: string, known: number): Stall => ({
   code: declarationsMissing.definition.code,
   reason: `commit ${commit.slice(0, 7)} has no tenants/ folder, and ${known} projects were declared there. ${declarationsMissing.definition.hint}`,
+});
+
+const authorityUnreviewed = ({ commit, why }: Strange): Stall => ({
+  code: authorityNotReviewed.definition.code,
+  reason: `commit ${commit.slice(0, 7)} changes tenants/fleet/ or a tenant.ts, and ${why}. ${authorityNotReviewed.definition.hint}`,
 });
 
 /** The branch must go forward. An old commit that is gone altogether was rewritten away too. */

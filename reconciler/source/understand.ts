@@ -1,10 +1,11 @@
 import pLimit from "p-limit";
 import type { Evaluated } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
-import { databasesAppearing } from "../../platform/policy/index.ts";
+import { databasesAppearing, deletionsWaiting, type Retired } from "../../platform/policy/index.ts";
 import type { DeclarationProblem, ProjectSpec, StackName } from "../../platform/spec/index.ts";
-import { type FleetRow, getProjects, type ProjectRow } from "../../platform/store/index.ts";
-import { type Admission, admit, admitInvalid, admitMissing, admitWithoutFleet } from "./admit.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import { type FleetRow, getProjects, listInstances, type ProjectRow } from "../../platform/store/index.ts";
+import { type Admission, admit, admitInvalid, admitLater, admitMissing, admitWithoutFleet } from "./admit.ts";
 import type { Changes } from "./compare.ts";
 import { type DeclaredProject, pathsOf, readFiles, type Snapshot } from "./snapshot.ts";
 import type { SourceParts } from "./sync.ts";
@@ -52,8 +53,8 @@ export async function understand(parts: SourceParts, reading: Reading): Promise<
     if (fleet === undefined) return admitWithoutFleet(fleetProblems);
     return admit(one.spec, one.sources, { running: row?.appliedSpec ?? null, fleet, appeared });
   };
-  return [
-    ...changed.map(({ stack, tenant, project, treeHash: tree }) => {
+  const understood = [
+    ...changed.map(({ stack, tenant, project, treeHash: tree }): Understood => {
       const row = rows.get(stack);
       return { stack, tenant, project, tree, row, admission: decide(stack, row) };
     }),
@@ -64,6 +65,22 @@ export async function understand(parts: SourceParts, reading: Reading): Promise<
       return [{ stack, tenant, project, tree: nowhere, row, admission: admitMissing(row) }];
     }),
   ];
+  return Promise.all(understood.map((one) => afterGrace(parts.sql, one, reading.fleet)));
+}
+
+/** A deletion whose grace time is not over is refused for now; it is looked at again with every pass. */
+async function afterGrace(sql: Sql, one: Understood, fleet: FleetRow | undefined): Promise<Understood> {
+  const { admission, row } = one;
+  if (admission === "forget" || admission.kind !== "spec" || fleet === undefined) return one;
+  const kept = new Set(admission.spec.databases.map(({ name }) => name));
+  if (row?.appliedSpec?.databases.every(({ name }) => kept.has(name)) ?? true) return one;
+  const [retired, { now }] = await Promise.all([
+    readRetired(sql, one.stack),
+    sql.one<{ now: Date }>("select clock_timestamp() as now"),
+  ]);
+  const { policies } = fleet.fleet;
+  const waiting = deletionsWaiting(row?.appliedSpec ?? null, admission.spec, { retired, policies, now });
+  return waiting.length === 0 ? one : { ...one, admission: admitLater(one, waiting) };
 }
 
 /** Evaluates projects of one tree; the texts of all of them are read in one batch. */
@@ -86,6 +103,15 @@ export async function evaluateProjects(
       ),
     ),
   );
+}
+
+/** What runs of a stack, and since when what is retired is stopped. */
+export async function readRetired(sql: Sql, stack: StackName): Promise<readonly Retired[]> {
+  const live = await listInstances(sql, { stack, phases: ["Ready", "Paused", "Failed", "Retired"] });
+  return live.map(({ database, phase, retiredAt }) => ({
+    database,
+    retiredAt: phase === "Retired" ? retiredAt : null,
+  }));
 }
 
 export const specOf = (one: Evaluated | undefined): ProjectSpec | null => (one?.kind === "ok" ? one.spec : null);

@@ -10,7 +10,13 @@ import { promisify } from "node:util";
 import { makeVault, type Observation, Secret, systemClock } from "../../platform/core/index.ts";
 import { type Evaluator, makeEvaluator } from "../../platform/evaluate/index.ts";
 import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
-import { getRepository, putRepository, type RepositoryRow, repositoryContext } from "../../platform/store/index.ts";
+import {
+  getRepository,
+  putRepository,
+  putSetting,
+  type RepositoryRow,
+  repositoryContext,
+} from "../../platform/store/index.ts";
 import type { ReviewerParts } from "../../reconciler/review/index.ts";
 import { makeHosts, makeMirrors, type SyncReport, syncRepository } from "../../reconciler/source/index.ts";
 import { type TestForge, testForge } from "../harness/forge.ts";
@@ -39,7 +45,12 @@ export type World = {
 };
 
 export async function makeWorld(
-  options: { files?: Readonly<Record<string, string>>; protect?: boolean } = {},
+  options: {
+    readonly files?: Readonly<Record<string, string>>;
+    readonly protect?: boolean;
+    /** Logins that may change everything. Default: ada, who opens the pull requests. */
+    readonly administrators?: readonly string[];
+  } = {},
 ): Promise<World> {
   const [forge, ledger] = await Promise.all([testForge(), testDatabase()]);
   const folder = await mkdtemp(join(tmpdir(), "nebula-world-"));
@@ -81,6 +92,7 @@ export async function makeWorld(
     hookSecretSealed: seal("hook-secret", hookSecret),
     botTokenSealed: seal("bot-token", token),
   });
+  await putSetting(ledger.sql, "forge.administrators", { [id]: options.administrators ?? ["ada"] });
   const seen: Observation[] = [];
   const evaluator: Evaluator = makeEvaluator();
   const parts: ReviewerParts = {

@@ -2,6 +2,7 @@ export { hasUnsettledDeploy } from "./has-unsettled-deploy.ts";
 export { type Exhausted, listExhausted } from "./list-exhausted.ts";
 export type { ProjectRow, ProjectStatus } from "./project.ts";
 export {
+  countApplied,
   getProject,
   getProjects,
   listProjects,

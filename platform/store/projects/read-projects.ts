@@ -46,3 +46,13 @@ export const listProjectsAt = (sql: Sql, repository: string, commit: string): Pr
     `select ${projectColumns} from projects where repository = $1 and wanted_commit = $2 order by stack`,
     [repository, commit],
   );
+
+/** Databases that run in a repository's projects. */
+export async function countApplied(sql: Sql, repository: string): Promise<number> {
+  const { databases } = await sql.one<{ databases: number }>(
+    `select coalesce(sum(jsonb_array_length(applied_spec -> 'databases')), 0)::int as databases
+     from projects where repository = $1 and applied_spec is not null`,
+    [repository],
+  );
+  return databases;
+}

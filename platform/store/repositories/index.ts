@@ -5,3 +5,10 @@ export { putRepository, type RepositoryWanted } from "./put-repository.ts";
 export { findRepository, getRepository, listRepositories } from "./read-repositories.ts";
 export { removeRepository } from "./remove-repository.ts";
 export { type RepositoryRow, repositoryContext } from "./repository.ts";
+export {
+  approveProtection,
+  clearStall,
+  getRepositorySafety,
+  type RepositorySafety,
+  recordProtection,
+} from "./safety.ts";

@@ -25,12 +25,14 @@ export async function stallRepository(
 
 /**
  * Accepts the history that is there now: the next pass starts as with a new repository, compares content, and deletes
- * nothing that is not declared away. Wakes whoever follows the repository (channel `nebula_pulls`).
+ * nothing that is not declared away. `commit` is what was approved: what came after it has to be reviewed. Wakes whoever
+ * follows the repository (channel `nebula_pulls`).
  */
-export async function approveHistory(sql: Sql, id: string): Promise<void> {
+export async function approveHistory(sql: Sql, id: string, commit: string | null = null): Promise<void> {
   await sql.query(
-    "update repositories set seen_commit = null, stalled_code = null, stalled_reason = null where id = $1",
-    [id],
+    `update repositories set seen_commit = null, approved_commit = $2, stalled_code = null, stalled_reason = null
+     where id = $1`,
+    [id, commit],
   );
   await notify(sql, "nebula_pulls", `${id}:history`);
 }

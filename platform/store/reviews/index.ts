@@ -1,10 +1,4 @@
 export { type Approval, findApproval, recordApproval } from "./approvals.ts";
-export {
-  type AuthorAccount,
-  findLinkedAccount,
-  findProposal,
-  type ProposalRow,
-  recordProposal,
-} from "./proposals.ts";
+export { findProposal, findUserByIdentity, type ProposalRow, recordProposal } from "./proposals.ts";
 export { listRestorePoints, type RestorePoint, recordRestorePoint } from "./restore-points.ts";
 export { keepReview, listMergeCandidates, listReviews, type MergeCandidate, type ReviewRow } from "./reviews.ts";

@@ -1,4 +1,5 @@
 import type { Sql } from "../../sql/index.ts";
+import { type User, userColumns } from "../users/user.ts";
 
 /** A commit that the portal wrote for somebody. `Asker` is platform/identity's: the ledger only keeps it. */
 export type ProposalRow<Asker = unknown> = {
@@ -29,22 +30,14 @@ export const findProposal = <Asker>(
     [repository, head],
   );
 
-/** A person's account, as far as it gives rights. */
-export type AuthorAccount = {
-  readonly email: string | null;
-  readonly emailVerified: boolean;
-  readonly platformAdmin: boolean;
-};
-
-/** Whoever signs in here with that account of the Git host. */
-export const findLinkedAccount = (
+/** Whoever signs in here with that account of the Git host; nobody while the account is disabled. */
+export const findUserByIdentity = (
   sql: Sql,
   provider: "forge" | "github",
   subject: string,
-): Promise<AuthorAccount | undefined> =>
-  sql.maybe<AuthorAccount>(
-    `select u.email, u.email_verified_at is not null as "emailVerified", u.platform_admin as "platformAdmin"
-     from users u join user_identities i on i.user_id = u.id
-     where i.provider = $1 and i.subject = $2 and u.disabled_at is null`,
+): Promise<User | undefined> =>
+  sql.maybe<User>(
+    `select ${userColumns} from users join user_identities i on i.user_id = users.id
+     where i.provider = $1 and i.subject = $2 and users.disabled_at is null`,
     [provider, subject],
   );
