@@ -29,6 +29,7 @@ import { requireGit } from "../platform/git/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
+import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeStatusPass } from "./observe/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
@@ -107,8 +108,10 @@ async function run(scope: Scope): Promise<void> {
       const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
       return makeUsageWorker({ sql, clock, observe: observeWith(driver), report: observe, sampleEveryMs });
     }),
+    once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
   ];
   registerUsageGauges(metrics, sql, clock);
+  registerDriftGauges(metrics, sql);
   const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint });
   await scope.add(web, (it) => it.close()).listen(webPort);
   await Promise.all([deployer.start(), reconciler.start()]);

@@ -174,8 +174,10 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
 
 /** How a deployment ended, as the project's status; in the transaction that ends the operation. */
 export async function recordOutcome(tx: Sql, operation: Operation): Promise<void> {
-  const { stack, type, outcome, error } = operation;
+  const { stack, type, outcome, error, params } = operation;
   if ((type !== "DEPLOY" && type !== "DESTROY") || outcome === null) return;
+  // Healing that did not succeed says nothing about the text in force: the difference stays open, and its project as it was.
+  if (params.heal === true && outcome !== "applied" && outcome !== "unchanged") return;
   await recordEnding(tx, stack, deriveStatus({ outcome, problem: error }));
 }
 

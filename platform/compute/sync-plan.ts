@@ -112,11 +112,8 @@ function ownerSteps(found: Found, { database, owner }: Wanted): Step[] {
   const steps: Step[] = [];
   if (found.owner !== owner)
     steps.push(
-      step(
-        `change owner to ${owner}`,
-        `alter database ${quoteIdent(database)} owner to ${quoteIdent(owner)}`,
-        `reassign owned by ${quoteIdent(found.owner)} to ${quoteIdent(owner)}`,
-      ),
+      // What another owner made inside stays his: it may be somebody's own work.
+      step(`change owner to ${owner}`, `alter database ${quoteIdent(database)} owner to ${quoteIdent(owner)}`),
     );
   if (found.publicMayConnect)
     steps.push(step("close the database to others", `revoke all on database ${quoteIdent(database)} from public`));

@@ -1,8 +1,9 @@
 import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
-import type { Vault } from "../core/index.ts";
+import { failpoint, type Vault } from "../core/index.ts";
 import { type DatabaseId, objectNames, stackName } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
 import {
+  admitQuota,
   allocatePort,
   getInstance,
   holdFence,
@@ -12,7 +13,7 @@ import {
   reserveInstance,
 } from "../store/index.ts";
 import type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
-import { foreignStack, notRetired } from "./errors.ts";
+import { dataMissing, foreignStack, notRetired } from "./errors.ts";
 import { idOf, specOf } from "./inputs.ts";
 import { makeOperations } from "./operate.ts";
 import { makePasswords } from "./passwords.ts";
@@ -37,6 +38,7 @@ export type DirectOptions = {
  *    fence touches nothing.
  * 2. The ledger knows an instance and its port before the machine has it; a kill in between is repaired by doing it again.
  * 3. A password is sealed before it is used.
+ * 4. A database that was made once is never made again over missing or foreign data: that is for a person to decide.
  */
 export function makeDirectEffects(options: DirectOptions) {
   const { sql, vault, driver, portBase, keepSeconds = 7 * 86_400 } = options;
@@ -53,17 +55,35 @@ export function makeDirectEffects(options: DirectOptions) {
       return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs), port });
     });
 
+  /** Invariant 4. Retiring gives the database up, so that it may be deleted. */
+  const mustHaveItsData = async ({ id, phase, identity }: Instance, retire: boolean): Promise<void> => {
+    if (phase === "Creating" || retire) return;
+    const observed = await driver.observe(id);
+    if (observed === undefined) throw dataMissing(`${id} was made once, and its folder is gone`);
+    if (identity !== null && observed.identity !== null && identity !== observed.identity)
+      throw dataMissing(
+        `${id} has another folder (${observed.identity}) than the one that was made for it (${identity})`,
+      );
+  };
+
   const ensure = async (scope: EffectScope, inputs: DatabaseInputs): Promise<DatabaseOutputs> => {
     mustOwn(scope, inputs.tenant, inputs.project);
-    const { port } = await reserve(scope, inputs);
+    const known = await reserve(scope, inputs);
+    failpoint("provider.reserved");
+    const { port } = known;
     const { owner, roles } = await passwordsOf(sql, inputs);
+    failpoint("provider.password-kept");
     const wanted = toWanted(inputs, port ?? 0, owner, roles);
     return sql.tx(async (tx) => {
       await holdFence(tx, scope.stack, scope.fence);
+      await mustHaveItsData(known, inputs.retire);
+      await admitQuota(tx, { stack: scope.stack, id: wanted.id, spec: specOf(inputs) });
       const observed = await bring(driver, wanted, inputs.retire);
+      failpoint("provider.effect-done");
       const { host, dataDir, phase, identity } = observed;
       const spec = specOf(inputs);
       await recordInstance(tx, { ...scope, id: wanted.id, phase: toPhase(phase), spec, host, dataDir, identity });
+      failpoint("provider.recorded");
       return toOutputs(observed);
     });
   };
@@ -77,12 +97,13 @@ export function makeDirectEffects(options: DirectOptions) {
       if (observed !== undefined && observed.phase !== "Retired")
         throw notRetired(`${id} is ${observed.phase}; it was not retired first, so it is not removed`);
       await driver.remove(id);
+      failpoint("provider.removed");
       await recordRemoved(tx, id, { fence: scope.fence, keepSeconds });
     });
 
   const read = async (id: DatabaseId): Promise<DatabaseRead | undefined> => {
     const observed = await driver.observe(id);
-    if (observed === undefined) return undefined;
+    if (observed === undefined) return lastKnown(await getInstance(sql, id));
     const { units, storageBytes, phase } = observed;
     return { outputs: toOutputs(observed), seen: { units, storageBytes, retired: phase === "Retired" } };
   };
@@ -108,6 +129,22 @@ export type DirectEffects = ReturnType<typeof makeDirectEffects>;
 function mustOwn({ stack }: EffectScope, tenant: string, project: string): void {
   if (stackName(tenant, project) !== stack)
     throw foreignStack(`stack ${stack} may not touch a database of ${tenant}.${project}`);
+}
+
+/**
+ * What a machine does not show and the ledger knows as made: lost, not gone. A refresh leaves Pulumi's state as it is, so that
+ * nothing new is created in its place.
+ */
+function lastKnown(known: Instance | undefined): DatabaseRead | undefined {
+  if (known === undefined || known.phase === "Creating" || known.phase === "Removed") return undefined;
+  const { id, host, port, spec } = known;
+  const [tenant = "", project = ""] = id.split(".");
+  const { database, ownerRole } = objectNames(tenant, project, spec.name);
+  const outputs = { host: host ?? "", port: port ?? 0, database, owner: ownerRole };
+  return {
+    outputs: { ...outputs, credentialRef: `credential:${id}:${ownerRole}` },
+    seen: { units: spec.compute.maxUnits, storageBytes: spec.storageBytes, retired: spec.retire },
+  };
 }
 
 /** A retired database is stopped as it is, whatever else changed; one that does not exist yet is made first. */

@@ -1,5 +1,13 @@
 import { defineError } from "../core/index.ts";
 
+export const dataMissing = defineError({
+  code: "NEB401",
+  status: 409,
+  title: "The database's data is not where it was",
+  retry: false,
+  hint: "Nothing is made in its place. Put its folder back, or give the database up: retire it, delete it, declare it anew.",
+});
+
 export const notRetired = defineError({
   code: "NEB320",
   status: 409,

@@ -22,6 +22,8 @@ export type MachineOperations = {
   restart(id: DatabaseId): Promise<void>;
   /** New passwords for the owner and every role that logs in; the old ones end with it. */
   rotate(id: DatabaseId): Promise<void>;
+  /** Brings the machine back to what was deployed last, whatever it has become; what was removed stays so. */
+  heal(id: DatabaseId): Promise<void>;
   /** Takes away what a killed creation left and nobody was ever given; a finished database is left alone. */
   discard(id: DatabaseId): Promise<void>;
 };
@@ -68,6 +70,13 @@ export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: En
         await recordInstance(tx, { id, fence: scope.fence, phase: "Ready" });
       }),
     rotate: (id) => rotate(scope, id),
+    heal: async (id) => {
+      let inputs: DatabaseInputs | undefined;
+      await holding(scope, id, async (_, known) => {
+        if (known.phase !== "Removed" && known.phase !== "Creating") inputs = toInputs(known);
+      });
+      if (inputs !== undefined) await ensure(scope, inputs);
+    },
     discard: (id) =>
       holding(scope, id, async (tx, { phase }) => {
         if (phase !== "Creating") return;

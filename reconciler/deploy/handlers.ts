@@ -1,3 +1,4 @@
+import { failpoint } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { appendEvent, type Claim, listInstances, type Operation, type WorkerType } from "../../platform/store/index.ts";
@@ -34,13 +35,14 @@ async function deploy(options: RunOptions, claim: Claim, worker: WorkerProcess):
 async function settleDeploy(o: RunOptions, claim: Claim, worker: WorkerProcess, decision: Applied): Promise<Settled> {
   const { spec, commit, plan, leftovers, hash } = decision;
   const { operation, stack, fence } = claim;
-  const salt = await prepareState(o.sql, claim, o.observe);
+  failpoint("deploy.decided");
+  const { salt, doubtful } = await prepareState(o.sql, claim, o.observe);
   if (leftovers.length > 0) {
     const discard: Job = { kind: "act", verb: "discard", stack, fence, databases: leftovers };
     const discarded = await runJob(o, claim, worker, discard, {});
     if (discarded?.kind !== "completed") return { ending: discarded, applied: undefined };
   }
-  const refresh = operation.params.refresh === true;
+  const refresh = doubtful || operation.params.refresh === true;
   const job: Job = { kind: "deploy", stack, fence, commit, spec, salt, refresh };
   const steps = plan.steps.map(({ kind, database }) => `${kind} ${database}`);
   void appendEvent(o.sql, operation.id, {
@@ -49,8 +51,14 @@ async function settleDeploy(o: RunOptions, claim: Claim, worker: WorkerProcess, 
     data: { commit, steps },
     fence,
   }).catch(() => undefined);
-  const ending = await runJob(o, claim, worker, job, { commit, hash, databases: spec.databases.length });
-  return { ending, applied: decision };
+  const about = { commit, hash, databases: spec.databases.length };
+  const ending = await runJob(o, claim, worker, job, about);
+  const heal = operation.params.heal === true;
+  if (ending?.kind !== "completed" || !(heal || doubtful)) return { ending, applied: decision };
+  // Pulumi compares with its own state only: what a machine became without it is brought back here.
+  const databases = heal && operation.database !== null ? [idIn(stack, operation)] : await madeDatabases(o.sql, stack);
+  const healed = await runJob(o, claim, worker, { kind: "act", verb: "heal", stack, fence, databases }, about);
+  return { ending: healed?.kind === "completed" && !heal ? ending : healed, applied: decision };
 }
 
 /** Something done to one database, or to every one of the stack, that its declaration does not speak of. */
@@ -64,6 +72,9 @@ function acting(verb: ActVerb): Handler {
 }
 
 const idIn = (stack: string, { database }: Operation) => `${stack}.${database ?? ""}` as DatabaseId;
+
+const madeDatabases = async (sql: Sql, stack: string) =>
+  (await listInstances(sql, { stack, phases: ["Ready", "Paused", "Retired", "Failed"] })).map(({ id }) => id);
 
 const liveDatabases = async (sql: Sql, stack: string) =>
   (await listInstances(sql, { stack, phases: ["Ready", "Paused", "Failed"] })).map(({ id }) => id);

@@ -36,7 +36,7 @@ export type PreviewJob = {
   readonly salt: string | null;
 };
 
-export type ActVerb = "pause" | "resume" | "restart" | "rotate" | "discard";
+export type ActVerb = "pause" | "resume" | "restart" | "rotate" | "heal" | "discard";
 
 /** Something done to machines without Pulumi: the declaration does not change. */
 export type ActJob = {

@@ -22,10 +22,12 @@ export type Instance = {
   readonly updatedAt: Date;
   readonly retiredAt: Date | null;
   readonly removedAt: Date | null;
+  /** Which data folder it has; null until a deployment or a look notes it. */
+  readonly identity: string | null;
   /** The final copy is kept until then. */
   readonly purgeAfter: Date | null;
 };
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,
-  data_dir as "dataDir", spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  data_dir as "dataDir", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;

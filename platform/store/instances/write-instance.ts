@@ -1,5 +1,6 @@
 import type { DatabaseId, DatabaseSpec, Placement } from "../../spec/index.ts";
 import type { Sql } from "../../sql/index.ts";
+import { withinQuota } from "../limits/admit-quota.ts";
 import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
 
 export type NewInstance = {
@@ -23,8 +24,14 @@ export async function portsTaken(sql: Sql): Promise<ReadonlySet<number>> {
   return new Set(rows.map(({ port }) => port));
 }
 
-/** Notes an instance before the machine has it, so that its port is known whatever happens next. A removed one starts anew. */
+/**
+ * Notes an instance before the machine has it, so that its port is known whatever happens next. A removed one starts anew.
+ * @throws NEB628 when the project's quota has no room for it.
+ */
 export const reserveInstance = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
+  withinQuota(() => insert(tx, wanted));
+
+const insert = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
   tx.one<Instance>(
     `insert into instances (id, stack, database, engine, placement, version, phase, port, spec, fence, commit)
      values ($1, $2, $3, $4, $5, $6, 'Creating', $7, $8::jsonb, $9, $10)

@@ -3,6 +3,7 @@ export { type Claim, type ClaimOptions, claimOperation } from "./claim-operation
 export { enqueueOperation, type NewOperation } from "./enqueue-operation.ts";
 export { appendEvent, type EventLevel, listEvents, type NewOperationEvent, type OperationEvent } from "./events.ts";
 export { type Ending, finishOperation } from "./finish-operation.ts";
+export { followsUnsettled } from "./follows-unsettled.ts";
 export { heartbeat, type Pulse } from "./heartbeat.ts";
 export {
   isProposed,
