@@ -13,7 +13,12 @@ import { type Running, supervise } from "./supervisor.ts";
 export type Report =
   | { readonly kind: "step"; readonly text: string }
   | { readonly kind: "busy" }
-  | { readonly kind: "ready"; readonly platform: PlatformFile; readonly adminToken?: string }
+  | {
+      readonly kind: "ready";
+      readonly platform: PlatformFile;
+      readonly adminToken?: string;
+      readonly setupToken?: string;
+    }
   | {
       readonly kind: "failed";
       readonly code: string;
@@ -61,8 +66,12 @@ async function live(): Promise<void> {
     release();
     return;
   }
-  const { platform, adminToken } = running;
-  await report({ kind: "ready", platform, ...(adminToken === undefined ? {} : { adminToken }) });
+  const { platform, adminToken, setupToken } = running;
+  const tokens = {
+    ...(adminToken === undefined ? {} : { adminToken }),
+    ...(setupToken === undefined ? {} : { setupToken }),
+  };
+  await report({ kind: "ready", platform, ...tokens });
   if (process.connected) process.disconnect();
   const reason = await asked;
   observe({ kind: "process.stopping", process: "supervisor", reason });

@@ -38,6 +38,8 @@ export type Running = {
   readonly platform: PlatformFile;
   /** Set at the very first start only. */
   readonly adminToken: string | undefined;
+  /** Makes the first administrator's account; set while there is none and no such token waits. */
+  readonly setupToken: string | undefined;
   stop(): Promise<void>;
 };
 
@@ -70,7 +72,7 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     scope.add(folder, () => endOrphans(folder.root, 2_000));
     step("starting the portal and the reconciler");
     const env = environment(input, ports, secretFiles(folder, ledger, secrets));
-    const { mains, adminToken } = await startMains(input, scope, planned, env, settings.port === undefined);
+    const { mains, ...tokens } = await startMains(input, scope, planned, env, settings.port === undefined);
     if (settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
     const platform = describePlatform(folder, ports, planned, new Date());
     writePlatform(folder, platform);
@@ -80,7 +82,7 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
       for (const main of mains) main.rotate();
     }, 500);
     scope.add(watch, clearInterval);
-    return { platform, adminToken, stop: () => scope.close() };
+    return { platform, ...tokens, stop: () => scope.close() };
   } catch (thrown) {
     await scope.close();
     throw thrown;
@@ -96,8 +98,10 @@ async function startMains(
   isFirstStart: boolean,
 ) {
   let adminToken: string | undefined;
+  let setupToken: string | undefined;
   const onMessage = (message: Readonly<Record<string, unknown>>) => {
     if (typeof message.adminToken === "string") adminToken = message.adminToken;
+    if (typeof message.setupToken === "string") setupToken = message.setupToken;
   };
   const start = async ({ name, kind, env: own }: Main) => {
     const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
@@ -112,7 +116,8 @@ async function startMains(
   const started = await Promise.allSettled(starting);
   const failed = started.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
-  return { mains: started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])), adminToken };
+  const mains = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  return { mains, adminToken, setupToken };
 }
 
 async function requirePorts(server: PostgresServer, { ledger, forge }: Ports, planned: readonly Main[]): Promise<void> {

@@ -41,14 +41,15 @@ export async function up(options: UpOptions): Promise<void> {
   const began = performance.now();
   const prepared = await prepareStart(layout(locateData(options.data, process.env)), options.port, say);
   const start = { ...prepared, replicas: options.replicas ?? 1 };
-  const announce = (platform: PlatformFile, adminToken: string | undefined) => {
+  const announce: Announce = (platform, { adminToken, setupToken }) => {
     say.line(`NebulaDB is up, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
-    return printPlatform(platform, { alreadyRunning: false, ...(adminToken ? { adminToken } : {}) }, options.output);
+    const tokens = { ...(adminToken ? { adminToken } : {}), ...(setupToken ? { setupToken } : {}) };
+    return printPlatform(platform, { alreadyRunning: false, ...tokens }, options.output);
   };
   if (!options.detach) return runHere(start, options, announce);
   const started = await startDetached(start);
   if (started.kind === "theirs") await announceRunning(started.platform, options, say);
-  else await announce(started.value.platform, started.value.adminToken);
+  else await announce(started.value.platform, started.value);
 }
 
 /** The tools, unless the platform runs already, which needs none. @throws NEB370, NEB923-925 naming the one that is missing */
@@ -61,7 +62,8 @@ export async function prepareStart(folder: DataFolder, port: number | undefined,
   return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path } };
 }
 
-type Announce = (platform: PlatformFile, adminToken: string | undefined) => Promise<void>;
+type FirstTokens = { readonly adminToken?: string | undefined; readonly setupToken?: string | undefined };
+type Announce = (platform: PlatformFile, tokens: FirstTokens) => Promise<void>;
 
 async function runHere(start: Start, options: UpOptions, announce: Announce): Promise<void> {
   const { folder, say } = start;
@@ -88,7 +90,7 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
       observe,
       step: say.step,
     });
-    await announce(running.platform, running.adminToken);
+    await announce(running.platform, running);
     say.line("Ctrl-C stops it.");
     await asked;
     say.step("stopping");
@@ -180,9 +182,11 @@ async function announceRunning(platform: PlatformFile, options: UpOptions, say: 
   await printPlatform(platform, { alreadyRunning: true }, options.output);
 }
 
+const hasMailServer = (env: NodeJS.ProcessEnv): boolean => Boolean(env.NEBULA_SMTP_URL || env.NEBULA_SMTP_URL_FILE);
+
 function printPlatform(
   platform: PlatformFile,
-  more: { readonly alreadyRunning: boolean; readonly adminToken?: string },
+  more: { readonly alreadyRunning: boolean } & FirstTokens,
   format: Format,
 ): Promise<void> {
   const rows = [
@@ -190,9 +194,16 @@ function printPlatform(
     ["  forge", platform.forgeUrl, `GitHub's REST API at ${platform.forgeApiUrl}`],
     ["  reconciler", platform.reconcilerUrl, "/health, /ready, /metrics"],
     ["  data", platform.data],
+    ...(hasMailServer(process.env)
+      ? []
+      : [["  mail", join(platform.data, "mail"), "files, until NEBULA_SMTP_URL is set"]]),
   ];
   const token = more.adminToken
     ? `\n\n  An administrator's token, shown this once and kept in secrets/admin-token:\n  ${more.adminToken}`
     : "";
-  return print({ ...platform, ...more }, format, () => `${columns(rows)}${token}`);
+  const setUp = more.setupToken
+    ? `\n\n  No administrator has an account yet. Yours, by a token that works once (secrets/setup-token):\n` +
+      "  ./nebula account setup --email YOU@EXAMPLE"
+    : "";
+  return print({ ...platform, ...more }, format, () => `${columns(rows)}${token}${setUp}`);
 }

@@ -17,6 +17,7 @@ spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore"
 const server = createServer((_, response) => response.end(JSON.stringify({ pid: process.pid, name })));
 server.listen(port, "127.0.0.1", () => {
   if (name === "portal" && serve !== "api") console.log(JSON.stringify({ adminToken: "ndb_test" }));
+  if (name === "portal" && serve !== "forge") console.log(JSON.stringify({ setupToken: "nde_test" }));
   console.log(JSON.stringify({ ready: true, process: name }));
 });
 process.on("SIGTERM", () => process.exit(0));

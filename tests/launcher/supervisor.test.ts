@@ -29,6 +29,7 @@ const postmaster = () =>
 test("a start serves, says where, and hands out the administrator's token", async () => {
   const running = await platform.start();
   expect(running.adminToken).toBe("ndb_test");
+  expect(running.setupToken).toBe("nde_test");
   expect(readPlatform(platform.folder)).toMatchObject({
     url: `http://127.0.0.1:${platform.port}`,
     data: platform.folder.root,

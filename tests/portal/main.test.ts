@@ -95,8 +95,9 @@ const clone = async (into: string) => {
 it("a first start makes the repository, the tokens and the ledger's row once, and a second one nothing", async () => {
   const first = start();
   await first.ready;
-  expect(first.messages.map((message) => Object.keys(message)[0])).toEqual(["adminToken", "ready"]);
+  expect(first.messages.map((message) => Object.keys(message)[0])).toEqual(["adminToken", "setupToken", "ready"]);
   const token = String(first.messages[0]?.adminToken);
+  expect((await readFile(join(data, "secrets/setup-token"), "utf8")).trim()).toBe(first.messages[1]?.setupToken);
   expect((await readFile(join(data, "secrets/admin-token"), "utf8")).trim()).toBe(token);
   expect((await stat(join(data, "secrets/admin-token"))).mode & 0o777).toBe(0o600);
   expect(await whoami(token)).toMatchObject({ user: "admin", grants: [{ role: "platform-admin" }] });
