@@ -14,8 +14,11 @@ import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import {
   defaultLimits,
+  type GitSettings,
   type Limits,
+  localGit,
   makeApi,
+  makeGitDesk,
   makeServer,
   type Patience,
   parseRules,
@@ -68,6 +71,8 @@ export async function startPortal(
     readonly identity?: Partial<IdentityOptions>;
     readonly auth?: Partial<AuthOptions>;
     readonly hostOf?: (repository: RepositoryRow) => GitHub;
+    /** How Git hosts are reached. Default: those of a portal on loopback. */
+    readonly git?: Partial<GitSettings>;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
   } = {},
@@ -97,6 +102,7 @@ export async function startPortal(
     clock: systemClock,
     version: "0.1.0",
     ledgerUrl: ledger.url,
+    git: makeGitDesk(testVault, { ...localGit, ...options.git }),
     hostOf:
       options.hostOf ??
       (() => {
