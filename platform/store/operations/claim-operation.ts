@@ -31,22 +31,34 @@ export type ClaimOptions = {
  * 2. Inside a stack the order is the one in which they were queued, also while an older one waits for its next try.
  * 3. Of several deployments that wait for one stack only the newest is run.
  */
-export const claimOperation = (sql: Sql, options: ClaimOptions): Promise<Claim | undefined> =>
-  sql.tx(async (tx) => {
-    for (;;) {
-      const lost = await findLost(tx);
-      if (lost === undefined) break;
-      if (await endLost(tx, lost, options.types)) continue;
-      return take(tx, lost, options, true);
-    }
-    for (;;) {
-      const queued = await findQueued(tx, options.types);
-      if (queued === undefined) return undefined;
-      if (!(await giveWay(tx, queued))) return take(tx, queued, options, false);
-    }
-  });
+export async function claimOperation(sql: Sql, options: ClaimOptions): Promise<Claim | undefined> {
+  const taken = (await isAnyLost(sql)) ? await sql.tx((tx) => takeOver(tx, options)) : undefined;
+  return taken ?? sql.tx((tx) => claimQueued(tx, options));
+}
+
+async function takeOver(tx: Sql, options: ClaimOptions): Promise<Claim | undefined> {
+  for (;;) {
+    const lost = await findLost(tx);
+    if (lost === undefined) return undefined;
+    if (!(await endLost(tx, lost, options.types))) return take(tx, lost, options);
+  }
+}
+
+async function claimQueued(tx: Sql, options: ClaimOptions): Promise<Claim | undefined> {
+  for (;;) {
+    const queued = await findQueued(tx, options.types);
+    if (queued === undefined) return undefined;
+    const claim = await begin(tx, queued, options);
+    if (claim !== undefined) return claim;
+    await giveWay(tx, queued);
+  }
+}
 
 export type Candidate = { readonly stack: string; readonly id: string };
+
+const isAnyLost = async (sql: Sql): Promise<boolean> =>
+  (await sql.maybe("select 1 from stacks where operation is not null and lease_until < clock_timestamp() limit 1")) !==
+  undefined;
 
 const findLost = (tx: Sql) =>
   tx.maybe<Candidate>(
@@ -65,27 +77,55 @@ const findQueued = (tx: Sql, types: readonly OperationType[]) =>
     [types],
   );
 
-/** A deployment that a newer one waits behind says nothing any more: two that were queued at once did not see each other. */
-async function giveWay(tx: Sql, { stack, id }: Candidate): Promise<boolean> {
-  const newer = await tx.maybe<{ id: string }>(
-    `select n.id from operations n
-     where n.stack = $1 and n.state = 'QUEUED' and n.type = 'DEPLOY'
-       and n.seq > (select seq from operations where id = $2 and type = 'DEPLOY')
-     order by n.seq desc limit 1`,
-    [stack, id],
+/**
+ * Begins what was found, now that its stack is locked: nothing else can change what waits there. Undefined when it is not its turn
+ * after all - an older one came back meanwhile - or a newer deployment waits.
+ */
+async function begin(tx: Sql, { stack, id }: Candidate, o: ClaimOptions): Promise<Claim | undefined> {
+  const row = await tx.maybe<Operation & { waitMs: number; leaseFence: number }>(
+    `with leased as (
+       update stacks s set fence = s.fence + 1, holder = $3, operation = $2,
+         lease_until = clock_timestamp() + make_interval(secs => $4)
+       from operations q
+       where s.stack = $1 and q.id = $2 and not exists (select from operations e
+           where e.stack = $1 and e.state = 'QUEUED' and e.seq < q.seq and e.type = any($5))
+         and not (q.type = 'DEPLOY' and exists (select from operations n
+           where n.stack = $1 and n.state = 'QUEUED' and n.seq > q.seq and n.type = 'DEPLOY'))
+       returning s.fence),
+     begun as (
+       update operations o set state = 'IN_PROGRESS', attempt = o.attempt + 1, fence = leased.fence,
+         started_at = coalesce(o.started_at, clock_timestamp())
+       from leased where o.id = $2
+       returning ${operationColumns}, leased.fence as "leaseFence",
+         (extract(epoch from clock_timestamp() - greatest(o.run_after, o.created_at)) * 1000)::float8 as "waitMs"),
+     line as (
+       insert into operation_events (operation, level, phase, message, data)
+       select id, 'info', 'claimed', 'claimed',
+         jsonb_build_object('fence', "leaseFence", 'attempt', attempt, 'waitMs', "waitMs") from begun
+       returning pg_notify('nebula_events', operation))
+     select begun.* from begun, line`,
+    [stack, id, o.holder, o.leaseSeconds ?? 15, o.types],
   );
-  if (newer === undefined) return false;
-  await tx.query(
-    `update operations set state = 'CANCELLED', outcome = 'superseded', finished_at = clock_timestamp(),
-       result = jsonb_build_object('supersededBy', $2::text)
-     where id = $1`,
-    [id, newer.id],
-  );
-  await appendEvent(tx, id, { phase: "ended", message: `superseded by ${newer.id}` });
-  return true;
+  if (row === undefined) return undefined;
+  const { waitMs, leaseFence: fence, ...operation } = row;
+  return { operation, stack, fence, holder: o.holder, takenOver: false, waitMs };
 }
 
-async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions, takenOver: boolean): Promise<Claim> {
+/** A deployment that a newer one waits behind says nothing any more: two that were queued at once did not see each other. */
+async function giveWay(tx: Sql, { stack, id }: Candidate): Promise<void> {
+  const ended = await tx.maybe<{ newer: string }>(
+    `update operations o set state = 'CANCELLED', outcome = 'superseded', finished_at = clock_timestamp(),
+       result = jsonb_build_object('supersededBy', n.id)
+     from (select w.id, w.seq from operations w where w.stack = $1 and w.state = 'QUEUED' and w.type = 'DEPLOY'
+           order by w.seq desc limit 1) n
+     where o.id = $2 and o.type = 'DEPLOY' and n.seq > o.seq returning n.id as newer`,
+    [stack, id],
+  );
+  if (ended !== undefined) await appendEvent(tx, id, { phase: "ended", message: `superseded by ${ended.newer}` });
+}
+
+/** Goes on with what a dead holder left, under a new fence. */
+async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions): Promise<Claim> {
   const { fence } = await tx.one<{ fence: number }>(
     `update stacks set fence = fence + 1, holder = $2, operation = $3,
        lease_until = clock_timestamp() + make_interval(secs => $4)
@@ -101,7 +141,7 @@ async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions, takenOve
        (extract(epoch from clock_timestamp() - greatest(run_after, created_at)) * 1000)::float8 as "waitMs"`,
     [id, fence],
   );
-  const message = takenOver ? "taken over from a holder whose lease ran out" : "claimed";
+  const message = "taken over from a holder whose lease ran out";
   await appendEvent(tx, id, { phase: "claimed", message, fence, data: { fence, attempt: operation.attempt, waitMs } });
-  return { operation, stack, fence, holder: o.holder, takenOver, waitMs };
+  return { operation, stack, fence, holder: o.holder, takenOver: true, waitMs };
 }
