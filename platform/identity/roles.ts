@@ -63,7 +63,7 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   "projects:read": "see projects and their quotas",
   "projects:write": "open pull requests that add projects",
   "tenants:read": "see the tenant's name, plan and members",
-  "tenants:write": "merge changes of tenant.ts, set secrets, make credentials for CI",
+  "tenants:write": "change members, merge changes of tenant.ts, set secrets, make credentials for CI",
   "fleet:write": "merge changes of fleet/, connect and approve repositories",
   "operations:read": "see operations and follow them",
   "operations:cancel": "cancel operations",

@@ -34,7 +34,7 @@ export {
 } from "./names.ts";
 export { type DeclaredDatabase, knownOptions, resolveDatabase } from "./resolve-database.ts";
 export { type DeclaredFleet, fleetKinds, resolveFleet, resolveFleetPart } from "./resolve-fleet.ts";
-export { projectOptions, resolveProject, resolveTenant } from "./resolve-project.ts";
+export { memberUser, projectOptions, resolveProject, resolveTenant } from "./resolve-project.ts";
 export { engineDefaults, optionSchemas } from "./schema.ts";
 export * from "./types.ts";
 export {

@@ -71,7 +71,9 @@ function regionless({ placement, region }: z.output<typeof projectOptions>): Spe
 const knownProject = (path: readonly (string | number)[]): readonly string[] =>
   Object.keys(path[0] === "quota" ? quotaOptions.shape : projectOptions.shape);
 
-const user = z.string().regex(/^[A-Za-z0-9._%+@-]{1,200}$/);
+/** Who a member is: an e-mail address, or an id at a provider. */
+export const memberUser = /^[A-Za-z0-9._%+@-]{1,200}$/;
+const user = z.string().regex(memberUser);
 
 const member = z.strictObject({
   user,

@@ -1,3 +1,4 @@
+import { approveRoutes } from "./approve.ts";
 import { auditRoutes } from "./audit-logs.ts";
 import { accountRoutes } from "./auth/account.ts";
 import { registrationRoutes } from "./auth/registration.ts";
@@ -8,8 +9,10 @@ import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
 import { databaseWrites } from "./databases/write.ts";
+import { driftRoutes } from "./drift.ts";
 import { healthRoutes } from "./health.ts";
 import { keyRoutes } from "./keys.ts";
+import { memberRoutes } from "./members.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
@@ -29,8 +32,10 @@ export const routes: readonly AnyRoute[] = [
   ...databaseReads,
   ...databaseWrites,
   ...databaseActs,
+  ...driftRoutes,
   ...pullRoutes,
   ...operationRoutes,
+  ...approveRoutes,
   ...usageRoutes,
   ...catalogueRoutes,
   ...repositoryRoutes,
@@ -42,6 +47,7 @@ export const routes: readonly AnyRoute[] = [
   ...authRoutes,
   ...keyRoutes,
   ...serviceAccountRoutes,
+  ...memberRoutes,
   ...userRoutes,
   ...healthRoutes(() => routes),
 ];

@@ -12,5 +12,6 @@
  */
 export { changeDatabase, createDatabase, deleteDatabase, retireDatabase } from "./database.ts";
 export * from "./errors.ts";
+export { type MemberEdit, putMember, removeMember } from "./members.ts";
 export { createProject } from "./project.ts";
 export type { DatabasePlace, FileEdits, FileSet, Json, OptionsPatch, ProjectPlace } from "./types.ts";

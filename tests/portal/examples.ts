@@ -15,7 +15,7 @@ export const unknownExamples: Examples = {
   number: "999999",
   owner: "nobody",
   repository: "nothing",
-  user: `usr_${"0".repeat(26)}`,
+  user: `usr_${"0".repeat(26)}`, // also fits a member
   session: `ses_${"0".repeat(26)}`,
 };
 
