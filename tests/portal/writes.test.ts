@@ -150,10 +150,9 @@ describe("a created database", () => {
       within: [{ tenant: "shop", project: null, database: null }],
       actor: "eve",
       action: "databases.create",
-      beforeId: null,
       limit: 1,
-    const [audited] = rows;
     });
+    const [audited] = rows;
     expect(audited).toMatchObject({
       result: "accepted",
       operation: operation.id,
@@ -319,6 +318,37 @@ describe("a deleted database", () => {
     expect(remove.body).toMatchObject({ step: "delete", pull: { autoMerge: true } });
     expect(await fileAt(remove.body.pull.headCommit, "old")).toBeUndefined();
     expect((await developer.send("DELETE", `${collection}/nope`, undefined, { "if-match": "*" })).status).toBe(404);
+  });
+});
+
+describe("a change with a name of its own", () => {
+  it.each([
+    ["scale", { compute: { max: 4 } }, "SCALE_VERTICAL"],
+    ["scale", { replicas: 1 }, "SCALE_HORIZONTAL"],
+    ["scale", { storage: "200Gi" }, "EXPAND_STORAGE"],
+    ["expand", { storage: "300Gi" }, "EXPAND_STORAGE"],
+  ])("%s with %j is a pull request, followed as %s", async (verb, body, type) => {
+    const answer = await developer.send("POST", `${collection}/orders/${verb}`, body);
+    expect(answer).toMatchObject({ status: 202, body: { step: "change", operation: { type, state: "IN_PROGRESS" } } });
+    const { pull, operation } = answer.body;
+    expect(operation.pull).toBe(pull.number);
+    const cancelled = await builder.send("POST", `/api/v1/operations/${operation.id}/cancel`);
+    expect(cancelled.body).toMatchObject({ code: "NEB612", hint: expect.stringContaining("Close the pull request") });
+  });
+
+  it("does not go the other way under that name", async () => {
+    const less = await developer.send("POST", `${collection}/orders/expand`, { storage: "1Gi" });
+    expect(less).toMatchObject({ status: 422, body: { code: "NEB601", errors: [{ path: "storage" }] } });
+    const older = await developer.send("POST", `${collection}/orders/upgrade`, { version: "17" });
+    expect(older).toMatchObject({ status: 422, body: { code: "NEB601", errors: [{ path: "version" }] } });
+  });
+
+  it("is refused by a code of its own while nothing can do it", async () => {
+    for (const verb of ["backup", "restore", "migrate"])
+      expect(await builder.send("POST", `${collection}/orders/${verb}`)).toMatchObject({
+        status: 501,
+        body: { code: "NEB329" },
+      });
   });
 });
 
