@@ -34,7 +34,16 @@ import {
   type ReviewerParts,
   reportEndings,
 } from "./review/index.ts";
-import { type Happened, makeShare, makeTurns, makeWatch, type Share, syncRepository } from "./source/index.ts";
+import {
+  type Happened,
+  makeProtectionWatch,
+  makeShare,
+  makeTurns,
+  makeWatch,
+  protectionWeakened,
+  type Share,
+  syncRepository,
+} from "./source/index.ts";
 
 export type ReconcilerParts = Omit<ReviewerParts, "sql"> & {
   readonly sql: Pool;
@@ -93,12 +102,18 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
       throw thrown;
     }
   };
+  const protection = makeProtectionWatch(parts, { everyMs: pollMs });
   const wholePass = async (repository: RepositoryRow): Promise<void> => {
-    await mergeReady(parts, repository);
-    await look(repository);
+    const isStopped = repository.stalledCode === protectionWeakened.definition.code;
+    if (!isStopped || (await protection(repository))) {
+      await mergeReady(parts, repository);
+      await look(repository);
+      // Afterwards: nobody waits for it, and a push past the review is found without it.
+      if (!isStopped) await protection(repository);
+    }
     const fresh = (await listRepositories(sql)).find(({ id }) => id === repository.id) ?? repository;
     const { merged } = await followPulls(parts, reviewer, fresh);
-    if (merged) await look(fresh);
+    if (merged && fresh.stalledCode !== protectionWeakened.definition.code) await look(fresh);
     await requeueExhausted(sql, repository);
     await tell(repository);
   };

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { inspectRepository } from "../../platform/github/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
 import {
   approveHistory,
+  approveProtection,
   findRepository,
   getRepository,
   listRepositories,
@@ -25,8 +27,12 @@ import { json, nothing, route } from "./route.ts";
 import { timestamp } from "./schemas.ts";
 import { timeOrNull } from "./wire.ts";
 
-/** NEB380: the one stall that somebody may accept. The others are mended by a push. */
-const rewritten = "NEB380";
+/** Stalls that somebody may accept: a rewritten branch, rules that nobody reviewed, less protection. A push mends the others. */
+const acceptable: Readonly<Record<string, (sql: Sql, id: string) => Promise<void>>> = {
+  NEB380: approveHistory,
+  NEB388: approveHistory,
+  NEB389: approveProtection,
+};
 
 export const repositoryRoutes = [
   route({
@@ -171,21 +177,24 @@ export const repositoryRoutes = [
     operationId: "repositories.approve",
     scope: "fleet:write",
     target: "own",
-    summary: "Accept a rewritten default branch",
+    summary: "Accept what a repository was stopped for",
     description:
-      "After a force-push nothing is deployed (NEB380). This accepts the history that is there now: what it declares is " +
-      "compared with what runs, and a database that it lacks is still not deleted unless it was retired.",
+      "After a force-push nothing is deployed (NEB380), nor after a change of fleet/ or tenant.ts that nobody reviewed (NEB388). " +
+      "This accepts the history up to the commit that was found then: what it declares is compared with what runs, and a " +
+      "database that it lacks is still not deleted unless it was retired. After the branch's protection was removed or weakened " +
+      "(NEB389) it accepts the protection that is there now.",
     params: repositoryParams,
     replies: { 200: json("Followed again", repository) },
   }).handle(async ({ params }, { sql }) => {
     const row = await theRepository(sql, params);
-    if (row.stalledCode !== rewritten)
+    const accept = acceptable[row.stalledCode ?? ""];
+    if (accept === undefined)
       throw wrongState(
         row.stalledCode === null
           ? `${fullName(row)} is not stalled`
           : `${fullName(row)} is stalled by ${row.stalledCode}, which only a push mends: ${row.stalledReason ?? ""}`,
       );
-    await approveHistory(sql, row.id);
+    await accept(sql, row.id);
     const details = { stalled: row.stalledReason, seenCommit: row.seenCommit };
     return {
       status: 200,

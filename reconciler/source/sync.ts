@@ -45,16 +45,17 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
   const commit = await mirrors.fetchHead(repository, await hosts.of(repository).gitToken());
   const git = mirrors.of(repository);
   if (commit === undefined) return stalled(parts, repository, emptyRepository(repository));
-  const rewritten = await findRewrite(git, repository, commit);
+  const from = repository.seenCommit ?? (await getRepositorySafety(sql, repository.id))?.approvedCommit ?? null;
+  const rewritten = await findRewrite(git, repository, { from, to: commit });
   if (rewritten !== undefined) return stalled(parts, repository, rewritten);
 
-  const trace = startTrace(parts, git, repository, commit);
+  const trace = startTrace(parts, git, repository, { from, to: commit });
   const [snapshot, known] = await Promise.all([readSnapshot(git, commit), listWanted(sql, repository.id)]);
   if (known.length > 0 && snapshot.files.size === 0)
     return stalled(parts, repository, nothingDeclared(commit, known.length));
 
   const fleet = await currentFleet(parts, { git, snapshot, repository, commit, trace });
-  if (fleet.kind === "held") return stalled(parts, repository, authorityUnreviewed(fleet.strange));
+  if (fleet.kind === "held") return stalled(parts, repository, authorityUnreviewed(fleet.strange, commit));
   const changes = compareProjects(snapshot.projects, known);
   const understood = await understand(parts, {
     git,
@@ -80,22 +81,19 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
 }
 
 /** Beside everything else of the pass: what came by a pull request that was reviewed, and what did not. */
-function startTrace({ sql, hosts }: SourceParts, git: Git, repository: RepositoryRow, to: string): Promise<Trace> {
-  const trace = (async () => {
-    const { seenCommit } = repository;
-    const approved = seenCommit === null ? await getRepositorySafety(sql, repository.id) : undefined;
-    const from = seenCommit ?? approved?.approvedCommit ?? null;
-    return traceCommits({ sql, git, host: hosts.of(repository) }, repository, {
-      from,
-      to,
-      trusted: seenCommit === null,
-    });
-  })();
+function startTrace(
+  { sql, hosts }: SourceParts,
+  git: Git,
+  repository: RepositoryRow,
+  range: { readonly from: string | null; readonly to: string },
+): Promise<Trace> {
+  const trusted = repository.seenCommit === null;
+  const trace = traceCommits({ sql, git, host: hosts.of(repository) }, repository, { ...range, trusted });
   trace.catch(() => undefined); // whoever awaits it hears of it; a pass that stalls before does not
   return trace;
 }
 
-type Stall = { readonly code: string; readonly reason: string };
+type Stall = { readonly code: string; readonly reason: string; readonly commit?: string };
 
 /** Said once: a human must act. */
 async function stalled(parts: SourceParts, repository: RepositoryRow, stall: Stall): Promise<SyncReport> {
@@ -115,23 +113,25 @@ const nothingDeclared = (commit: string, known: number): Stall => ({
   reason: `commit ${commit.slice(0, 7)} has no tenants/ folder, and ${known} projects were declared there. ${declarationsMissing.definition.hint}`,
 });
 
-const authorityUnreviewed = ({ commit, why }: Strange): Stall => ({
+const authorityUnreviewed = ({ commit, why }: Strange, newest: string): Stall => ({
   code: authorityNotReviewed.definition.code,
+  commit: newest,
   reason: `commit ${commit.slice(0, 7)} changes tenants/fleet/ or a tenant.ts, and ${why}. ${authorityNotReviewed.definition.hint}`,
 });
 
 /** The branch must go forward. An old commit that is gone altogether was rewritten away too. */
 async function findRewrite(
   git: Git,
-  { seenCommit, defaultBranch }: RepositoryRow,
-  commit: string,
+  { defaultBranch }: RepositoryRow,
+  { from, to: commit }: { readonly from: string | null; readonly to: string },
 ): Promise<Stall | undefined> {
-  if (seenCommit === null || seenCommit === commit) return undefined;
-  const isKnown = (await git.typeOf(seenCommit)) === "commit";
-  if (isKnown && (await git.isAncestor(seenCommit, commit))) return undefined;
-  const [from, to] = [seenCommit.slice(0, 7), commit.slice(0, 7)];
+  if (from === null || from === commit) return undefined;
+  const isKnown = (await git.typeOf(from)) === "commit";
+  if (isKnown && (await git.isAncestor(from, commit))) return undefined;
+  const [before, to] = [from.slice(0, 7), commit.slice(0, 7)];
   return {
     code: historyRewritten.definition.code,
-    reason: `${defaultBranch} was moved from ${from} to ${to}, which does not follow it. ${historyRewritten.definition.hint}`,
+    commit,
+    reason: `${defaultBranch} was moved from ${before} to ${to}, which does not follow it. ${historyRewritten.definition.hint}`,
   };
 }

@@ -42,7 +42,8 @@ create index approvals_open on approvals (stack, plan_hash) where applied_at is 
 
 -- The strongest protection of the default branch that was seen; what falls behind it stops the repository.
 alter table repositories add column protection jsonb;
-alter table repositories add column approved_commit text; -- up to here the history was approved by hand
+alter table repositories add column stalled_commit text;   -- what it was stalled at: an approval speaks of that and nothing later
+alter table repositories add column approved_commit text;  -- up to here the history was approved by hand
 
 create table restore_points (                            -- taken before an apply that can touch data
   id text primary key,                                   -- rp_...

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { CommandFailure, exitCodes } from "../failure.ts";
 import { followOperation } from "../follow.ts";
 import { printData, printRecord, printRows, say } from "../output.ts";
-import type { Operation, OperationEvent, Repository } from "../types.ts";
+import type { Operation, OperationEvent } from "../types.ts";
+import { approve } from "./approve.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
 
 export function addOperationCommands(program: Command): void {
@@ -25,8 +25,8 @@ export function addOperationCommands(program: Command): void {
   withOutput(
     ops
       .command("approve")
-      .description("accept a default branch that was rewritten; nothing is deployed from it until then")
-      .argument("[repository]", "owner/name; default: the one that is stalled"),
+      .description("accept what was stopped: a plan that nobody reviewed, a rewritten branch, weaker protection")
+      .argument("[what]", "an operation, a project (tenant/project) or a repository (owner/name); default: what waits"),
   ).action(approve);
 }
 
@@ -84,21 +84,6 @@ async function cancel(id: string, { output }: Output): Promise<void> {
   if (output === "table")
     say(operation.state === "CANCELLED" ? `  ${id} is cancelled` : `  ${id} is asked to stop: nebula ops watch ${id}`);
   else printData(operation, output);
-}
-
-async function approve(named: string | undefined, { output }: Output): Promise<void> {
-  const client = connect();
-  const { items } = await client.get<{ items: Repository[] }>("/api/v1/repositories");
-  const chosen = items.find(({ owner, name, stalled }) =>
-    named === undefined ? stalled !== null : `${owner}/${name}` === named,
-  );
-  if (chosen === undefined)
-    throw new CommandFailure(named === undefined ? "no repository is stalled" : `there is no repository ${named}`, {
-      exitCode: named === undefined ? exitCodes.conflict : exitCodes.notFound,
-      hint: `Connected: ${items.map(({ owner, name }) => `${owner}/${name}`).join(", ") || "none"}.`,
-    });
-  const path = `/api/v1/repositories/${chosen.owner}/${chosen.name}/approve`;
-  printRecord(await client.send<Record<string, unknown>>("POST", path), output);
 }
 
 /** What is being done or waits to be, else what was done last; a pull request that waits for people is neither. */
