@@ -161,6 +161,14 @@ export const mergeRefused = defineError({
   hint: "See its checks (`nebula pr show`): all required ones must have passed for the commit you name.",
 });
 
+export const nothingToHeal = defineError({
+  code: "NEB403",
+  status: 409,
+  title: "Nothing to heal",
+  retry: false,
+  hint: "`nebula drift show` says what differs, and what only a person may decide.",
+});
+
 export const noUsage = defineError({
   code: "NEB618",
   status: 409,

@@ -25,6 +25,7 @@ export const tags = {
   keys: "API keys.",
   serviceAccounts: "A tenant's programs: accounts that are nobody.",
   members: "Who belongs to a tenant. A change opens a pull request.",
+  drift: "What runs otherwise than it is declared.",
   health: "For machines that watch.",
   reference: "This API, described.",
 } as const;

@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
+import { addDriftCommands } from "./commands/drift.ts";
 import { addGitHubCommands } from "./commands/github.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addOperationCommands } from "./commands/ops.ts";
@@ -20,6 +21,7 @@ export { readConnection } from "./settings.ts";
 
 export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
+  addDriftCommands(program);
   addPullCommands(program);
   addOperationCommands(program);
   addRepositoryCommands(program);

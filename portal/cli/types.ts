@@ -51,11 +51,42 @@ export type Database = {
   } | null;
   readonly status: string;
   readonly reason: string;
+  readonly drift: number;
   readonly phase: string | null;
   readonly host: string | null;
   readonly port: number | null;
   readonly retired: boolean;
   readonly estimate: { readonly month: { readonly amount: string; readonly currency: string } } | null;
+};
+
+export type DriftFinding = {
+  readonly domain: string;
+  readonly project: string;
+  readonly database: string;
+  readonly path: string;
+  readonly declared: unknown;
+  readonly observed: unknown;
+  readonly effect: string;
+  readonly openedAt: string;
+  readonly closedAt: string | null;
+};
+
+export type DatabaseDrift = {
+  readonly inSync: boolean;
+  readonly lookedAt: string | null;
+  readonly inspectedAt: string | null;
+  readonly problem: string | null;
+  readonly findings: readonly DriftFinding[];
+};
+
+export type Orphan = {
+  readonly kind: string;
+  readonly path: string;
+  readonly instance: string | null;
+  readonly pid: number | null;
+  readonly port: number | null;
+  readonly reason: string;
+  readonly openedAt: string;
 };
 
 export type Credentials = {

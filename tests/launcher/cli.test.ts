@@ -66,7 +66,7 @@ test("doctor names every tool with what to do where it is not well", () => {
 });
 
 test.each([
-  ["nebula d", ["down", "doctor", "db", "demo"]],
+  ["nebula d", ["down", "doctor", "db", "demo", "drift"]],
   ["nebula up --d", ["--detach", "--data"]],
   ["nebula status -o ", ["table", "json", "yaml"]],
   ["nebula completion ", ["bash", "zsh", "-o", "--output", "--help"]],

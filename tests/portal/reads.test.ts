@@ -159,7 +159,7 @@ describe("databases", () => {
       body.items.map((each: { name: string; status: string; reason: string }) => [each.name, each.status, each.reason]),
     ).toEqual([
       ["orders", "Ready", "Ready"],
-      ["sessions", "Reconciling", "Deploying"],
+      ["sessions", "Stalled", "Missing"],
     ]);
     const orders = await admin.get(`${base}/orders`);
     expect(orders.headers.get("etag")).toMatch(/^"[0-9a-f]{32}"$/);

@@ -47,6 +47,7 @@ export const database = named(
     spec: databaseSpec.nullable().describe("null when it is not declared any more."),
     status: projectStatus.status,
     reason: projectStatus.reason,
+    drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable().describe("null until there is an instance."),
     host: z.string().nullable(),
     port: z.int().nullable(),
@@ -66,6 +67,7 @@ export const databaseStatus = named(
   "How a database is, and what is being done about it.",
   z.strictObject({
     ...projectStatus,
+    drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable(),
     version: z.string().nullable(),
     host: z.string().nullable(),

@@ -7,6 +7,7 @@ import {
   specHash,
 } from "../../../platform/spec/index.ts";
 import {
+  driftCounts,
   type FleetRow,
   getFleet,
   type Instance,
@@ -25,16 +26,19 @@ export type DatabaseView = {
   readonly wanted: DatabaseSpec | null;
   readonly instance: Instance | null;
   readonly priceBook: PriceBook | null;
+  /** Open differences between what runs and what is declared. */
+  readonly drift: number;
 };
 
 /** Every database of a project that is declared or still has something on a machine, by name. */
 export async function listViews(portal: Portal, tenant: string, project: string): Promise<readonly DatabaseView[]> {
   const row = await findProject(portal, tenant, project);
-  const [fleet, instances] = await Promise.all([
+  const [fleet, instances, drift] = await Promise.all([
     getFleet(portal.sql, row.repository),
     listInstances(portal.sql, { stack: row.stack }),
+    driftCounts(portal.sql, row.stack),
   ]);
-  return viewsOf(row, instances, fleet);
+  return viewsOf(row, instances, fleet, new Map(drift.map(({ instance, open }) => [instance, open])));
 }
 
 /** @throws NEB602 when it is neither declared nor anywhere. */
@@ -44,7 +48,12 @@ export async function findView(portal: Portal, tenant: string, project: string, 
   return found;
 }
 
-function viewsOf(project: ProjectRow, instances: readonly Instance[], fleet: FleetRow | undefined): DatabaseView[] {
+function viewsOf(
+  project: ProjectRow,
+  instances: readonly Instance[],
+  fleet: FleetRow | undefined,
+  drift: ReadonlyMap<string, number>,
+): DatabaseView[] {
   const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
   const made = new Map(
     instances.filter(({ phase }) => phase !== "Removed").map((instance) => [instance.database, instance]),
@@ -55,6 +64,7 @@ function viewsOf(project: ProjectRow, instances: readonly Instance[], fleet: Fle
     wanted: wanted.get(name) ?? null,
     instance: made.get(name) ?? null,
     priceBook: fleet?.fleet.priceBook ?? null,
+    drift: drift.get(databaseId(project.tenant, project.project, name)) ?? 0,
   }));
 }
 
@@ -62,7 +72,10 @@ function viewsOf(project: ProjectRow, instances: readonly Instance[], fleet: Fle
 export const tagOf = ({ wanted }: DatabaseView): string | null =>
   wanted === null ? null : `"${specHash(wanted).slice(0, 32)}"`;
 
-/** Ready, Reconciling or Stalled, with a reason; of the database where it is known, else of its project. */
+/**
+ * Ready, Reconciling or Stalled, with a reason; of the database where it is known, else of its project. Whether it is in sync is
+ * another matter (`drift`): once a project is deployed, what somebody did to a machine does not make it "being deployed".
+ */
 export function statusOf({ project, wanted, instance }: DatabaseView): {
   status: ProjectRow["status"];
   reason: string;
@@ -72,7 +85,8 @@ export function statusOf({ project, wanted, instance }: DatabaseView): {
   if (settled && wanted !== null && specHash(instance.spec) === specHash(wanted))
     return { status: "Ready", reason: instance.phase };
   if (project.status !== "Ready") return { status: project.status, reason: project.reason };
-  return { status: "Reconciling", reason: wanted === null ? "Removing" : "Deploying" };
+  if (project.wantedHash !== project.appliedHash) return { status: "Reconciling", reason: "Deploying" };
+  return settled ? { status: "Ready", reason: instance.phase } : { status: "Stalled", reason: "Missing" };
 }
 
 export function viewToWire(view: DatabaseView) {
@@ -87,6 +101,7 @@ export function viewToWire(view: DatabaseView) {
     version: instance?.version ?? shown?.version ?? "",
     spec: wanted === null ? null : specToWire(wanted),
     ...statusOf(view),
+    drift: view.drift,
     phase: instance?.phase ?? null,
     host: instance?.host ?? null,
     port: instance?.port ?? null,
@@ -107,6 +122,7 @@ export function statusToWire(view: DatabaseView) {
     status,
     reason,
     message: status === project.status ? message : "",
+    drift: view.drift,
     upToDate: wanted !== null && instance !== null && specHash(wanted) === specHash(instance.spec),
     phase: instance?.phase ?? null,
     version: instance?.version ?? null,

@@ -159,6 +159,7 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
       { title: "ENGINE", value: (row) => `${row.engine} ${row.version}` },
       { title: "STATUS", value: (row) => row.status },
       { title: "PHASE", value: (row) => row.phase },
+      { title: "SYNC", value: (row) => (row.drift === 0 ? "in sync" : `${row.drift} differ`) },
       {
         title: "UNITS",
         value: (row) => (row.spec === null ? null : `${row.spec.compute.minUnits}-${row.spec.compute.maxUnits}`),

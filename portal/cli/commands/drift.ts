@@ -1,0 +1,100 @@
+import type { Command } from "commander";
+import { databasePath, resolveDatabase } from "../address.ts";
+import { CommandFailure, exitCodes } from "../failure.ts";
+import { followOperation } from "../follow.ts";
+import { printData, printRows, say } from "../output.ts";
+import type { DatabaseDrift, DriftFinding, Operation, Orphan } from "../types.ts";
+import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
+
+export function addDriftCommands(program: Command): void {
+  const drift = program.command("drift").description("what runs otherwise than it is declared");
+  withOutput(
+    drift
+      .command("list", { isDefault: true })
+      .description("every difference that is open")
+      .option("--all", "closed ones too"),
+  ).action(list);
+  withOutput(
+    drift.command("show").description("one database: each difference, both sides").argument("<database>"),
+  ).action(show);
+  withOutput(
+    drift
+      .command("heal")
+      .description("bring a database, or every one of a project, back to its declaration")
+      .argument("<database>", "tenant/project/database, or tenant/project"),
+  )
+    .option("--wait", "wait until it is done")
+    .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
+    .action(heal);
+  withOutput(
+    drift.command("orphans").description("what lies on the machine and belongs to no database; nothing touches it"),
+  ).action(orphans);
+}
+
+const columns = [
+  { title: "DATABASE", value: (row: DriftFinding) => `${row.domain}/${row.project}/${row.database}` },
+  { title: "PATH", value: (row: DriftFinding) => row.path },
+  { title: "DECLARED", value: (row: DriftFinding) => shown(row.declared) },
+  { title: "OBSERVED", value: (row: DriftFinding) => shown(row.observed) },
+  { title: "HEALING", value: (row: DriftFinding) => row.effect },
+  { title: "SINCE", value: (row: DriftFinding) => row.openedAt },
+];
+
+const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+async function list({ output, all }: Output & { readonly all?: boolean }): Promise<void> {
+  const found = await connect().all<DriftFinding>(`/api/v1/drift?state=${all === true ? "all" : "open"}`);
+  if (output === "table" && found.length === 0) return say("everything is as declared");
+  printRows(found, all === true ? [...columns, { title: "GONE", value: (row) => row.closedAt }] : columns, output);
+}
+
+async function show(text: string, { output }: Output): Promise<void> {
+  const client = connect();
+  const found = await client.get<DatabaseDrift>(`${databasePath(await resolveDatabase(client, text))}/drift`);
+  if (output !== "table") return printData(found, output);
+  const looked = `looked at ${found.lookedAt ?? "never"}, looked into ${found.inspectedAt ?? "never"}`;
+  if (found.inSync) say(`in sync; ${looked}`);
+  else {
+    printRows(found.findings, columns.slice(1), output);
+    say(looked);
+  }
+  if (found.problem !== null) say(`! the last look inside failed: ${found.problem}`);
+}
+
+type HealOptions = Output & { readonly wait?: boolean; readonly timeout: number };
+
+async function heal(text: string, { output, wait, timeout }: HealOptions): Promise<void> {
+  const client = connect();
+  const [domain, project, database] = text.split("/");
+  const path =
+    domain !== undefined && project !== undefined && database === undefined
+      ? `/api/v1/projects/${domain}/${project}`
+      : databasePath(await resolveDatabase(client, text));
+  const queued = await client.send<Operation>("POST", `${path}/drift/heal`);
+  const operation = wait === true ? await followOperation(client, queued.id, timeout * 1000) : queued;
+  if (output !== "table") return printData(operation, output);
+  say(wait === true ? `  ${operation.state}` : `  ${operation.id} queued: nebula ops watch ${operation.id}`);
+  if (wait === true && operation.state !== "COMPLETED")
+    throw new CommandFailure(operation.error?.detail ?? `it ended as ${operation.state}`, {
+      exitCode: exitCodes.error,
+      hint: operation.error?.hint ?? "`nebula drift show` says what still differs.",
+    });
+}
+
+async function orphans({ output }: Output): Promise<void> {
+  const { items } = await connect().get<{ items: Orphan[] }>("/api/v1/drift/orphans");
+  if (output === "table" && items.length === 0) return say("there are no orphans");
+  printRows(
+    items,
+    [
+      { title: "KIND", value: (row) => row.kind },
+      { title: "SAYS IT IS", value: (row) => row.instance },
+      { title: "WHY", value: (row) => row.reason },
+      { title: "PID", value: (row) => row.pid },
+      { title: "PORT", value: (row) => row.port },
+      { title: "WHERE", value: (row) => row.path },
+      { title: "SINCE", value: (row) => row.openedAt },
+    ],
+    output,
+  );
+}
