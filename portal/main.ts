@@ -14,13 +14,11 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import {
   asNebulaError,
-  badConfig,
   choice,
   hostPolicy,
   integer,
   makeLogger,
   makeMetrics,
-  makeVault,
   newId,
   type Observe,
   openScope,
@@ -31,10 +29,12 @@ import {
   secret,
   systemClock,
   text,
+  type UrlPolicy,
   type Vault,
 } from "../platform/core/index.ts";
 import { hookEvents, requiredContexts } from "../platform/github/index.ts";
 import { defaultLifetimes, issueToken, makeIdentity, resolveLifetimes } from "../platform/identity/index.ts";
+import { keyFields, keysFrom, maintainKeys, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makeMailer } from "../platform/mail/index.ts";
 import { makePool, type Pool } from "../platform/sql/index.ts";
 import {
@@ -43,7 +43,9 @@ import {
   expireTokens,
   findRepository,
   getSetting,
+  keepAudit,
   keepReplica,
+  makeAudit,
   putHook,
   putRepository,
   putSetting,
@@ -93,6 +95,8 @@ const fields = {
   NEBULA_SESSION_HOURS: integer(defaultLifetimes.absoluteSeconds / 3600),
   NEBULA_SMTP_URL: optional(secret()),
   NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
+  NEBULA_AUDIT_DAYS: integer(366),
+  ...keyFields,
 };
 
 type Config = ReturnType<typeof resolveConfig<typeof fields>>;
@@ -115,7 +119,6 @@ type Parts = {
 
 async function main(scope: Scope): Promise<void> {
   const config = resolveConfig(process.env, fields);
-  const vault = makeVault(masterKey(process.env));
   if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
   const metrics = makeMetrics("portal");
   const log = makeLogger("portal", config.NEBULA_LOG_LEVEL);
@@ -135,6 +138,8 @@ async function main(scope: Scope): Promise<void> {
     scope.add(makePool({ url, max, applicationName: `nebula-${name}` }), (opened) => opened.close());
   const sql = pool(config.NEBULA_LEDGER_URL, "portal", 8);
   await requireSchema(sql);
+  const keyring = scope.add(await openKeyring({ sql, observe, ...keysFrom(process.env) }), (it) => it.close());
+  const { vault } = keyring;
   const serves = config.NEBULA_SERVE.split(",");
   const apiPort = config.NEBULA_API_PORT || port;
   const replica = await keepReplica({
@@ -145,13 +150,17 @@ async function main(scope: Scope): Promise<void> {
   scope.add(replica, (kept) => kept.close());
   if (serves.includes("forge")) {
     const { NEBULA_FORGE_DATABASE_URL: url } = resolveConfig(process.env, { NEBULA_FORGE_DATABASE_URL: secret() });
-    const place = { data: config.NEBULA_DATA, port: port + 1, vault, observe };
-    const forge = await openForge(scope, pool(url, "forge", 6), place);
+    const forgeSql = pool(url, "forge", 6);
+    const { inside } = hostPolicy({ hosts: "", inside: `127.0.0.1:${port + 3},${config.NEBULA_PRIVATE_HOSTS}` });
+    const place = { data: config.NEBULA_DATA, port: port + 1, vault, observe, hookPolicy: { inside } };
+    const forge = await openForge(scope, forgeSql, place);
+    scope.add(maintainKeys({ keyring, ledger: sql, forge: forgeSql, observe }), (it) => it.close());
     const hookUrl = `http://127.0.0.1:${port + 3}/hooks/github`;
     const adminToken = await install({ sql, forge, vault, data: config.NEBULA_DATA, hookUrl });
     if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
   }
   if (!serves.includes("api")) return untilStopped(observe);
+  if (!serves.includes("forge")) scope.add(maintainKeys({ keyring, ledger: sql, observe }), (it) => it.close());
   const auth = await openAuth(scope, { sql, vault, observe, config, port });
   const git = makeGitDesk(vault, readGit(config), observe);
   const app = makeApi({
@@ -164,6 +173,7 @@ async function main(scope: Scope): Promise<void> {
     ledgerUrl: config.NEBULA_LEDGER_URL,
     ...{ git, hostOf: git.hostOf },
     auth,
+    ...{ keyring, secrets: tenantSecretsFrom(process.env, sql, vault) },
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
   });
@@ -181,6 +191,9 @@ async function main(scope: Scope): Promise<void> {
     }
   });
   scope.add(housekeeping, (once) => once.close()).start();
+  const keeping = { audit: makeAudit(sql, vault), observe, retentionDays: config.NEBULA_AUDIT_DAYS };
+  const keeper = whileHolding({ sql, observe }, "audit", ({ signal }) => keepAudit(keeping, signal));
+  scope.add(keeper, (once) => once.close()).start();
   await untilStopped(observe);
 }
 
@@ -322,11 +335,21 @@ function writeSecret(data: string, name: string, value: Secret): void {
   renameSync(`${file}.new`, file);
 }
 
-type ForgePlace = { readonly data: string; readonly port: number; readonly vault: Vault; readonly observe: Observe };
+type ForgePlace = {
+  readonly data: string;
+  readonly port: number;
+  readonly vault: Vault;
+  readonly observe: Observe;
+  readonly hookPolicy: UrlPolicy;
+};
 
-async function openForge(scope: Scope, sql: Pool, { data, port, vault, observe }: ForgePlace): Promise<Forge> {
+async function openForge(
+  scope: Scope,
+  sql: Pool,
+  { data, port, vault, observe, hookPolicy }: ForgePlace,
+): Promise<Forge> {
   const publicUrl = `http://127.0.0.1:${port}`;
-  const forge = await makeForge({ dataDir: data, sql, vault, observe, publicUrl });
+  const forge = await makeForge({ dataDir: data, sql, vault, observe, publicUrl, hookPolicy });
   scope.add(forge, (opened) => opened.close());
   await forge.listen(port).catch((cause: unknown) => {
     throw taken(port, cause);
@@ -371,17 +394,6 @@ const listen = (server: Server, port: number): Promise<Server> =>
 function taken(port: number, cause: unknown): unknown {
   const inUse = (cause as { code?: unknown } | null)?.code === "EADDRINUSE";
   return inUse ? portTaken(`port ${port} on 127.0.0.1 is in use`, { cause }) : cause;
-}
-
-function masterKey(environment: NodeJS.ProcessEnv): Secret {
-  const { NEBULA_MASTER_KEY: key, NEBULA_MASTER_KEY_FILE: file } = environment;
-  if (key) return new Secret(key);
-  if (!file) throw badConfig("NEBULA_MASTER_KEY or NEBULA_MASTER_KEY_FILE must be set");
-  try {
-    return new Secret(readFileSync(file, "utf8").trim());
-  } catch (cause) {
-    throw badConfig(`NEBULA_MASTER_KEY_FILE: ${file} cannot be read`, { cause });
-  }
 }
 
 const stopSignal = (): Promise<string> =>

@@ -7,6 +7,7 @@ import {
   type Observe,
   type Secret,
   systemClock,
+  type UrlPolicy,
   type Vault,
 } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -36,6 +37,8 @@ export type ForgeOptions = {
   readonly clock?: Clock;
   readonly observe?: Observe;
   readonly limits?: Partial<Limits>;
+  /** Whom webhooks may lead to. Default: this machine, and public addresses by https. */
+  readonly hookPolicy?: UrlPolicy;
 };
 
 export type Forge = {
@@ -55,11 +58,12 @@ export type Forge = {
 export async function makeForge(options: ForgeOptions): Promise<Forge> {
   const { dataDir, sql, vault, clock = systemClock, observe = ignoreObservations } = options;
   const limits = { ...defaultLimits, ...options.limits };
+  const hookPolicy = options.hookPolicy ?? { inside: ["127.0.0.1", "[::1]", "localhost"] };
   let base = options.publicUrl;
   const url = () => base ?? "http://127.0.0.1";
   await migrate(sql);
   const repositories = await openRepositories(dataDir, sql);
-  const dispatcher = makeDispatcher({ sql, vault, clock, observe, limits });
+  const dispatcher = makeDispatcher({ sql, vault, clock, observe, limits, hookPolicy });
   const context: Context = { sql, vault, clock, observe, limits, repositories, dispatcher, urls: makeUrls(url) };
   await mend(context);
   const app = express().disable("x-powered-by");

@@ -1,3 +1,4 @@
+import { guardedFetch, type UrlPolicy } from "../../../platform/core/index.ts";
 import type { Context } from "../context.ts";
 import { pruneDeliveries, recordAttempt, type Waiting, waitingDeliveries, waitingHooks } from "../store/deliveries.ts";
 import { signedHeaders } from "./sign.ts";
@@ -19,7 +20,13 @@ export type Dispatcher = {
   close(): Promise<void>;
 };
 
-export function makeDispatcher(context: Omit<Context, "dispatcher" | "repositories" | "urls">): Dispatcher {
+export type DispatcherParts = Omit<Context, "dispatcher" | "repositories" | "urls"> & {
+  /** Whom a hook may lead to: whoever may set one up must not reach into the network from here. */
+  readonly hookPolicy: UrlPolicy;
+};
+
+export function makeDispatcher(context: DispatcherParts): Dispatcher {
+  const fetching = guardedFetch(context.hookPolicy, { timeoutMs: context.limits.hookTimeoutMs, maxBytes: 1024 * 1024 });
   const running = new Map<number, { again: boolean; done: Promise<void> }>();
   const closing = new AbortController();
 
@@ -29,7 +36,7 @@ export function makeDispatcher(context: Omit<Context, "dispatcher" | "repositori
       for (const delivery of await waitingDeliveries(context.sql, hook)) {
         if (closing.signal.aborted) return;
         self.again = true;
-        await attempt(context, delivery, closing.signal);
+        await attempt(context, fetching, delivery, closing.signal);
       }
     } while (self.again && !closing.signal.aborted);
   };
@@ -72,14 +79,15 @@ export function makeDispatcher(context: Omit<Context, "dispatcher" | "repositori
 }
 
 async function attempt(
-  context: Parameters<typeof makeDispatcher>[0],
+  context: DispatcherParts,
+  fetching: typeof fetch,
   delivery: Waiting,
   closing: AbortSignal,
 ): Promise<void> {
   const { headers, body } = signedHeaders(context.vault, delivery);
   const startedMs = context.clock.monotonicMs();
   const timeout = AbortSignal.timeout(context.limits.hookTimeoutMs);
-  const outcome = await send(delivery.url, headers, body, AbortSignal.any([timeout, closing])).catch(
+  const outcome = await send(fetching, delivery.url, headers, body, AbortSignal.any([timeout, closing])).catch(
     (thrown: Error) => ({
       code: 0,
       status: timeout.aborted ? "timed out" : "failed to connect to host",
@@ -94,24 +102,19 @@ async function attempt(
   context.observe({ kind: "webhook.delivery", event: delivery.event, status: outcome.code, durationMs });
 }
 
-async function send(url: string, headers: Record<string, string>, body: string, signal: AbortSignal) {
-  const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
-  const text = await readLimited(response, 64 * 1024);
+async function send(
+  fetching: typeof fetch,
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+  signal: AbortSignal,
+) {
+  const response = await fetching(url, { method: "POST", headers, body, signal, redirect: "manual" });
+  const text = (await response.text()).slice(0, 64 * 1024).replaceAll("\0", "");
   return {
     code: response.status,
     status: response.ok ? "OK" : response.statusText || `Invalid HTTP Response: ${response.status}`,
     headers: Object.fromEntries(response.headers),
     body: text,
   };
-}
-
-async function readLimited(response: Response, limitBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let held = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    held += chunk.length;
-    if (held > limitBytes) break;
-  }
-  return Buffer.concat(chunks).toString("utf8").slice(0, limitBytes).replaceAll("\0", "");
 }
