@@ -1,4 +1,5 @@
 import { CommandFailure, exitCodes, fromProblem } from "./failure.ts";
+import { makeTokenSource } from "./session.ts";
 import type { Connection } from "./settings.ts";
 
 export type Client = {
@@ -22,16 +23,24 @@ export type Client = {
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The portal's API over HTTP. Every failure is a `CommandFailure` with the exit code that belongs to it. */
-export function makeClient({ url, token }: Connection): Client {
-  async function ask(
-    method: string,
-    path: string,
-    init: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
-  ) {
-    const response = await fetch(`${url}${path}`, {
+export function makeClient(connection: Connection): Client {
+  const { url, session } = connection;
+  const tokens = makeTokenSource(connection);
+  type Init = { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal };
+
+  async function ask(method: string, path: string, init: Init = {}) {
+    const first = await askWith(await tokens.current(), method, path, init);
+    const response =
+      first.status === 401 && session !== undefined ? await askWith(await tokens.renew(), method, path, init) : first;
+    if (response.ok) return response;
+    const problem: unknown = await response.json().catch(() => ({}));
+    throw fromProblem(response.status, problem as Record<string, unknown>);
+  }
+  const askWith = (token: string, method: string, path: string, init: Init) =>
+    fetch(`${url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${token}`,
+        ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
         accept: "application/json",
         ...(init.body === undefined ? {} : { "content-type": "application/json" }),
         ...init.headers,
@@ -43,10 +52,6 @@ export function makeClient({ url, token }: Connection): Client {
         hint: "Is the platform running? `./nebula status` tells; `./nebula up` starts it.",
       });
     });
-    if (response.ok) return response;
-    const problem: unknown = await response.json().catch(() => ({}));
-    throw fromProblem(response.status, problem as Record<string, unknown>);
-  }
   const get = async <T>(path: string, query: Query = {}) =>
     (await (await ask("GET", withQuery(path, query))).json()) as T;
   return {
@@ -58,7 +63,8 @@ export function makeClient({ url, token }: Connection): Client {
     },
     async send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const response = await ask(method, path, { body, headers });
-      return (response.status === 204 ? undefined : await response.json()) as T;
+      const text = await response.text();
+      return (text === "" ? undefined : JSON.parse(text)) as T;
     },
     async all<T>(path: string, query: Query = {}) {
       const items: T[] = [];

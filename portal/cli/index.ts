@@ -3,6 +3,7 @@
  * curl. Data goes to standard output, talk to standard error; exit codes are in `failure.ts`.
  */
 import type { Command } from "commander";
+import { addAccountCommands } from "./commands/account.ts";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDriftCommands } from "./commands/drift.ts";
@@ -14,6 +15,7 @@ import { addReplicaCommand } from "./commands/replicas.ts";
 import { addRepositoryCommands } from "./commands/repo.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addUsageCommands } from "./commands/usage.ts";
+import { addUserCommands } from "./commands/user.ts";
 
 export { runDemo } from "./demo/index.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
@@ -31,4 +33,6 @@ export function addProductCommands(program: Command): void {
   addSecretCommands(program);
   addCiCommand(program);
   addLoginCommand(program);
+  addAccountCommands(program);
+  addUserCommands(program);
 }
