@@ -55,9 +55,14 @@ export async function makeClient(options: ClientOptions): Promise<Client> {
     baseUrl,
     userAgent: "nebuladb",
     log: silent,
-    request: { fetch: conditionalFetch(gate.around(clocked)), retries: 2 },
-    // Half a second, then two: the plugin multiplies the squares 1 and 4 by this.
-    retry: { retryAfterBaseValue: 500, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 412, 422, 429, 451] },
+    request: { fetch: conditionalFetch(gate.around(clocked)) },
+    // Half a second, then two: the plugin multiplies the squares 1 and 4 by this. Not as a request's own `retries`: the plugin
+    // would repeat what was refused, too.
+    retry: {
+      retries: 2,
+      retryAfterBaseValue: 500,
+      doNotRetry: [400, 401, 403, 404, 405, 409, 410, 412, 422, 429, 451],
+    },
     ...(paced ? { throttle: await pacing() } : {}),
   });
   const credential = makeCredential(octokit, auth, app);
@@ -66,10 +71,11 @@ export async function makeClient(options: ClientOptions): Promise<Client> {
     const own = sent.headers.authorization;
     for (let again = 0; ; again++) {
       if (own === undefined) gate.enter(); // else it is asked on the way of another request
-      const token = own === undefined && isOurs ? await credential(sent.url) : undefined;
-      // Every hook around a request has the same options: the credential is put into them.
-      if (token !== undefined) sent.headers = { ...sent.headers, authorization: schemeOf(token) };
+      let token: string | undefined;
       try {
+        token = own === undefined && isOurs ? await credential(sent.url) : undefined;
+        // Every hook around a request has the same options: the credential is put into them.
+        if (token !== undefined) sent.headers = { ...sent.headers, authorization: schemeOf(token) };
         return await request(sent);
       } catch (thrown) {
         const refused = (thrown as { status?: unknown }).status === 401 && app !== undefined && own === undefined;

@@ -1,43 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { NebulaError, Secret } from "../../platform/core/index.ts";
-import { type GitHub, type GitHubAuth, makeGitHub, signWebhook, verifyWebhook } from "../../platform/github/index.ts";
-
-type Answer = { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> };
-type Seen = { readonly method: string; readonly path: string; readonly authorization: string; readonly body: string };
-
-/** github.com cannot run here: this stranger answers on the wire what a test tells it to, and writes down what it saw. */
-async function host(answer: (seen: Seen, count: number) => Answer | "hang up") {
-  const seen: Seen[] = [];
-  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
-    let body = "";
-    for await (const chunk of request) body += chunk;
-    const one = {
-      method: request.method ?? "",
-      path: request.url ?? "",
-      authorization: request.headers.authorization ?? "",
-      body,
-    };
-    seen.push(one);
-    const said = answer(one, seen.length);
-    if (said === "hang up") return void response.destroy();
-    response.writeHead(said.status, { "content-type": "application/json", ...said.headers });
-    response.end(said.body === undefined ? undefined : JSON.stringify(said.body));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closers.push(() => new Promise<void>((resolve) => server.close(() => resolve())));
-  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v3`;
-  const connect = (auth: GitHubAuth = { kind: "token", token: new Secret("t0ken") }, timeoutMs = 2_000): GitHub =>
-    makeGitHub({ apiUrl, repository: { owner: "acme", name: "tenants" }, auth, timeoutMs });
-  return { seen, connect };
-}
-
-const closers: Array<() => Promise<void>> = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
+import { signWebhook, verifyWebhook } from "../../platform/github/index.ts";
+import { host } from "./stranger.ts";
 
 const codeOf = async (work: Promise<unknown>): Promise<string> =>
   work.then(
