@@ -22,7 +22,7 @@ const run = promisify(execFile);
 
 const fleet = {
   plans: `quotas({ standard: { cpu: 10, memory: "20Gi", storage: "1000Gi", databases: 10 } })`,
-  policies: `policies({ requiredTags: [], allowedExtensions: [], maxUnitsPerDatabase: 16, minBackupRetention: "1d", allowPublicNetwork: false })`,
+  policies: `policies({ requiredTags: [], allowedExtensions: [], maxUnitsPerDatabase: 16, minBackupRetention: "1d", allowPublicNetwork: false, unreviewed: "deploy" })`,
   prices: `prices({ id: "list-1", currency: "USD", computeUnitHour: "0.08", storageGibMonth: "0.12", backupGibMonth: "0.05", egressGib: "0.09", apiMillionRequests: "0.40" })`,
   providers: `providers([{ name: "here", placement: "local", region: "local", engines: ["postgres"] }])`,
 };

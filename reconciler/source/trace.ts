@@ -1,8 +1,8 @@
 /**
  * Where the commits of the default branch came from.
  *
- * 1. A commit is a reviewed merge when the Git host says that it merged a pull request into it, the head that was merged passed its
- *    review, and git makes the same tree of that head and the commit before. A name, a message or a status proves nothing.
+ * 1. A commit is a reviewed merge when the Git host says that it merged a pull request into it, the head that was merged is the one
+ *    reviewed last and passed, and git makes the same tree of that head and the commit before. A name, a message or a status proves nothing.
  * 2. Everything else reached the branch without review: a push by somebody with a way around the protection, a merge of a head that
  *    failed, a tree that is not the merge of anything.
  * 3. Only commits that are new are looked at; what is asked of the Git host is asked once a merge.
@@ -96,7 +96,13 @@ async function firstParents(git: Git, from: string, to: string): Promise<readonl
   return chain;
 }
 
-type MergedPull = { readonly number: number; readonly head: string };
+type MergedPull = {
+  readonly number: number;
+  /** The one that was reviewed last; undefined: the ledger does not know this pull request. */
+  readonly head: string | undefined;
+  /** What the host says it merged; undefined: the ledger knew of the merge already, and the tree has to do. */
+  readonly merged: string | undefined;
+};
 
 /** Answers which pull request the Git host merged into a commit; undefined when none. */
 function makePullOf(git: Git, host: GitHub, repository: RepositoryRow, candidates: readonly MergeCandidate[]) {
@@ -107,19 +113,21 @@ function makePullOf(git: Git, host: GitHub, repository: RepositoryRow, candidate
 
   return async (commit: string): Promise<MergedPull | undefined> => {
     const recorded = known.get(commit);
-    if (recorded !== undefined) return recorded;
+    if (recorded !== undefined) return { ...recorded, merged: undefined };
     const read = await git.commit(commit);
     if (read === undefined || open.length === 0) return undefined;
     const [, second] = read.parents;
     const likely = open.filter(({ head, mergeTrees }) => head === second || mergeTrees.includes(read.tree));
-    for (const { number } of likely.slice(0, 5)) {
+    for (const { number, head } of likely.slice(0, 5)) {
       const pull = await host.getPull(number);
-      if (isMergeOf(pull, commit)) return { number, head: pull.head.sha };
+      if (isMergeOf(pull, commit)) return { number, head, merged: pull.head.sha };
     }
     // The base went on between the review and the merge: the host lists what it merged.
     newest ??= host.listPulls({ state: "closed", base: repository.defaultBranch, limit: 100 });
     const listed = (await newest).find((pull) => isMergeOf(pull, commit));
-    return listed && { number: listed.number, head: listed.head.sha };
+    if (listed === undefined) return undefined;
+    const { number } = listed;
+    return { number, head: candidates.find((one) => one.number === number)?.head, merged: listed.head.sha };
   };
 }
 
@@ -129,9 +137,12 @@ type Proof = { readonly merged: Omit<Merged, "commit">; readonly base: string };
 async function provenReview(
   { sql, git }: Omit<Parts, "host">,
   repository: RepositoryRow,
-  { number, head }: MergedPull,
+  { number, head, merged }: MergedPull,
   { commit, bases }: { readonly commit: string; readonly bases: readonly string[] },
 ): Promise<Proof | string> {
+  if (head === undefined) return `pull request ${number} was merged without a review`;
+  if (merged !== undefined && merged !== head)
+    return `pull request ${number} was merged at ${merged.slice(0, 7)}, and ${head.slice(0, 7)} was reviewed`;
   const reviews = await listReviews<StackPlan>(sql, { repository: repository.id, number, head });
   const name = `pull request ${number} at ${head.slice(0, 7)}`;
   if (reviews.length === 0) return `${name} was merged without a review`;
