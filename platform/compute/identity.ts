@@ -42,6 +42,7 @@ export async function readIdentity(pgdata: string): Promise<string | null> {
   }
 }
 
+export const ownerPurpose = "compute:owner-tag";
+
 /** The tag that this installation puts on what it makes: derived from its key, so it needs no place of its own and tells nothing. */
-export const ownerTag = (vault: Pick<Vault, "derive">): string =>
-  vault.derive("compute:owner-tag").reveal().slice(0, 16);
+export const ownerTag = (vault: Pick<Vault, "derive">): string => vault.derive(ownerPurpose).reveal().slice(0, 16);

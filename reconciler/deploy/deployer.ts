@@ -2,6 +2,7 @@ import { makeLocalDriver, makeStateDriver } from "../../platform/compute/index.t
 import {
   asNebulaError,
   type Clock,
+  failpoint,
   ignoreObservations,
   makeVault,
   type Observe,
@@ -18,6 +19,7 @@ import {
   type OperationType,
   workerTypes,
 } from "../../platform/store/index.ts";
+import { clearScratch } from "./clear-scratch.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
 import { makePreview, type Preview, type PreviewRequest } from "./preview.ts";
@@ -104,6 +106,7 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const begin = (claim: Claim, worker: WorkerProcess) => {
     const { id, type } = claim.operation;
     const { stack, fence, waitMs } = claim;
+    failpoint("deploy.claimed");
     observe({ kind: "operation.claimed", operation: id, stack, type, fence, waitMs });
     const done = runClaim({ ...supervision, onEnded }, claim, worker)
       .catch((thrown) => report("deploy.run", thrown))
@@ -145,6 +148,7 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   workers.onIdle(wake);
   return {
     async start() {
+      await clearScratch(dataDir);
       void driver.prepare().catch((thrown) => report("deploy.prepare", thrown));
       const told = (id: string) => {
         pokes.get(id)?.();

@@ -1,4 +1,4 @@
-import { asNebulaError, internalError, type NebulaError } from "../../platform/core/index.ts";
+import { asNebulaError, failpoint, internalError, type NebulaError } from "../../platform/core/index.ts";
 import { type Claim, finishOperation, recordApplied, type WorkerType } from "../../platform/store/index.ts";
 import { type Handler, handlers } from "./handlers.ts";
 import { endingOfError } from "./outcome.ts";
@@ -17,7 +17,9 @@ export async function runClaim(options: RunOptions, claim: Claim, worker: Worker
     if (applied !== undefined && operation.state === "COMPLETED")
       await recordApplied(tx, claim.stack, { ...applied, commit: applied.commit ?? "" });
     await options.onEnded(tx, operation);
+    failpoint("deploy.ending-written");
   });
+  failpoint("deploy.ended");
   if (ended === undefined) {
     options.observe({ kind: "lease.lost", stack: claim.stack, fence: claim.fence });
     return;

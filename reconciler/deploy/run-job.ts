@@ -1,3 +1,4 @@
+import { failpoint } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import type { Claim, Ending, Operation } from "../../platform/store/index.ts";
 import type { Decision } from "./decide.ts";
@@ -26,6 +27,7 @@ export async function runJob(
 ): Promise<Ending | undefined> {
   const { operation, stack, fence } = claim;
   const supervised = await supervise(options, claim, worker, job);
+  failpoint("deploy.job-done");
   if (supervised.kind === "lost") return undefined;
   if (!worker.isAlive())
     await clearLocks(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, failpoint, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { appendEvent, type Claim, heartbeat } from "../../platform/store/index.ts";
 import { deadlinePassed } from "./errors.ts";
@@ -69,6 +69,7 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
   let isSettled = false;
   const progress = makeProgressLog(s, claim);
   const running = worker.run(job, progress.add);
+  failpoint("deploy.job-sent");
   const settled = running.then(
     () => undefined,
     () => undefined,
@@ -98,6 +99,7 @@ function makeProgressLog({ sql }: Supervision, { operation, fence }: Claim) {
   let last: Promise<unknown> = Promise.resolve();
   return {
     add: (progress: Progress) => {
+      failpoint("deploy.event");
       last = last.then(() => appendEvent(sql, operation.id, { ...progress, fence })).catch(() => undefined);
     },
     written: () => last,

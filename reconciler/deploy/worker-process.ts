@@ -113,9 +113,9 @@ export async function startWorker({
 
 /** What a worker and the commands under it may know of our environment: no credential. */
 function quietEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  // The last two: compiled code is shared between processes, and the launcher can tell whose process this is.
+  // Then: compiled code is shared between processes, the launcher can tell whose process this is, a test may end it.
   const kept = ["PATH", "HOME", "USER", "TMPDIR", "LANG", "TZ", "LD_LIBRARY_PATH", "NEBULA_CACHE"];
-  kept.push("NODE_COMPILE_CACHE", "NEBULA_SUPERVISED");
+  kept.push("NODE_COMPILE_CACHE", "NEBULA_SUPERVISED", "NEBULA_FAILPOINT");
   return Object.fromEntries(kept.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 

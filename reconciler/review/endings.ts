@@ -3,7 +3,7 @@
  * a killed process did not say, the next one says; what was said twice is the same status, deployment and comment.
  */
 
-import { toProblem } from "../../platform/core/index.ts";
+import { failpoint, toProblem } from "../../platform/core/index.ts";
 import type { GitHub, StatusState } from "../../platform/github/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
@@ -41,6 +41,7 @@ export async function reportEndings(parts: ReviewerParts, repository: Repository
       reportCommit(parts, host, commit, all),
       ...(all.length > mostDeployments ? [] : operations.map((one) => reportDeployment(parts, host, one))),
     ]);
+    failpoint("review.reported");
     for (const { id } of operations) await markOperationReported(parts.sql, id);
   }
   for (const pull of await listUnreportedPulls<Review>(parts.sql, repository.id))
@@ -52,6 +53,7 @@ export async function announceDeploys(parts: ReviewerParts, repository: Reposito
   const all = await listDeploysOfCommit(parts.sql, commit);
   if (all.every(isEnded)) return;
   await setDeployStatus(parts, parts.hosts.of(repository), commit, all, "pending", `deploying ${stacksOf(all)}`);
+  failpoint("review.announced");
 }
 
 /** Said once, when the last of its stacks has ended: a host keeps a thousand statuses of one context, not more. */

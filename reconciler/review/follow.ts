@@ -1,4 +1,4 @@
-import { asNebulaError } from "../../platform/core/index.ts";
+import { asNebulaError, failpoint } from "../../platform/core/index.ts";
 import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
 import { touchedPaths } from "../../platform/ownership/index.ts";
 import {
@@ -109,6 +109,7 @@ async function mergeOne({ sql, hosts, observe }: ReviewerParts, repository: Repo
   const { number, headCommit } = row;
   try {
     const { sha } = await hosts.of(repository).mergePull(number, { sha: headCommit ?? "", method: "squash" });
+    failpoint("review.merged");
     const changed = await recordPullState(sql, {
       repository: repository.id,
       number,

@@ -1,4 +1,4 @@
-import type { Observe } from "../../platform/core/index.ts";
+import { failpoint, type Observe } from "../../platform/core/index.ts";
 import type { Evaluator } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -68,8 +68,10 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
     ...{ repository, commit, understood, fleet: fleet.row },
     trace: await trace,
   });
+  failpoint("source.recorded");
   const moved = commit !== repository.seenCommit || repository.stalledCode !== null;
   if (moved) await underLease(parts, repository, (tx) => markSeen(tx, repository.id, commit));
+  failpoint("source.noted");
   if (!moved && recorded.length === 0) return { kind: "unchanged", commit };
 
   const name = `${repository.owner}/${repository.name}`;

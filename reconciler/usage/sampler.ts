@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, failpoint, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   lastSamples,
@@ -45,6 +45,7 @@ export async function makeSampler(deps: {
     }));
     const samples = measured.flatMap((one) => one.samples);
     for (const rows of chunks(samples)) await putSamples(sql, rows);
+    failpoint("usage.sampled");
     for (const { id, position } of measured) positions.set(id, position);
     forgetOthers(positions, instances);
     const here = machine();

@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, ignoreObservations, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, failpoint, ignoreObservations, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { pruneSamples, rollUp } from "../../platform/store/index.ts";
 import { type Machine, readMachine } from "./machine.ts";
@@ -42,6 +42,7 @@ export function makeUsageWorker(deps: {
     const from = Math.max(Math.min(rolledUntilMs ?? 0, hourOf(oldestSlotMs)), hourOf(atMs - finalAfterMs));
     if (from >= until) return;
     const records = await rollUp(sql, from, until);
+    failpoint("usage.rolled");
     if (records > 0) report({ kind: "usage.rolled", records, window: new Date(from).toISOString() });
     if (until !== rolledUntilMs) await pruneSamples(sql, atMs - keepSamplesMs);
     rolledUntilMs = until;

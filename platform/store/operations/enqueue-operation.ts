@@ -1,4 +1,4 @@
-import { newId } from "../../core/index.ts";
+import { failpoint, newId } from "../../core/index.ts";
 import { notify, type Sql } from "../../sql/index.ts";
 import { appendEvent } from "./events.ts";
 import { mustBeAvailable } from "./kinds.ts";
@@ -26,7 +26,7 @@ export type NewOperation = {
  */
 export const enqueueOperation = async (sql: Sql, wanted: NewOperation): Promise<Operation> => {
   mustBeAvailable(wanted.type);
-  return sql.tx(async (tx) => {
+  const queued = await sql.tx(async (tx) => {
     await tx.query("insert into stacks (stack) values ($1) on conflict do nothing", [wanted.stack]);
     const operation = await insert(tx, newId("op"), wanted);
     if (wanted.supersede ?? wanted.type === "DEPLOY") await supersede(tx, operation);
@@ -34,6 +34,8 @@ export const enqueueOperation = async (sql: Sql, wanted: NewOperation): Promise<
     await notify(tx, "nebula_operations", operation.id);
     return operation;
   });
+  failpoint("operation.queued");
+  return queued;
 };
 
 const insert = (tx: Sql, id: string, o: NewOperation) =>

@@ -4,6 +4,7 @@ import type { EngineEvent } from "@pulumi/pulumi/automation/events.js";
 import { LocalWorkspace } from "@pulumi/pulumi/automation/localWorkspace.js";
 import { Stack } from "@pulumi/pulumi/automation/stack.js";
 import { Project } from "../../../platform/components/index.ts";
+import { failpoint } from "../../../platform/core/index.ts";
 import type { Effects } from "../../../platform/provider/index.ts";
 import { statePassphrase } from "../../../platform/store/index.ts";
 import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
@@ -50,7 +51,10 @@ async function runOnce(
   const stack = await openStack(tools, job, workDir, salt);
   const options = {
     program: async () => ({ databases: new Project(job.spec).databases }),
-    onEvent: (event: EngineEvent) => log.add(event),
+    onEvent: (event: EngineEvent) => {
+      failpoint("worker.pulumi-event");
+      log.add(event);
+    },
     onOutput: (text: string) => output.push(text),
     onError: (text: string) => log.stderr(text),
     color: "never",
@@ -65,6 +69,7 @@ async function runOnce(
   } catch (thrown) {
     failed = commandFailed(thrown);
   }
+  failpoint("worker.pulumi-ended");
   const { faults, providerMs } = tools.recorder.end();
   return log.close({ failed, faults, providerMs, text: output.join("") });
 }

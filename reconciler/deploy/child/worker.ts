@@ -1,7 +1,7 @@
 import { delimiter, dirname } from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/index.ts";
-import { asNebulaError, makeVault, Secret } from "../../../platform/core/index.ts";
+import { asNebulaError, failpoint, makeVault, Secret } from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
 import {
@@ -36,6 +36,7 @@ export function serveWorker(): void {
         running.abort();
         return;
       case "job":
+        failpoint("worker.job-taken");
         running = new AbortController();
         void serveJob(tools, message.id, message.job, running.signal);
         return;
