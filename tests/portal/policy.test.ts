@@ -13,7 +13,9 @@ const shop: Examples = { domain: "shop", tenant: "shop", project: "store", datab
 let ids: Examples;
 
 beforeAll(async () => {
-  portal = await startPortal({ rules: "failures=100000/60,user=100000/60,key=100000/60" });
+  portal = await startPortal({
+    rules: ["failures", "user", "key", "writes", "metrics-user"].map((rule) => `${rule}=100000`).join(","),
+  });
   const { id: operations } = await enqueueOperation(portal.sql, {
     stack: "shop.store",
     type: "PAUSE",
