@@ -22,12 +22,7 @@ export const normalisePassword = (password: string): string => password.normaliz
 /** `password12345!` is `password` to a guesser. */
 const withoutEnding = (text: string): string => text.replace(/[\d\W_]+$/, "");
 
-const rows = [
-  "abcdefghijklmnopqrstuvwxyz",
-  "1234567890",
-  "qwertyuiopasdfghjklzxcvbnm",
-  "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
-];
+const rows = ["abcdefghijklmnopqrstuvwxyz", "1234567890", "qwertyuiopasdfghjklzxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm"];
 
 function isRun(text: string): boolean {
   return rows.some((row) => {

@@ -42,7 +42,11 @@ export async function writeLetter(tx: Sql, job: MailJob, publicUrl: string): Pro
 const issue = (tx: Sql, purpose: "verify" | "invite", email: string, details: MailJob["params"]): Promise<Secret> =>
   issueEmailToken(tx, { purpose, email, userId: null, details, lifetimeSeconds: lifetimes[purpose] });
 
-const command = (url: string, words: string): string => `  ./nebula account ${words} --url ${url}`;
+/** The token stands on a line of its own: a longer one would be broken on the way. */
+const command = (url: string, words: string, token?: Secret): string[] =>
+  token === undefined
+    ? [`  ./nebula account ${words} --url ${url}`]
+    : [`  ./nebula account ${words} TOKEN --url ${url}`, "where TOKEN is", token.reveal()];
 
 const letters = {
   verify: (url: string, token: Secret): Letter => ({
@@ -50,7 +54,7 @@ const letters = {
     text: lines(
       `Somebody, you we hope, wants an account for this address at ${url}.`,
       "Choose a password and the account is yours:",
-      command(url, `verify ${token.reveal()}`),
+      ...command(url, "verify", token),
       "The token works once, for 24 hours. If it was not you, do nothing: without it there is no account.",
     ),
   }),
@@ -59,7 +63,7 @@ const letters = {
     text: lines(
       `Somebody, you we hope, wanted a new account for this address at ${url}, where it has one.`,
       "If you do not know its password any more:",
-      command(url, "forgot --email <this address>"),
+      ...command(url, "forgot --email ADDRESS"),
       "If it was not you, do nothing: nothing was changed.",
     ),
   }),
@@ -67,7 +71,7 @@ const letters = {
     subject: "You are invited to NebulaDB",
     text: lines(
       `${by} invites you to ${url}. Choose a password and the account is yours:`,
-      command(url, `verify ${token.reveal()}`),
+      ...command(url, "verify", token),
       "The token works once, for 7 days.",
     ),
   }),
@@ -75,7 +79,7 @@ const letters = {
     subject: "Choose a new password",
     text: lines(
       `Somebody, you we hope, asked for a new password for this address at ${url}:`,
-      command(url, `reset ${token.reveal()}`),
+      ...command(url, "reset", token),
       "The token works once, for one hour; every session is signed out. If it was not you, do nothing.",
     ),
   }),
@@ -84,9 +88,13 @@ const letters = {
     text: lines(
       `The password of your account at ${url} was changed, and its other sessions are signed out.`,
       "If it was not you, take it back at once:",
-      command(url, "forgot --email <this address>"),
+      ...command(url, "forgot --email ADDRESS"),
     ),
   }),
 };
 
-const lines = (...paragraphs: string[]): string => `${paragraphs.join("\n\n")}\n`;
+/** No line is longer than a mail carries as it is. */
+const lines = (...paragraphs: string[]): string =>
+  `${paragraphs.map((text) => (text.startsWith(" ") ? text : wrapped(text))).join("\n\n")}\n`;
+
+const wrapped = (text: string): string => text.replaceAll(/(?=.{73})(\S.{0,71}) /g, "$1\n");
