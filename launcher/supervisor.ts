@@ -135,6 +135,7 @@ function secretFiles(folder: DataFolder, { url, forgeUrl }: Ledger, { masterKeyF
     NEBULA_LEDGER_URL_FILE: ledgerFile,
     NEBULA_FORGE_DATABASE_URL_FILE: forgeFile,
     NEBULA_MASTER_KEY_FILE: masterKeyFile,
+    NEBULA_MASTER_KEY_PREVIOUS_FILE: `${masterKeyFile}.previous`,
   };
 }
 

@@ -9,16 +9,14 @@ import { join } from "node:path";
 import { makeLocalDriver } from "../platform/compute/index.ts";
 import {
   asNebulaError,
-  badConfig,
   choice,
+  hostPolicy,
   integer,
   makeLogger,
   makeMetrics,
-  makeVault,
   type Observe,
   resolveConfig,
   type Scope,
-  Secret,
   secret,
   systemClock,
   text,
@@ -26,6 +24,7 @@ import {
 } from "../platform/core/index.ts";
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
+import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
@@ -50,12 +49,14 @@ const fields = {
   NEBULA_DEPLOY_WORKERS: integer(3),
   NEBULA_POLL_SECONDS: integer(30),
   NEBULA_SAMPLE_SECONDS: integer(60),
+  NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
+  NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  ...keyFields,
 };
 
 async function run(scope: Scope): Promise<void> {
   const config = resolveConfig(process.env, fields);
-  const masterKey = readMasterKey(process.env);
   if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
   const [dataDir, port, pgBin] = [config.NEBULA_DATA, config.NEBULA_PORT, config.NEBULA_PG_BIN];
   const metrics = makeMetrics("reconciler");
@@ -64,7 +65,6 @@ async function run(scope: Scope): Promise<void> {
     log(observation);
     metrics.observe(observation);
   };
-  const vault = makeVault(masterKey);
   const clock = systemClock;
   await requireGit();
 
@@ -73,6 +73,9 @@ async function run(scope: Scope): Promise<void> {
     pool.close(),
   );
   await requireSchema(sql);
+  const keyring = scope.add(await openKeyring({ sql, observe, ...keysFrom(process.env) }), (it) => it.close());
+  const { vault } = keyring;
+  const secrets = tenantSecretsFrom(process.env, sql, vault);
   const webPort = config.NEBULA_WEB_PORT || port + 3;
   const address = `http://127.0.0.1:${webPort}`;
   const replica = await keepReplica({ sql, observe, kind: "reconciler", version, address });
@@ -80,7 +83,7 @@ async function run(scope: Scope): Promise<void> {
   const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 }), (it) => it.close());
   const deployer = scope.add(
     await makeDeployer({
-      ...{ sql, ledgerUrl, masterKey, dataDir, pgBin, observe, clock },
+      ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, clock },
       pulumiBin: config.NEBULA_PULUMI_BIN,
       portBase: port + 100,
       concurrency: config.NEBULA_DEPLOY_WORKERS,
@@ -88,7 +91,11 @@ async function run(scope: Scope): Promise<void> {
     }),
     (it) => it.close(),
   );
-  const hosts = makeHosts(vault);
+  const policy = hostPolicy({
+    hosts: config.NEBULA_GIT_HOSTS,
+    inside: `127.0.0.1:${port + 1},${config.NEBULA_PRIVATE_HOSTS}`,
+  });
+  const hosts = makeHosts(vault, { policy, observe, clock });
   const reconciler = scope.add(
     makeReconciler({
       ...{ sql, hosts, clock, observe },
@@ -124,13 +131,6 @@ async function run(scope: Scope): Promise<void> {
 
 /** A mirror is fetched into by one process: replicas on one data folder have one each. */
 const mirrorFolder = (replica: number): string => (replica === 1 ? "mirror" : `mirror-${replica}`);
-
-function readMasterKey(environment: NodeJS.ProcessEnv): Secret {
-  const { NEBULA_MASTER_KEY: key, NEBULA_MASTER_KEY_FILE: file } = environment;
-  if (key) return new Secret(key);
-  if (file) return new Secret(readFileSync(file, "utf8").trim());
-  throw badConfig("NEBULA_MASTER_KEY or NEBULA_MASTER_KEY_FILE is not set");
-}
 
 const stopSignal = (): Promise<string> =>
   new Promise((resolve) => {

@@ -19,6 +19,7 @@ export { mustReach, resolveOsUser } from "./os-user.ts";
 export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts";
 export { makePostgresServer } from "./postgres-server.ts";
 export { isPortFree } from "./postmaster.ts";
+export { adminPurposes } from "./running.ts";
 export type { Settings, Shape } from "./settings.ts";
 export { computeSettings, restartSettings, restartsBetween } from "./settings.ts";
 export { makeStateDriver } from "./state-driver.ts";

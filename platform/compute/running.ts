@@ -5,6 +5,7 @@ import { clearAutoConf } from "./auto-conf.ts";
 import { renderConf } from "./conf.ts";
 import { parseConf } from "./conf-read.ts";
 import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
+import { ownerPurpose } from "./identity.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
 import { folderOf, type Layout, openFolder, type Place } from "./paths.ts";
 import {
@@ -30,13 +31,22 @@ export type Context = {
   readonly now: () => number;
 };
 
-export const templatePassword = (vault: Pick<Vault, "derive">) => vault.derive("compute:template-admin");
+const templatePurpose = "compute:template-admin";
+const adminPurpose = (id: string) => `compute:admin:${id}`;
+/** What a driver derives to reach these databases and to make new ones. */
+export const adminPurposes = (ids: readonly string[]): readonly string[] => [
+  templatePurpose,
+  ownerPurpose,
+  ...ids.map(adminPurpose),
+];
+
+export const templatePassword = (vault: Pick<Vault, "derive">) => vault.derive(templatePurpose);
 
 export function doorOf({ vault }: Context, place: Place, manifest: Manifest, { port }: Postmaster): Door {
   return {
     socketDir: place.socketDir,
     port,
-    adminPassword: vault.derive(`compute:admin:${manifest.id}`),
+    adminPassword: vault.derive(adminPurpose(manifest.id)),
     templatePassword: manifest.settled ? null : templatePassword(vault),
   };
 }

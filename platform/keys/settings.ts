@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { choice, integer, optional, resolveConfig, type Secret, secret, text, type Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
 import { masterKeyNeeded } from "./errors.ts";
@@ -12,7 +13,6 @@ import { makeVaultClient, type VaultClient } from "./vault-client.ts";
 export const keyFields = {
   NEBULA_KMS: choice(["local", "vault"], "local"),
   NEBULA_MASTER_KEY: optional(secret()),
-  NEBULA_MASTER_KEY_PREVIOUS: optional(secret()),
   NEBULA_KEY_LEAD_SECONDS: integer(60),
   NEBULA_VAULT_ADDR: optional(text()),
   NEBULA_VAULT_NAMESPACE: optional(text()),
@@ -35,12 +35,10 @@ export function keysFrom(
 ): Pick<KeyringOptions, "kek" | "previous" | "masterKey" | "leadSeconds"> {
   const settings = resolveConfig(environment, keyFields);
   const master = () => read(environment, "NEBULA_MASTER_KEY");
+  // Its file may come before a change of the key and goes when the change is over.
   const former = () => {
-    try {
-      return read(environment, "NEBULA_MASTER_KEY_PREVIOUS");
-    } catch {
-      return undefined; // taken away when the overlap was over
-    }
+    const file = environment.NEBULA_MASTER_KEY_PREVIOUS_FILE;
+    return file && !existsSync(file) ? undefined : read(environment, "NEBULA_MASTER_KEY_PREVIOUS");
   };
   const common = {
     leadSeconds: settings.NEBULA_KEY_LEAD_SECONDS,

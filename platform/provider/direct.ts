@@ -1,11 +1,12 @@
 import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
-import { failpoint, type Vault } from "../core/index.ts";
+import { failpoint, type Secret, type Vault } from "../core/index.ts";
 import { type DatabaseId, objectNames, stackName } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
 import {
   admitQuota,
   allocatePort,
   getInstance,
+  getSecret,
   holdFence,
   type Instance,
   recordInstance,
@@ -21,9 +22,15 @@ import { makePasswords } from "./passwords.ts";
 /** Under which right an effect is done. */
 export type EffectScope = { readonly stack: string; readonly fence: number; readonly commit: string | null };
 
+export type Sealing = Pick<Vault, "seal" | "open">;
+/** A tenant's own secret by the name that a declaration gives. */
+export type SecretOf = (tenant: string, name: string) => Promise<Secret | undefined>;
+
 export type DirectOptions = {
   readonly sql: Sql;
-  readonly vault: Vault;
+  readonly vault: Sealing;
+  /** Default: those in the ledger. */
+  readonly secretOf?: SecretOf;
   readonly driver: ComputeDriver;
   /** The lowest port that an instance gets. */
   readonly portBase: number;
@@ -42,7 +49,8 @@ export type DirectOptions = {
  */
 export function makeDirectEffects(options: DirectOptions) {
   const { sql, vault, driver, portBase, keepSeconds = 7 * 86_400 } = options;
-  const passwordsOf = makePasswords(vault);
+  const { secretOf = (tenant, name) => getSecret(sql, vault, tenant, name) } = options;
+  const passwordsOf = makePasswords(vault, secretOf);
 
   const reserve = (scope: EffectScope, inputs: DatabaseInputs): Promise<Instance> =>
     sql.tx(async (tx) => {

@@ -12,6 +12,7 @@
  */
 import type { Express } from "express";
 import { accessChanged, makeDirectory } from "../../platform/identity/index.ts";
+import { makeLedgerSecrets } from "../../platform/keys/index.ts";
 import { makeAudit, takeTokens } from "../../platform/store/index.ts";
 import { makeCallers } from "./callers.ts";
 import { makeCrowd } from "./crowd.ts";
@@ -38,7 +39,7 @@ export { drain, makeServer, type Patience, patience } from "./server.ts";
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
 /** What a portal on loopback need not say. */
-type Optional = "git" | "reachable" | "draining";
+type Optional = "git" | "secrets" | "keyring" | "reachable" | "draining";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -46,6 +47,8 @@ export function makeApi(parts: ApiParts): Express {
   const directory = makeDirectory({ sql, clock });
   const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
+    keyring: null,
+    secrets: makeLedgerSecrets(sql, parts.vault),
     reachable: onLoopback,
     draining: closing,
     git: makeGitDesk(parts.vault, localGit, parts.observe),

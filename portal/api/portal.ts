@@ -1,6 +1,7 @@
 import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Directory } from "../../platform/identity/index.ts";
+import type { Keyring, TenantSecrets } from "../../platform/keys/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
 import type { Auth } from "../auth/index.ts";
@@ -29,6 +30,10 @@ export type Portal = {
   readonly gitHealth: GitHealth;
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
+  /** Where tenants' own secrets are. */
+  readonly secrets: TenantSecrets;
+  /** The keys behind the vault; a test that rotates none has none. */
+  readonly keyring: Keyring | null;
   /** The one trail: requests are written by trail.ts, what is no request (a sign-in) by who does it. */
   readonly audit: Audit;
   /** What a pull request touches, cached by its head. */

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { Secret } from "../../platform/core/index.ts";
-import { deleteSecret, listSecretNames, putSecret } from "../../platform/store/index.ts";
 import { notFound } from "./errors.ts";
 import { json, nothing, route } from "./route.ts";
 import { name, named, timestamp } from "./schemas.ts";
@@ -25,10 +24,10 @@ export const secretRoutes = [
     summary: "Names of a tenant's secrets",
     params: z.strictObject({ tenant: name }),
     replies: { 200: json("All of them, without values", z.strictObject({ items: z.array(tenantSecret) })) },
-  }).handle(async ({ params: { tenant } }, { sql }) => ({
+  }).handle(async ({ params: { tenant } }, { secrets }) => ({
     status: 200,
     body: {
-      items: (await listSecretNames(sql, tenant)).map(({ name, createdAt }) => ({ name, createdAt: time(createdAt) })),
+      items: (await secrets.list(tenant)).map(({ name, createdAt }) => ({ name, createdAt: time(createdAt) })),
     },
   })),
 
@@ -44,8 +43,8 @@ export const secretRoutes = [
     body: z.strictObject({ name, value: z.string().min(12).max(256).describe("12 to 256 characters.") }),
     secret: true,
     replies: { 200: json("It is kept, sealed", tenantSecret) },
-  }).handle(async ({ params: { tenant }, body }, { sql, vault, clock }) => {
-    await putSecret(sql, vault, tenant, body.name, new Secret(body.value));
+  }).handle(async ({ params: { tenant }, body }, { secrets, clock }) => {
+    await secrets.put(tenant, body.name, new Secret(body.value));
     return {
       status: 200,
       body: { name: body.name, createdAt: new Date(clock.now()).toISOString() },
@@ -64,8 +63,8 @@ export const secretRoutes = [
       "A database that got its password from it keeps it; the next deployment that needs the secret is refused.",
     params: z.strictObject({ tenant: name, name }),
     replies: { 204: nothing("Deleted") },
-  }).handle(async ({ params: { tenant, name: which } }, { sql }) => {
-    if (!(await deleteSecret(sql, tenant, which))) throw notFound(`${tenant} has no secret ${which}`);
+  }).handle(async ({ params: { tenant, name: which } }, { secrets }) => {
+    if (!(await secrets.delete(tenant, which))) throw notFound(`${tenant} has no secret ${which}`);
     return { status: 204, body: undefined, trail: { tenant, resource: `secret ${tenant}/${which}` } };
   }),
 ];

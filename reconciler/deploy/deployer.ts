@@ -4,12 +4,13 @@ import {
   type Clock,
   failpoint,
   ignoreObservations,
-  makeVault,
   type Observe,
   ourHolder,
   type Secret,
   systemClock,
+  type Vault,
 } from "../../platform/core/index.ts";
+import { makeLedgerSecrets, type TenantSecrets } from "../../platform/keys/index.ts";
 import { makeDirectEffects } from "../../platform/provider/index.ts";
 import type { Pool, Sql } from "../../platform/sql/index.ts";
 import {
@@ -22,6 +23,7 @@ import {
 import { clearScratch } from "./clear-scratch.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
+import { makeLender } from "./lend.ts";
 import { makePreview, type Preview, type PreviewRequest } from "./preview.ts";
 import { runClaim } from "./run-claim.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -30,8 +32,9 @@ import { makeWorkers } from "./workers.ts";
 export type DeployerOptions = {
   readonly sql: Pool;
   readonly ledgerUrl: Secret;
-  /** Base64 of 32 bytes; the workers open sealed credentials with it. */
-  readonly masterKey: Secret;
+  readonly vault: Vault;
+  /** Where tenants' own secrets are. Default: in the ledger. */
+  readonly secrets?: TenantSecrets;
   readonly dataDir: string;
   readonly pgBin: string;
   /** Path of the `pulumi` command. */
@@ -75,15 +78,16 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 3, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
   const { dataDir, pgBin, pulumiBin, portBase, compute = "local", holder = ourHolder() } = options;
-  const [ledgerUrl, masterKey] = [options.ledgerUrl.reveal(), options.masterKey.reveal()];
+  const { vault, secrets = makeLedgerSecrets(sql, vault) } = options;
+  const [ledgerUrl, lender] = [options.ledgerUrl.reveal(), makeLender({ sql, vault, secrets })];
   const workers = makeWorkers(concurrency, {
-    ...{ ledgerUrl, masterKey, dataDir, pgBin, pulumiBin, portBase, compute, observe },
+    ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, portBase, compute, observe },
     ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
   });
-  const vault = makeVault(options.masterKey);
   const driver =
     compute === "state" ? makeStateDriver({ dataDir }) : await makeLocalDriver({ dataDir, pgBin, vault, observe });
-  const executor = makeEffectsExecutor({ sql, observe, direct: makeDirectEffects({ sql, vault, driver, portBase }) });
+  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf: secrets.get });
+  const executor = makeEffectsExecutor({ sql, observe, direct });
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
   const pokes = new Map<string, () => void>();
   const supervision = { sql, clock, observe, leaseSeconds, heartbeatMs, graceMs, pokes };

@@ -1,10 +1,11 @@
 import { asNebulaError, type Observation, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
 import type { ProjectSpec } from "../../platform/spec/index.ts";
+import type { JobLoan } from "./lend.ts";
 
 /** What crosses between the deployer and its workers. Structured clones: plain values only; secrets in clear, over a pipe of ours. */
 export type WorkerSettings = {
   readonly ledgerUrl: string;
-  readonly masterKey: string;
+  readonly loan: JobLoan;
   readonly dataDir: string;
   readonly pgBin: string;
   readonly pulumiBin: string;
@@ -13,6 +14,8 @@ export type WorkerSettings = {
   readonly compute: "local" | "state";
   /** A folder of the worker's own; work dirs are made below it. */
   readonly scratchDir: string;
+  /** The same, for what must be kept secret while a command runs. */
+  readonly secretDir: string;
 };
 
 export type DeployJob = {
@@ -93,7 +96,7 @@ export type Progress = {
 
 export type ToWorker =
   | { readonly kind: "settings"; readonly settings: WorkerSettings }
-  | { readonly kind: "job"; readonly id: number; readonly job: Job }
+  | { readonly kind: "job"; readonly id: number; readonly job: Job; readonly loan: JobLoan }
   | { readonly kind: "interrupt" };
 
 export type FromWorker =

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NebulaError, type Observe, type ProblemDocument } from "../../platform/core/index.ts";
 import { workerLost } from "./errors.ts";
+import type { Lender } from "./lend.ts";
 import type { FromWorker, Job, JobResult, Progress, ToWorker, WorkerSettings } from "./messages.ts";
 
 /**
@@ -25,7 +26,8 @@ export type WorkerProcess = {
   readonly pid: number;
 };
 
-export type WorkerOptions = Omit<WorkerSettings, "scratchDir"> & {
+export type WorkerOptions = Omit<WorkerSettings, "scratchDir" | "secretDir" | "loan"> & {
+  readonly lender: Lender;
   readonly observe: Observe;
   /** For tests: another script than the real worker. */
   readonly script?: string;
@@ -43,6 +45,7 @@ type Running = {
 /** Resolves when the worker is warm. @throws NEB303 when it cannot be started. */
 export async function startWorker({
   observe,
+  lender,
   script = realWorker,
   ...settings
 }: WorkerOptions): Promise<WorkerProcess> {
@@ -55,6 +58,7 @@ export async function startWorker({
   });
   const pid = child.pid ?? 0;
   const scratchDir = join(settings.dataDir, "run", "deploy", String(pid));
+  const secretDir = join(settings.dataDir, "secrets", "deploy", String(pid));
   const said = tailOf(child);
   let running: Running | undefined;
   let jobs = 0;
@@ -66,7 +70,7 @@ export async function startWorker({
     await endGroup(pid);
     running?.reject(workerLost(`worker ${pid} ended in the middle of a job`, { cause: new Error(said()) }));
     running = undefined;
-    await rm(scratchDir, { recursive: true, force: true });
+    for (const folder of [scratchDir, secretDir]) await rm(folder, { recursive: true, force: true });
   });
 
   const warm = new Promise<void>((resolve, reject) => {
@@ -90,8 +94,8 @@ export async function startWorker({
 
   const isAlive = () => child.exitCode === null && child.signalCode === null;
   const send = (message: ToWorker) => child.send(message, () => undefined);
-  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
-  send({ kind: "settings", settings: { ...settings, scratchDir } });
+  for (const folder of [scratchDir, secretDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  send({ kind: "settings", settings: { ...settings, scratchDir, secretDir, loan: lender.first } });
   await warm;
   return {
     pid,
@@ -100,8 +104,15 @@ export async function startWorker({
     run: (job, onProgress = () => undefined) =>
       new Promise((resolve, reject) => {
         if (!isAlive()) return reject(workerLost(`worker ${pid} has ended`));
-        running = { id: ++jobs, resolve, reject, onProgress };
-        send({ kind: "job", id: running.id, job });
+        const id = ++jobs;
+        running = { id, resolve, reject, onProgress };
+        lender.for(job).then(
+          (loan) => send({ kind: "job", id, job, loan }),
+          (thrown) => {
+            running = undefined;
+            reject(thrown);
+          },
+        );
       }),
     interrupt: () => send({ kind: "interrupt" }),
     async kill() {

@@ -1,5 +1,5 @@
 /** A reconciler reduced to its deployer, to be killed: `node reconciler-process.ts <options as JSON>`. */
-import { Secret } from "../../platform/core/index.ts";
+import { makeVault, Secret } from "../../platform/core/index.ts";
 import { makePool } from "../../platform/sql/index.ts";
 import { makeDeployer } from "../../reconciler/deploy/index.ts";
 
@@ -9,6 +9,6 @@ const deployer = await makeDeployer({
   ...options,
   sql: makePool({ url, applicationName: "killed" }),
   ledgerUrl: url,
-  masterKey: new Secret(masterKey),
+  vault: makeVault(new Secret(masterKey)),
 });
 await deployer.start();

@@ -47,7 +47,7 @@ export async function makeStand() {
 
   const deployer = async (options: Partial<DeployerOptions> = {}): Promise<Deployer> => {
     const made = await makeDeployer({
-      ...{ sql: db.sql, ledgerUrl: db.url, masterKey, dataDir, pgBin, pulumiBin, portBase, concurrency: 1 },
+      ...{ sql: db.sql, ledgerUrl: db.url, vault, dataDir, pgBin, pulumiBin, portBase, concurrency: 1 },
       observe: (observation) => observations.push(observation),
       ...options,
     });

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Secret } from "../../platform/core/index.ts";
+import { makeVault, Secret } from "../../platform/core/index.ts";
 import { cancelOperation, enqueueOperation, getOperation, isEnded, listEvents } from "../../platform/store/index.ts";
 import { type Deployer, makeDeployer } from "../../reconciler/deploy/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
   db = await testDatabase();
   dataDir = mkdtempSync(join(tmpdir(), "nebula-stubborn-"));
   deployer = await makeDeployer({
-    ...{ sql: db.sql, ledgerUrl: db.url, masterKey: new Secret(randomBytes(32).toString("base64")), dataDir },
+    ...{ sql: db.sql, ledgerUrl: db.url, vault: makeVault(new Secret(randomBytes(32).toString("base64"))), dataDir },
     ...{ pgBin: "", pulumiBin: "", portBase: 20_000, compute: "state", concurrency: 1, graceMs: 300, pollMs: 100 },
     workerScript: join(import.meta.dirname, "stubborn-worker.ts"),
   });

@@ -3,6 +3,7 @@
  * retention. Does not own which things are audited: portal/api's route table says that.
  */
 export { type Audit, makeAudit } from "./audit.ts";
+export { type KeepAuditOptions, keepAudit } from "./keep-audit.ts";
 export type { AuditLog, ChainLine, NewAuditLog } from "./line.ts";
 export { canonical, genesis, hashAfter } from "./line.ts";
 export type { AuditFilter, AuditPage } from "./list-audit.ts";

@@ -22,4 +22,6 @@ export async function ensureCiRole(sql: Sql, tenant: string): Promise<CiRole> {
  * of ours: no secret ever stands in the state.
  */
 export const statePassphrase = (vault: Pick<Vault, "derive">, tenant: string): Secret =>
-  vault.derive(`pulumi:${tenant}`);
+  vault.derive(statePurpose(tenant));
+
+export const statePurpose = (tenant: string): string => `pulumi:${tenant}`;

@@ -8,7 +8,7 @@ import { failpoint } from "../../../platform/core/index.ts";
 import type { Effects } from "../../../platform/provider/index.ts";
 import { statePassphrase } from "../../../platform/store/index.ts";
 import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
-import { pulumiEnvironment, stateUrl } from "./environment.ts";
+import { keepSecrets, pulumiEnvironment, stateUrl } from "./environment.ts";
 import { makeEventLog } from "./event-log.ts";
 import { previewStore } from "./preview-store.ts";
 import { commandFailed, wrongPassphrase } from "./translate.ts";
@@ -31,16 +31,22 @@ export async function runPulumi(
   signal: AbortSignal,
 ): Promise<PulumiOutcome> {
   const workDir = await mkdtemp(join(tools.settings.scratchDir, `${job.stack}-`));
+  const secretDir = await mkdtemp(join(tools.settings.secretDir, `${job.stack}-`));
+  const passphrase = statePassphrase(tools.vault, job.spec.tenant);
+  const secrets = await keepSecrets(secretDir, tools.settings.ledgerUrl, passphrase);
+  const run = (salt: string | null) => runOnce({ ...tools, secrets }, job, workDir, salt, signal);
   try {
-    const first = await runOnce(tools, job, workDir, job.salt, signal);
-    return wrongPassphrase(first) && job.salt !== null ? await runOnce(tools, job, workDir, null, signal) : first;
+    const first = await run(job.salt);
+    return wrongPassphrase(first) && job.salt !== null ? await run(null) : first;
   } finally {
-    await rm(workDir, { recursive: true, force: true });
+    for (const folder of [workDir, secretDir]) await rm(folder, { recursive: true, force: true });
   }
 }
 
+type WithSecrets = Tools & { readonly secrets: Readonly<Record<string, string>> };
+
 async function runOnce(
-  tools: Tools,
+  tools: WithSecrets,
   job: DeployJob | PreviewJob,
   workDir: string,
   salt: string | null,
@@ -76,7 +82,7 @@ async function runOnce(
 
 /** A stack that is known to exist: nothing is selected, and nobody asks for outputs and history afterwards. */
 async function openStack(
-  { settings, provider, vault, command }: Tools,
+  { settings, provider, secrets, command }: WithSecrets,
   job: DeployJob | PreviewJob,
   workDir: string,
   salt: string | null,
@@ -88,7 +94,7 @@ async function openStack(
     pulumiCommand: command,
     projectSettings: { name: "nebuladb", runtime: "nodejs" },
     stackSettings: { [job.stack]: salt === null ? {} : { encryptionSalt: salt } },
-    envVars: pulumiEnvironment(backend, statePassphrase(vault, job.spec.tenant), provider.port),
+    envVars: pulumiEnvironment(backend, secrets, provider.port),
   });
   workspace.selectStack = async () => undefined;
   const stack = await Stack.select(job.stack, workspace);

@@ -1,9 +1,10 @@
 import { delimiter, dirname } from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/index.ts";
-import { asNebulaError, failpoint, makeVault, Secret } from "../../../platform/core/index.ts";
+import { asNebulaError, failpoint, makeBorrowedVault, Secret } from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
+import type { JobLoan } from "../lend.ts";
 import {
   type FromWorker,
   type Job,
@@ -38,18 +39,24 @@ export function serveWorker(): void {
       case "job":
         failpoint("worker.job-taken");
         running = new AbortController();
-        void serveJob(tools, message.id, message.job, running.signal);
+        void serveJob(tools, message, running.signal);
         return;
     }
   });
 }
 
-async function serveJob(tools: Promise<Tools> | undefined, id: number, job: Job, signal: AbortSignal): Promise<void> {
+type JobMessage = Extract<ToWorker, { kind: "job" }>;
+
+async function serveJob(tools: Promise<Tools> | undefined, { id, job, loan }: JobMessage, signal: AbortSignal) {
   try {
     if (tools === undefined) throw new Error("a job came before the settings");
-    send({ kind: "done", id, result: await run(await tools, job, signal) });
+    const warm = await tools;
+    warm.borrow(loan);
+    send({ kind: "done", id, result: await run(warm, job, signal) });
   } catch (thrown) {
     send({ kind: "failed", id, error: toWireProblem(thrown) });
+  } finally {
+    (await tools?.catch(() => undefined))?.giveBack();
   }
 }
 
@@ -58,7 +65,16 @@ const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResu
 
 /** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
 async function warmUp(settings: WorkerSettings) {
-  const vault = makeVault(new Secret(settings.masterKey));
+  let { loan } = settings;
+  const vault = makeBorrowedVault(loan.vault);
+  const borrow = (next: JobLoan) => {
+    loan = next;
+    vault.take(next.vault);
+  };
+  const secretOf = async (_tenant: string, name: string) => {
+    const value = loan.secrets[name];
+    return value === undefined ? undefined : new Secret(value);
+  };
   const sql = makePool({ url: new Secret(settings.ledgerUrl), max: 6, applicationName: "nebula deploy worker" });
   const { dataDir, pgBin, portBase } = settings;
   const observe = (observation: (FromWorker & { kind: "observation" })["observation"]) =>
@@ -67,12 +83,13 @@ async function warmUp(settings: WorkerSettings) {
     settings.compute === "state"
       ? makeStateDriver({ dataDir })
       : await makeLocalDriver({ dataDir, pgBin, vault, observe });
-  const direct = makeDirectEffects({ sql, vault, driver, portBase });
+  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf });
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);
   const command = await findPulumi(settings.pulumiBin);
   await sql.query("select 1");
-  return { settings, vault, sql, driver, direct, recorder, provider, command };
+  const giveBack = () => borrow(settings.loan);
+  return { settings, vault, sql, driver, direct, recorder, provider, command, borrow, giveBack };
 }
 
 /** The SDK finds the command on PATH, or in a folder laid out as Pulumi's own: ours is put first on PATH. */
