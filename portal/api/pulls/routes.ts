@@ -123,6 +123,7 @@ export const pullRoutes = [
     const found = await find(portal, principal, number, named);
     demandMerge(principal, found.touched);
     const head = reviewedHead(found, body.headCommit);
+    demandMerge(principal, reviewedTouched(found));
     const { sha: commit } = await found.host.mergePull(number, {
       sha: head,
       method: body.method,
@@ -214,9 +215,14 @@ async function visibleHost(portal: Portal, principal: Principal, named: string |
   return declared.some(({ tenant }) => isInside(principal, tenant)) ? at : undefined;
 }
 
+/** A branch that was rewritten, or lost its protection: nothing is merged onto it until somebody looked. */
+const suspicious: ReadonlySet<string> = new Set(["NEB380", "NEB389"]);
+
 /** The head to merge: the one that the review speaks of, and that the caller means. */
-function reviewedHead({ pull, ledger }: Found, wanted: string | undefined): string {
+function reviewedHead({ row, pull, ledger }: Found, wanted: string | undefined): string {
   const head = pull.head.sha;
+  if (row.stalledCode !== null && suspicious.has(row.stalledCode))
+    throw mergeRefused(`${row.owner}/${row.name} is stopped: ${row.stalledReason ?? row.stalledCode}`);
   if (pull.state !== "open") throw wrongState(`pull request ${pull.number} is not open`);
   if (wanted !== undefined && wanted !== head)
     throw mergeRefused(`the head is ${head.slice(0, 12)} now, not ${wanted.slice(0, 12)}`, {
@@ -227,6 +233,10 @@ function reviewedHead({ pull, ledger }: Found, wanted: string | undefined): stri
   if (ledger.verdict !== "success") throw mergeRefused(`its review ended with ${ledger.verdict}`);
   return head;
 }
+
+/** By the trees: a Git host cuts a long list of files. */
+const reviewedTouched = ({ ledger }: Found): readonly Touched[] =>
+  (ledger?.review as { readonly touched?: readonly Touched[] } | null | undefined)?.touched ?? [];
 
 /** The newest hundred in one request; what is older one by one. */
 async function pullsOf({ host }: Host, rows: readonly PullRow[]): Promise<ReadonlyMap<number, Pull>> {
