@@ -180,6 +180,10 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
     finalCopies: (id) => finalCopiesIn(layout, id),
     observe: observeInstance,
     measure: measureInstance,
+    async mark(id, name) {
+      const manifest = await mustRead(id);
+      return manifest === undefined ? undefined : markServer(context, manifest, name);
+    },
     list: async () => {
       const found = await Promise.all((await ids()).map(observeInstance));
       return found.filter((instance) => instance !== undefined);
@@ -215,6 +219,17 @@ function phaseOf({ intent }: Manifest, running: Running, whole: boolean): Instan
   if (intent === "retired") return "Retired";
   if (running === undefined) return "Stopped";
   return running.ready ? "Ready" : "Starting";
+}
+
+/** A restore point, and with it everything before: it is on disk when this returns. */
+async function markServer(context: Context, manifest: Manifest, name: string): Promise<string | undefined> {
+  const place = placeOf(context.layout, manifest.id);
+  const running = await findPostmaster(place.pgdata);
+  if (running?.ready !== true) return undefined;
+  return asAdmin(doorOf(context, place, manifest, running), "postgres", async (sql) => {
+    const { lsn } = await sql.one<{ lsn: string }>("select pg_create_restore_point($1)::text as lsn", [name]);
+    return lsn;
+  });
 }
 
 type Asked = { readonly connections: number; readonly databaseSizeBytes: number };

@@ -128,6 +128,7 @@ export function makeStateDriver({
       if (kept === undefined) return undefined;
       return { ...toObserved(kept, folder), connections: 0, sizeBytes: 0, databaseSizeBytes: kept.running ? 0 : null };
     },
+    mark: async () => undefined,
     async list() {
       const all = await Promise.all((await ids()).map(live));
       return all.flatMap((kept) => (kept === undefined ? [] : [toObserved(kept, folder)]));

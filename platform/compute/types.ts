@@ -169,6 +169,11 @@ export type ComputeDriver = {
   observe(id: DatabaseId): Promise<InstanceObserved | undefined>;
   /** `observe` with sizes and sessions; asks the server. */
   measure(id: DatabaseId): Promise<InstanceMeasured | undefined>;
+  /**
+   * Marks this moment in the server's write-ahead log, under a name of at most 63 bytes, and answers where it stands there;
+   * undefined when no server runs, or the placement keeps no log.
+   */
+  mark(id: DatabaseId, name: string): Promise<string | undefined>;
   list(): Promise<readonly InstanceObserved[]>;
   /** `observe` with everything that its files tell. Does not ask the server. @throws NEB356 when they cannot be read. */
   facts(id: DatabaseId): Promise<InstanceFacts | undefined>;

@@ -112,7 +112,7 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
     const { stack, fence, waitMs } = claim;
     failpoint("deploy.claimed");
     observe({ kind: "operation.claimed", operation: id, stack, type, fence, waitMs });
-    const done = runClaim({ ...supervision, onEnded }, claim, worker)
+    const done = runClaim({ ...supervision, onEnded, mark: driver.mark }, claim, worker)
       .catch((thrown) => report("deploy.run", thrown))
       .finally(() => {
         running.delete(claim);

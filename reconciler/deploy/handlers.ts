@@ -5,6 +5,7 @@ import { appendEvent, type Claim, listInstances, type Operation, type WorkerType
 import { decide } from "./decide.ts";
 import type { ActVerb, Job } from "./messages.ts";
 import { prepareState } from "./prepare.ts";
+import { takeRestorePoints } from "./restore-points.ts";
 import { type Applied, type RunOptions, runJob, type Settled } from "./run-job.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -42,6 +43,7 @@ async function settleDeploy(o: RunOptions, claim: Claim, worker: WorkerProcess, 
     const discarded = await runJob(o, claim, worker, discard, {});
     if (discarded?.kind !== "completed") return { ending: discarded, applied: undefined };
   }
+  await takeRestorePoints(o, claim, plan);
   const refresh = doubtful || operation.params.refresh === true;
   const job: Job = { kind: "deploy", stack, fence, commit, spec, salt, refresh };
   const steps = plan.steps.map(({ kind, database }) => `${kind} ${database}`);

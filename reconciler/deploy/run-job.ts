@@ -1,4 +1,5 @@
 import { failpoint } from "../../platform/core/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import type { Claim, Ending, Operation } from "../../platform/store/index.ts";
 import type { Decision } from "./decide.ts";
@@ -10,6 +11,8 @@ import type { WorkerProcess } from "./worker-process.ts";
 
 export type RunOptions = Supervision & {
   readonly onEnded: (tx: Sql, operation: Operation) => Promise<void>;
+  /** Marks this moment in a database's write-ahead log, and answers where it stands. */
+  readonly mark: (id: DatabaseId, name: string) => Promise<string | undefined>;
 };
 
 export type Applied = Extract<Decision, { kind: "deploy" }>;

@@ -1,4 +1,5 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
@@ -9,6 +10,7 @@ import {
   getProjects,
   listEvents,
   listLeases,
+  listRestorePoints,
   pruneHistory,
   readCheckpoint,
 } from "../../platform/store/index.ts";
@@ -62,6 +64,24 @@ test("a change reaches the running database without losing a row", async () => {
   expect(ended).toMatchObject({ state: "COMPLETED", outcome: "applied" });
   expect(await ask("orders", "select n as answer from kept")).toBe(7);
   expect(await ask("orders", "select count(*) as answer from pg_extension where extname = 'pg_trgm'")).toBe(1);
+});
+
+test("what can touch data is marked first, in the server's own log; what cannot is not", async () => {
+  const [point, ...more] = await listRestorePoints(stand.sql, { instance: id("orders") });
+  expect(more).toEqual([]);
+  expect(point?.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+  const isBehind = `select pg_current_wal_lsn() >= '${point?.lsn}'::pg_lsn as answer`;
+  expect(await ask("orders", isBehind)).toBe(true);
+  const events = await listEvents(stand.sql, point?.operation ?? "");
+  expect(events.find(({ phase }) => phase === "restore-point")?.message).toContain(point?.lsn);
+  const log = readFileSync(join(stand.dataDir, "log", "instances", `${id("orders")}.log`), "utf8");
+  expect(log).toContain(`restore point "${point?.name}" created at`);
+
+  const tagged = database("orders", { compute: { min: 1, max: 2 }, extensions: ["pg_trgm"], tags: { team: "red" } });
+  await stand.ended((await stand.want(shop(tagged))).id);
+  expect(await listRestorePoints(stand.sql, { instance: id("orders") })).toHaveLength(1);
+  const blue = database("orders", { compute: { min: 1, max: 2 }, extensions: ["pg_trgm"], tags: { team: "blue" } });
+  await stand.ended((await stand.want(shop(blue))).id);
 });
 
 test("a preview says what would change, by property, and writes nothing", async () => {
