@@ -23,6 +23,9 @@ export function makePool({ url, max = 8, applicationName, statementTimeoutMs = 3
     idleTimeoutMillis: 10_000,
   });
   pool.on("error", () => undefined); // an idle connection was lost: the pool drops it, the next statement opens another
+  // A connection can be lost between two who listen to it: when the server's last word arrives together with the end of a statement.
+  // Nobody hearing it would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const listener = makeListener(url, applicationName);
   const sql = toSql(
     (text, params) => runOn(pool, text, params),

@@ -121,6 +121,7 @@ export const operationRoutes = [
     operationId: "operations.cancel",
     scope: "operations:cancel",
     target: "own",
+    atomic: true,
     summary: "Cancel an operation",
     description: "At once while it is queued; one in progress is asked to stop at its next safe point.",
     params,

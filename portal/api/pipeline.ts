@@ -42,7 +42,7 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
     await spendOfDatabase(entry, { principal, request, response }, portal, target);
     const isStillAllowed = stillAllowed(entry, request, portal);
     const call = { ...readCall(entry, request, response, principal), params, isStillAllowed, note: trail.note };
-    const answer = await once(entry, call, portal, () => entry.handle(call, portal));
+    const answer = await once(entry, call, portal, (within) => entry.handle(call, within));
     if (portal.checkAnswers) checkAnswer(entry, answer);
     await trail.accepted(answer);
     if (changesAccess(entry)) portal.callers.forget();

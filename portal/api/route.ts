@@ -20,6 +20,8 @@ export const tags = {
   repositories: "The Git repositories that declare.",
   replicas: "The processes of this installation.",
   audit: "Who did what.",
+  subjects: "What is held about a person.",
+  vault: "The keys that seal the secrets.",
   auth: "Who you are, and how you sign in.",
   users: "Other people's accounts.",
   keys: "API keys.",
@@ -61,6 +63,8 @@ export type Route<
   readonly bodyDocument?: z.ZodType;
   /** If-Match: the change names the version that it changes. */
   readonly match?: true;
+  /** All that the change does is in the ledger: with an Idempotency-Key it is one transaction with its kept answer. */
+  readonly atomic?: true;
   /** The answer holds a secret: it is not kept for a repeated Idempotency-Key. */
   readonly secret?: true;
   /** What its requests are counted as (limits.ts). Default: `default`. */

@@ -42,6 +42,7 @@ export const databaseActs = acts.map(({ step, type, from, summary }) =>
     operationId: `databases.${step}`,
     scope: "databases:run",
     target: inDatabase,
+    atomic: true,
     summary,
     params: databaseParams,
     replies: { 202: json("Queued", change, { Location: "The operation to follow." }) },
