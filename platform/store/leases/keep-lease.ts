@@ -13,6 +13,7 @@ export const usualLeases: LeaseTimes = { leaseSeconds: 15, heartbeatMs: 5_000 };
 
 /** A lease while we have it. */
 export type KeptLease = SingletonLease & {
+  readonly leaseSeconds: number;
   /** Aborted the moment it is lost or given back: whatever works under it stops. */
   readonly signal: AbortSignal;
   /** Gives it back. Harmless when it is lost. */
@@ -66,6 +67,7 @@ export async function keepLease(
   believeFrom(asked);
   return {
     ...lease,
+    leaseSeconds,
     signal: ending.signal,
     async release() {
       lose();

@@ -1,5 +1,6 @@
 import type { Sql } from "../../sql/index.ts";
 import { leaseLost } from "../errors.ts";
+import { letGo } from "../stacks/index.ts";
 
 /**
  * Work that runs once, however many replicas there are: each has a name, and a lease by the database's clock. The fence grows
@@ -30,10 +31,13 @@ export const listLiveSingletons = (sql: Sql): Promise<readonly SingletonRow[]> =
  * through: `for key share`). What would harm when written twice is written inside.
  * @throws NEB300 when somebody else has it by now, or it ran out.
  */
-export async function holdSingleton(tx: Sql, { name, fence }: Pick<SingletonLease, "name" | "fence">): Promise<void> {
+export async function holdSingleton(
+  tx: Sql,
+  { name, fence, leaseSeconds }: Pick<SingletonLease, "name" | "fence"> & { readonly leaseSeconds?: number },
+): Promise<void> {
   const row = await tx.maybe<{ fence: number; held: boolean }>(
-    `select fence, holder is not null and lease_until > clock_timestamp() as held from singleton_leases
-     where name = $1 for key share`,
+    `select fence, holder is not null and lease_until > clock_timestamp() as held, ${letGo(leaseSeconds)}
+     from singleton_leases where name = $1 for key share`,
     [name],
   );
   if (row?.held !== true || row.fence !== fence)

@@ -38,11 +38,11 @@ export function whileHolding(parts: SingletonParts, name: string, work: (held: H
     await expireDeadSingletons(sql);
     kept = await keepLease(parts, name);
     if (kept === undefined) return;
-    const { fence } = kept;
+    const { fence, leaseSeconds } = kept;
     const signal = AbortSignal.any([stopping.signal, kept.signal]);
     observe({ kind: "lease.taken", name, fence });
     try {
-      await work({ fence, signal, hold: (tx) => holdSingleton(tx, { name, fence }) });
+      await work({ fence, signal, hold: (tx) => holdSingleton(tx, { name, fence, leaseSeconds }) });
     } finally {
       if (kept.signal.aborted) observe({ kind: "lease.lost", stack: name, fence });
       await kept.release();

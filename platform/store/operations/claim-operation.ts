@@ -1,5 +1,5 @@
 import type { Sql } from "../../sql/index.ts";
-import { showFence } from "../stacks/index.ts";
+import { letGo, showFence } from "../stacks/index.ts";
 import { endLost } from "./end-lost.ts";
 import { appendEvent } from "./events.ts";
 import { type Operation, type OperationType, operationColumns } from "./operation.ts";
@@ -10,6 +10,7 @@ export type Claim = {
   readonly stack: string;
   readonly fence: number;
   readonly holder: string;
+  readonly leaseSeconds: number;
   /** The former holder's lease had run out: it may have left something half-done. */
   readonly takenOver: boolean;
   /** From the moment it could run until now. */
@@ -38,7 +39,7 @@ export async function claimOperation(sql: Sql, options: ClaimOptions): Promise<C
 
 async function takeOver(tx: Sql, options: ClaimOptions): Promise<Claim | undefined> {
   for (;;) {
-    const lost = await findLost(tx);
+    const lost = await findLost(tx, options);
     if (lost === undefined) return undefined;
     if (!(await endLost(tx, lost, options.types))) return take(tx, lost, options);
   }
@@ -46,7 +47,7 @@ async function takeOver(tx: Sql, options: ClaimOptions): Promise<Claim | undefin
 
 async function claimQueued(tx: Sql, options: ClaimOptions): Promise<Claim | undefined> {
   for (;;) {
-    const queued = await findQueued(tx, options.types);
+    const queued = await findQueued(tx, options);
     if (queued === undefined) return undefined;
     const claim = await begin(tx, queued, options);
     if (claim !== undefined) return claim;
@@ -60,16 +61,16 @@ const isAnyLost = async (sql: Sql): Promise<boolean> =>
   (await sql.maybe("select 1 from stacks where operation is not null and lease_until < clock_timestamp() limit 1")) !==
   undefined;
 
-const findLost = (tx: Sql) =>
+const findLost = (tx: Sql, { leaseSeconds }: ClaimOptions) =>
   tx.maybe<Candidate>(
-    `select s.stack, s.operation as id from stacks s
+    `select s.stack, s.operation as id, ${letGo(leaseSeconds)} from stacks s
      where s.operation is not null and s.lease_until < clock_timestamp()
      order by s.lease_until limit 1 for update of s skip locked`,
   );
 
-const findQueued = (tx: Sql, types: readonly OperationType[]) =>
+const findQueued = (tx: Sql, { types, leaseSeconds }: ClaimOptions) =>
   tx.maybe<Candidate>(
-    `select o.stack, o.id from operations o join stacks s on s.stack = o.stack
+    `select o.stack, o.id, ${letGo(leaseSeconds)} from operations o join stacks s on s.stack = o.stack
      where o.state = 'QUEUED' and o.run_after <= clock_timestamp() and o.type = any($1) and s.operation is null
        and not exists (select from operations e
          where e.stack = o.stack and e.state = 'QUEUED' and e.seq < o.seq and e.type = any($1))
@@ -108,7 +109,7 @@ async function begin(tx: Sql, { stack, id }: Candidate, o: ClaimOptions): Promis
   );
   if (row === undefined) return undefined;
   const { waitMs, leaseFence: fence, ...operation } = row;
-  return { operation, stack, fence, holder: o.holder, takenOver: false, waitMs };
+  return { operation, stack, fence, holder: o.holder, leaseSeconds: o.leaseSeconds ?? 15, takenOver: false, waitMs };
 }
 
 /** A deployment that a newer one waits behind says nothing any more: two that were queued at once did not see each other. */
@@ -143,5 +144,5 @@ async function take(tx: Sql, { stack, id }: Candidate, o: ClaimOptions): Promise
   );
   const message = "taken over from a holder whose lease ran out";
   await appendEvent(tx, id, { phase: "claimed", message, fence, data: { fence, attempt: operation.attempt, waitMs } });
-  return { operation, stack, fence, holder: o.holder, takenOver: true, waitMs };
+  return { operation, stack, fence, holder: o.holder, leaseSeconds: o.leaseSeconds ?? 15, takenOver: true, waitMs };
 }

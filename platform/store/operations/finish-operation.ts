@@ -1,6 +1,6 @@
 import type { ProblemDocument } from "../../core/index.ts";
 import { notify, type Sql } from "../../sql/index.ts";
-import { showFence } from "../stacks/index.ts";
+import { letGo, showFence } from "../stacks/index.ts";
 import type { Claim } from "./claim-operation.ts";
 import { appendEvent } from "./events.ts";
 import { type Operation, type OperationState, type Outcome, operationColumns } from "./operation.ts";
@@ -33,11 +33,10 @@ export const finishOperation = (
   alongside: (tx: Sql, operation: Operation) => Promise<void> = async () => {},
 ): Promise<Operation | undefined> =>
   sql.tx(async (tx) => {
-    const held = await tx.maybe("select 1 from stacks where stack = $1 and fence = $2 and operation = $3 for update", [
-      claim.stack,
-      claim.fence,
-      claim.operation.id,
-    ]);
+    const held = await tx.maybe(
+      `select ${letGo(claim.leaseSeconds)} from stacks where stack = $1 and fence = $2 and operation = $3 for update`,
+      [claim.stack, claim.fence, claim.operation.id],
+    );
     if (held === undefined) return undefined;
     await showFence(tx, claim.fence);
     const operation = await end(tx, claim, ending);

@@ -16,6 +16,13 @@ export async function holdFence(tx: Sql, stack: string, fence: number): Promise<
   await showFence(tx, fence);
 }
 
+/**
+ * To select at the beginning of a transaction that only speaks to the ledger: a process that is frozen in the middle of it lets go of
+ * its locks after two thirds of a lease, so that whoever takes over need not wait for it. Not for effects, which take their time.
+ */
+export const letGo = (leaseSeconds = 15): string =>
+  `set_config('idle_in_transaction_session_timeout', '${Math.round((leaseSeconds * 2000) / 3)}ms', true)`;
+
 /** Shows the fence to the guards of Pulumi's state, operations and instances for the rest of the transaction. */
 export async function showFence(tx: Sql, fence: number): Promise<void> {
   await tx.query("select set_config('nebula.fence', $1, true)", [String(fence)]);
