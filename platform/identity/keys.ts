@@ -61,6 +61,8 @@ export type Rotation = {
   readonly row: PrincipalRow;
   /** Of the row's owner; undefined for a token of no account. */
   readonly account: Account | undefined;
+  /** The row of the key that asks; undefined for a session. */
+  readonly makerKey: PrincipalRow | undefined;
   readonly overlapSeconds: number;
   readonly expiresAt: Date | null;
 };
@@ -72,9 +74,9 @@ export type Rotation = {
 export async function rotateKey(
   sql: Sql,
   by: Principal,
-  { row, account, overlapSeconds, expiresAt }: Rotation,
+  { row, account, makerKey, overlapSeconds, expiresAt }: Rotation,
 ): Promise<IssuedKey & { readonly old: PrincipalRow }> {
-  if (row.id !== by.id) demandEqual(by, row, account);
+  if (row.id !== by.id) demandWithin(by, row, account, makerKey);
   return sql.tx(async (tx) => {
     const { id, text, hash } = makeToken("live");
     const old = await supersedePrincipal(tx, row.id, id, overlapSeconds);
@@ -101,9 +103,15 @@ export function principalOfKey(row: PrincipalRow, account: Account): Principal |
   };
 }
 
-function demandEqual(by: Principal, row: PrincipalRow, account: Account | undefined): void {
-  if (by.kind !== "user" && row.owner !== null && row.owner === by.account)
-    throw roleTooHigh("a key rotates itself and no other key of its account");
+function demandWithin(
+  by: Principal,
+  row: PrincipalRow,
+  account: Account | undefined,
+  makerKey: PrincipalRow | undefined,
+): void {
+  // What the account holds today is not what it may hold tomorrow: the places and scopes themselves are compared.
+  if (makerKey !== undefined && row.owner !== null && row.owner === makerKey.owner && !isNarrower(row, makerKey))
+    throw roleTooHigh(`the key ${row.id} may hold more than the one that you ask with`);
   const its = account === undefined ? principalFromRow(row) : principalOfKey(row, account);
   const isWithin = its?.grants.every((grant) => mayGrant(by, { ...grant, database: its.database }, its.scopes));
   if (isWithin !== true) throw roleTooHigh(`the key ${row.id} holds more than you do`);
@@ -147,6 +155,19 @@ function within(asked: string | null, limit: string | null): string | null {
   if (limit === null) return asked;
   if (asked !== null && asked !== limit) throw roleTooHigh("a key made with a key stays inside that key's reach");
   return limit;
+}
+
+function isNarrower(row: PrincipalRow, than: PrincipalRow): boolean {
+  const places = [
+    [row.tenant, than.tenant],
+    [row.project, than.project],
+    [row.database, than.database],
+  ] as const;
+  if (places.some(([one, limit]) => limit !== null && one !== limit)) return false;
+  if (than.expiresAt !== null && (row.expiresAt === null || row.expiresAt > than.expiresAt)) return false;
+  const limit = scopesOfKey(roleOf(than), knownScopes(than));
+  const its = scopesOfKey(roleOf(row), knownScopes(row)) ?? scopes;
+  return limit === null || its.every((scope) => limit.includes(scope));
 }
 
 const roleOf = ({ role }: PrincipalRow): Role | null => (role !== null && isRole(role) ? role : null);

@@ -128,7 +128,10 @@ export const keyRoutes = [
       text,
       row: made,
       old,
-    } = await rotateKey(portal.sql, principal, { row, account, overlapSeconds, expiresAt });
+    } = await rotateKey(portal.sql, principal, {
+      ...{ row, account, overlapSeconds, expiresAt },
+      makerKey: await keyBehind(portal, principal),
+    });
     return {
       status: 201,
       body: { ...keyToWire(made), key: text.reveal() },
@@ -187,9 +190,11 @@ async function make(portal: Portal, principal: Principal, asked: Asked): Promise
   }
   if (asked.user !== undefined)
     throw requestProblems([{ path: "user", message: "cannot be chosen: a key speaks for its account" }]);
-  const makerKey = principal.kind === "user" ? undefined : await findPrincipal(portal.sql, principal.id);
-  return issueKey(portal.sql, principal, makerKey, { ...asked, account });
+  return issueKey(portal.sql, principal, await keyBehind(portal, principal), { ...asked, account });
 }
+
+const keyBehind = async ({ sql }: Portal, { kind, id }: Principal) =>
+  kind === "user" ? undefined : findPrincipal(sql, id);
 
 /** Whose key it becomes; undefined: nobody's, when nobody's token asks. */
 async function accountFor(portal: Portal, principal: Principal, asked: Asked): Promise<Account | undefined> {

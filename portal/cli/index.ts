@@ -8,12 +8,15 @@ import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDriftCommands } from "./commands/drift.ts";
 import { addGitHubCommands } from "./commands/github.ts";
+import { addKeyCommands } from "./commands/key.ts";
 import { addLoginCommand } from "./commands/login.ts";
+import { addMemberCommands } from "./commands/member.ts";
 import { addOperationCommands } from "./commands/ops.ts";
 import { addPullCommands } from "./commands/pr.ts";
 import { addReplicaCommand } from "./commands/replicas.ts";
 import { addRepositoryCommands } from "./commands/repo.ts";
 import { addSecretCommands } from "./commands/secret.ts";
+import { addServiceAccountCommands } from "./commands/service-account.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
 
@@ -35,4 +38,7 @@ export function addProductCommands(program: Command): void {
   addLoginCommand(program);
   addAccountCommands(program);
   addUserCommands(program);
+  addMemberCommands(program);
+  addServiceAccountCommands(program);
+  addKeyCommands(program);
 }
