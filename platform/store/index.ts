@@ -42,4 +42,5 @@ export * from "./sign-in/index.ts";
 export * from "./signing-keys/index.ts";
 export * from "./stacks/index.ts";
 export * from "./usage/index.ts";
+export * from "./subjects/index.ts";
 export * from "./users/index.ts";

@@ -7,7 +7,7 @@ import { narrowTo } from "./reach.ts";
 import { json, route, text } from "./route.ts";
 import { anyJson, name, named, timestamp } from "./schemas.ts";
 
-const auditLog = named(
+export const auditLog = named(
   "AuditLog",
   "Who did what to what, and whether it was accepted.",
   z.strictObject({
@@ -91,7 +91,7 @@ export const auditRoutes = [
       limit,
     });
     const nextCursor = nextBefore === null ? null : toCursor("audit", nextBefore);
-    return { status: 200, body: { items: rows.map(toWire), nextCursor } };
+    return { status: 200, body: { items: rows.map(auditToWire), nextCursor } };
   }),
 
   route({
@@ -152,4 +152,8 @@ function toDetail(text: string): Record<string, unknown> {
   }
 }
 
-const toWire = ({ tenant, at, ...row }: AuditLog) => ({ ...row, domain: tenant, at: toTimestamp(at.getTime()) });
+export const auditToWire = ({ tenant, at, ...row }: AuditLog) => ({
+  ...row,
+  domain: tenant,
+  at: toTimestamp(at.getTime()),
+});

@@ -22,8 +22,10 @@ import type { AnyRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
 import { serviceAccountRoutes } from "./service-accounts.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { subjectRoutes } from "./subjects.ts";
 import { usageRoutes } from "./usage.ts";
 
+import { vaultRoutes } from "./vault.ts";
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
 export const routes: readonly AnyRoute[] = [
   ...tenantRoutes,
@@ -43,6 +45,8 @@ export const routes: readonly AnyRoute[] = [
   ...auditRoutes,
   ...signInRoutes,
   ...registrationRoutes,
+  ...subjectRoutes,
+  ...vaultRoutes,
   ...accountRoutes,
   ...authRoutes,
   ...keyRoutes,

@@ -1,3 +1,4 @@
+import { pipeline } from "node:stream/promises";
 import { CommandFailure, exitCodes, fromProblem } from "./failure.ts";
 import { makeTokenSource } from "./session.ts";
 import type { Connection } from "./settings.ts";
@@ -16,6 +17,8 @@ export type Client = {
   /** Every item of a paged list. */
   all<T>(path: string, query?: Query): Promise<T[]>;
   text(path: string, query?: Query): Promise<string>;
+  /** An answer of any length, as it comes. */
+  stream(path: string, into: NodeJS.WritableStream): Promise<void>;
   /** Server-sent events until the stream ends or `signal` aborts. */
   events(path: string, signal?: AbortSignal): AsyncGenerator<{ readonly event: string; readonly data: unknown }>;
 };
@@ -76,6 +79,10 @@ export function makeClient(connection: Connection): Client {
       return items;
     },
     text: async (path, query = {}) => (await ask("GET", withQuery(path, query), { headers: { accept: "*/*" } })).text(),
+    async stream(path, into) {
+      const response = await ask("GET", path, { headers: { accept: "*/*" } });
+      if (response.body) await pipeline(response.body, into, { end: false });
+    },
     async *events(path, signal) {
       const response = await ask("GET", path, {
         headers: { accept: "text/event-stream" },

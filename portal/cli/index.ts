@@ -4,11 +4,13 @@
  */
 import type { Command } from "commander";
 import { addAccountCommands } from "./commands/account.ts";
+import { addAuditCommands } from "./commands/audit.ts";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDriftCommands } from "./commands/drift.ts";
 import { addGitHubCommands } from "./commands/github.ts";
 import { addKeyCommands } from "./commands/key.ts";
+import { addVaultKeyCommands } from "./commands/keys.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addMemberCommands } from "./commands/member.ts";
 import { addOperationCommands } from "./commands/ops.ts";
@@ -18,9 +20,11 @@ import { addRepositoryCommands } from "./commands/repo.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addServiceAccountCommands } from "./commands/service-account.ts";
 import { addUsageCommands } from "./commands/usage.ts";
+import { addSubjectCommands } from "./commands/subject.ts";
 import { addUserCommands } from "./commands/user.ts";
 
 export { runDemo } from "./demo/index.ts";
+export { type FileVerdict, verifyFile } from "./audit-file.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
 export { readConnection } from "./settings.ts";
 
@@ -42,3 +46,6 @@ export function addProductCommands(program: Command): void {
   addServiceAccountCommands(program);
   addKeyCommands(program);
 }
+  addVaultKeyCommands(program);
+  addAuditCommands(program);
+  addSubjectCommands(program);

@@ -10,6 +10,7 @@ import {
   makeIdentity,
   type Role,
 } from "../../platform/identity/index.ts";
+import type { Keyring } from "../../platform/keys/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import {
@@ -71,6 +72,7 @@ export async function startPortal(
     readonly identity?: Partial<IdentityOptions>;
     readonly auth?: Partial<AuthOptions>;
     readonly hostOf?: (repository: RepositoryRow) => GitHub;
+    readonly keyring?: (sql: Pool) => Promise<Keyring>;
     /** How Git hosts are reached. Default: those of a portal on loopback. */
     readonly git?: Partial<GitSettings>;
     /** Another portal on the ledger of this one. */
@@ -102,6 +104,7 @@ export async function startPortal(
     clock: systemClock,
     version: "0.1.0",
     ledgerUrl: ledger.url,
+    keyring: (await options.keyring?.(sql)) ?? null,
     git: makeGitDesk(testVault, { ...localGit, ...options.git }),
     hostOf:
       options.hostOf ??

@@ -11,6 +11,11 @@ export const withOutput = (command: Command): Command =>
     acting.setOptionValue("output", acting.optsWithGlobals<Partial<Output>>().output ?? "table");
   });
 
+/** `keys` holds the commands of every kind of key that the installation itself has. */
+export const keysCommand = (program: Command): Command =>
+  program.commands.find((command) => command.name() === "keys") ??
+  program.command("keys").description("keys of the installation: what seals its secrets, what signs its sessions");
+
 export type Output = { readonly output: Format };
 
 export function parseUnits(text: string): number {

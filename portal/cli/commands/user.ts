@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { printRecord, printRows, say } from "../output.ts";
-import { connect, type Output, withOutput } from "./shared.ts";
+import { connect, keysCommand, type Output, withOutput } from "./shared.ts";
 
 /** Other people's accounts, for administrators. What they may do is declared in tenant.ts. */
 export function addUserCommands(program: Command): void {
@@ -29,15 +29,12 @@ export function addUserCommands(program: Command): void {
   change("remove-second-factor", "for somebody who has lost it", (id) =>
     connect().send("DELETE", `/api/v1/users/${id}/second-factor`),
   );
-  withOutput(groupOf(program).command("rotate-signing").description("sign sessions with a new key from now on")).action(
-    async ({ output }: Output) => printRecord(await connect().send("POST", "/api/v1/auth/signing-keys/rotate"), output),
+  withOutput(
+    keysCommand(program).command("rotate-signing").description("sign sessions with a new key from now on"),
+  ).action(async ({ output }: Output) =>
+    printRecord(await connect().send("POST", "/api/v1/auth/signing-keys/rotate"), output),
   );
 }
-
-/** `keys` holds the commands of every kind of key. */
-const groupOf = (program: Command): Command =>
-  program.commands.find((command) => command.name() === "keys") ??
-  program.command("keys").description("keys of the installation");
 
 type Person = {
   readonly id: string;
