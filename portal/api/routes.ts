@@ -18,14 +18,15 @@ import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
 import { replicaRoutes } from "./replicas.ts";
 import { repositoryRoutes } from "./repositories.ts";
+import { rollbackRoutes } from "./rollback.ts";
 import type { AnyRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
 import { serviceAccountRoutes } from "./service-accounts.ts";
-import { tenantRoutes } from "./tenants.ts";
 import { subjectRoutes } from "./subjects.ts";
+import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
-
 import { vaultRoutes } from "./vault.ts";
+
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
 export const routes: readonly AnyRoute[] = [
   ...tenantRoutes,
@@ -35,6 +36,7 @@ export const routes: readonly AnyRoute[] = [
   ...databaseWrites,
   ...databaseActs,
   ...driftRoutes,
+  ...rollbackRoutes,
   ...pullRoutes,
   ...operationRoutes,
   ...approveRoutes,
@@ -43,10 +45,10 @@ export const routes: readonly AnyRoute[] = [
   ...repositoryRoutes,
   ...replicaRoutes,
   ...auditRoutes,
-  ...signInRoutes,
-  ...registrationRoutes,
   ...subjectRoutes,
   ...vaultRoutes,
+  ...signInRoutes,
+  ...registrationRoutes,
   ...accountRoutes,
   ...authRoutes,
   ...keyRoutes,

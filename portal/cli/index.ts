@@ -17,14 +17,15 @@ import { addOperationCommands } from "./commands/ops.ts";
 import { addPullCommands } from "./commands/pr.ts";
 import { addReplicaCommand } from "./commands/replicas.ts";
 import { addRepositoryCommands } from "./commands/repo.ts";
+import { addRollbackCommand } from "./commands/rollback.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addServiceAccountCommands } from "./commands/service-account.ts";
-import { addUsageCommands } from "./commands/usage.ts";
 import { addSubjectCommands } from "./commands/subject.ts";
+import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
 
-export { runDemo } from "./demo/index.ts";
 export { type FileVerdict, verifyFile } from "./audit-file.ts";
+export { runDemo } from "./demo/index.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
 export { readConnection } from "./settings.ts";
 
@@ -32,6 +33,7 @@ export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addDriftCommands(program);
   addPullCommands(program);
+  addRollbackCommand(program);
   addOperationCommands(program);
   addRepositoryCommands(program);
   addGitHubCommands(program);
@@ -45,7 +47,7 @@ export function addProductCommands(program: Command): void {
   addMemberCommands(program);
   addServiceAccountCommands(program);
   addKeyCommands(program);
-}
   addVaultKeyCommands(program);
   addAuditCommands(program);
   addSubjectCommands(program);
+}

@@ -183,8 +183,16 @@ function sayStalled(projects: readonly Project[]): void {
 
 async function show(text: string, { output }: Output): Promise<void> {
   const client = connect();
-  printRecord(await client.get(databasePath(await resolveDatabase(client, text))), output);
+  const path = databasePath(await resolveDatabase(client, text));
+  const [database, { items }] = await Promise.all([
+    client.get<Record<string, unknown>>(path),
+    client.get<{ items: RestorePoint[] }>(`${path}/restore-points`),
+  ]);
+  const restorePoints = items.slice(0, 5).map(({ id, at, lsn }) => `${id} at ${at}, log ${lsn}`);
+  printRecord(output === "table" ? { ...database, restorePoints } : { ...database, restorePoints: items }, output);
 }
+
+type RestorePoint = { readonly id: string; readonly at: string; readonly lsn: string };
 
 async function create(text: string, options: Options & Output): Promise<void> {
   mustBeMergeable(options);
