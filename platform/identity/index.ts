@@ -1,11 +1,12 @@
 /**
- * Who asks and what they may do. Owns API tokens, roles and scopes. Does not own sign-in flows (passwords, OIDC), nor what a
- * request is about: the route says that.
+ * Who asks and what they may do. Owns sessions, API keys, roles, scopes, and what an account holds. Does not own sign-in flows
+ * (portal/auth), nor what a request is about: the route says that.
  *
- * 1. A token's secret is shown once and stored as a hash (`token.ts`).
+ * 1. A secret is shown once and stored as a hash (`token.ts`, `opaque.ts`).
  * 2. Who may do what is data (`roles.ts`); no code asks for a role by name.
- * 3. What a principal does not reach does not exist for it: 404, not 403 (`reaches` before `holds`).
- * 4. Nobody hands out a right he does not have (`mayGrant`).
+ * 3. A person holds what the tenant.ts files in force say (`grants.ts`), looked up at each request; a key holds a part of that.
+ * 4. In a tenant where a principal has no business nothing exists for it (404); in its own it is told no (403).
+ * 5. Nobody hands out a right he does not have (`mayGrant`).
  */
 
 export {

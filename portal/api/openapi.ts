@@ -27,11 +27,18 @@ export function openApi(table: readonly AnyRoute[], version: string): Json {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    security: [{ token: [] }],
+    security: [{ token: [] }, { key: [] }],
     tags: [...new Set(table.map(tagOf))].map((name) => ({ name, description: tags[name] })),
     paths,
     components: {
-      securitySchemes: { token: { type: "http", scheme: "bearer", description: "An API token: `ndb_...`." } },
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API key (`ndb_...`), or the access token of a session.",
+        },
+        key: { type: "apiKey", in: "header", name: "Authorization", description: "An API key: `ApiKey ndb_...`." },
+      },
       responses: problemResponses,
       schemas: Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))),
     },

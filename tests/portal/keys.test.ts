@@ -1,5 +1,6 @@
 /** API keys and service accounts: what they hold, that they never hold more than who stands behind them, and how they end. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beginSession } from "../../platform/identity/index.ts";
 import { enqueueOperation, type User } from "../../platform/store/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type Answer, type Caller, startPortal, type TestPortal } from "./harness.ts";
@@ -26,7 +27,10 @@ beforeAll(async () => {
   owner = portal.as((await keyOf(portal.sql, ada)).text);
 });
 afterAll(() => portal.close());
-beforeEach(() => declareTenants(portal.sql, [shop(), bank]));
+beforeEach(async () => {
+  await declareTenants(portal.sql, [shop(), bank]);
+  await answers(200, () => owner.get("/api/v1/keys"));
+});
 
 const answers = (status: number, ask: () => Promise<Answer>) =>
   eventually(`an answer ${status}`, async () => (await ask()).status === status, { timeoutMs: 6000 });
@@ -75,7 +79,7 @@ describe("a person", () => {
 
   it("loses with the merge what the merge takes, with every key", async () => {
     const key = portal.as((await keyOf(portal.sql, bob)).text);
-    expect((await key.get("/api/v1/usage?domain=bank")).status).toBe(200);
+    await answers(200, () => key.get("/api/v1/usage?domain=bank"));
     await declareTenants(portal.sql, [shop()]);
     const took = performance.now();
     await answers(404, async () => await key.get("/api/v1/usage?domain=bank"));
@@ -88,9 +92,26 @@ describe("a person", () => {
     const carl = await addPerson(portal.sql, "carl@shop.example");
     await declareTenants(portal.sql, [shop({ user: "carl@shop.example", role: "viewer" }), bank]);
     const key = portal.as((await keyOf(portal.sql, carl)).text);
-    expect((await key.get("/api/v1/projects")).status).toBe(200);
+    await answers(200, () => key.get("/api/v1/projects"));
     await portal.sql.query("update users set disabled_at = now() where id = $1", [carl.id]);
     await answers(401, async () => await key.get("/api/v1/projects"));
+  });
+});
+
+describe("a session", () => {
+  it("holds what its person holds, makes keys of his, and loses with the merge what they lose", async () => {
+    const client = { address: "127.0.0.1", agent: "test" };
+    const { accessToken, sessionId } = await beginSession(portal.identity, ada, { ...client, amr: ["pwd"] });
+    const session = portal.as(accessToken.reveal());
+    expect(await held(session)).toEqual([{ role: "domain-admin", tenant: "shop", project: null }]);
+    expect(await whoami(session)).toMatchObject({ kind: "user", id: sessionId, user: "ada@shop.example" });
+    const { status, body } = await make(session, { tenant: "shop", scopes: ["operations:read"] });
+    expect(status).toBe(201);
+    expect((await portal.as(body.key).get("/api/v1/operations")).status).toBe(200);
+    await declareTenants(portal.sql, [tenantOf("shop", []), bank]);
+    await answers(403, () => session.get("/api/v1/operations"));
+    await answers(403, () => portal.as(body.key).get("/api/v1/operations"));
+    expect((await portal.as("").get("/api/v1/projects", { authorization: `ApiKey ${body.key}x` })).status).toBe(401);
   });
 });
 
