@@ -10,7 +10,7 @@ import {
   listRepositories,
   type ProjectFilter,
   type ProjectRow,
-  type RepositoryRow,
+  type ProjectView,
 } from "../../platform/store/index.ts";
 import type { OptionsPatch } from "../edit/index.ts";
 import { notFound, optionProblems } from "./errors.ts";
@@ -167,7 +167,7 @@ async function listStalled({ sql }: Portal, filter: ProjectFilter): Promise<read
 }
 
 /** Nothing new is deployed from a stalled repository: its projects are stalled with it, whatever they were. */
-function withStall(row: ProjectRow, repository: RepositoryRow | undefined): ProjectRow {
+export function withStall(row: ProjectRow, repository: ProjectView["stall"] | undefined): ProjectRow {
   if (repository === undefined || repository.stalledCode === null) return row;
   const { defaultBranch, stalledCode: code, stalledReason } = repository;
   const message = stalledReason ?? "";

@@ -65,10 +65,3 @@ export const getDriftCheck = (sql: Sql, instance: string): Promise<DriftCheck | 
     `select looked_at as "lookedAt", inspected_at as "inspectedAt", problem from drift_checks where instance = $1`,
     [instance],
   );
-
-/** Open differences by instance, for lists of databases. */
-export const driftCounts = (sql: Sql, stack: string): Promise<readonly { instance: string; open: number }[]> =>
-  sql.query(
-    `select instance, count(*)::int as open from drift_findings where stack = $1 and closed_at is null group by instance`,
-    [stack],
-  );

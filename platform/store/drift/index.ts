@@ -5,7 +5,6 @@ export {
   type DriftEffect,
   type DriftFilter,
   type DriftFinding,
-  driftCounts,
   driftEffects,
   getDriftCheck,
   listDriftFindings,

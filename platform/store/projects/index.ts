@@ -1,6 +1,7 @@
 export { hasUnsettledDeploy } from "./has-unsettled-deploy.ts";
 export { type Exhausted, listExhausted } from "./list-exhausted.ts";
 export type { ProjectRow, ProjectStatus } from "./project.ts";
+export { type ProjectView, readProjectView } from "./read-project-view.ts";
 export {
   countApplied,
   getProject,

@@ -6,17 +6,10 @@ import {
   type PriceBook,
   specHash,
 } from "../../../platform/spec/index.ts";
-import {
-  driftCounts,
-  type FleetRow,
-  getFleet,
-  type Instance,
-  listInstances,
-  type ProjectRow,
-} from "../../../platform/store/index.ts";
+import { type Instance, type ProjectRow, type ProjectView, readProjectView } from "../../../platform/store/index.ts";
 import { notFound } from "../errors.ts";
 import type { Portal } from "../portal.ts";
-import { findProject, projectStatusToWire } from "../projects.ts";
+import { projectStatusToWire, withStall } from "../projects.ts";
 import { moneyToWire, time, timeOrNull } from "../wire.ts";
 
 /** A database as the API sees it: what Git wants, and what was made of it. At least one of them is there. */
@@ -30,15 +23,14 @@ export type DatabaseView = {
   readonly drift: number;
 };
 
-/** Every database of a project that is declared or still has something on a machine, by name. */
-export async function listViews(portal: Portal, tenant: string, project: string): Promise<readonly DatabaseView[]> {
-  const row = await findProject(portal, tenant, project);
-  const [fleet, instances, drift] = await Promise.all([
-    getFleet(portal.sql, row.repository),
-    listInstances(portal.sql, { stack: row.stack }),
-    driftCounts(portal.sql, row.stack),
-  ]);
-  return viewsOf(row, instances, fleet, new Map(drift.map(({ instance, open }) => [instance, open])));
+/**
+ * Every database of a project that is declared or still has something on a machine, by name.
+ * @throws NEB602 when the reconciler has not seen such a project.
+ */
+export async function listViews({ sql }: Portal, tenant: string, project: string): Promise<readonly DatabaseView[]> {
+  const view = await readProjectView(sql, `${tenant}.${project}`);
+  if (view === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
+  return viewsOf(view, withStall(view.project, view.stall));
 }
 
 /** @throws NEB602 when it is neither declared nor anywhere. */
@@ -48,23 +40,16 @@ export async function findView(portal: Portal, tenant: string, project: string, 
   return found;
 }
 
-function viewsOf(
-  project: ProjectRow,
-  instances: readonly Instance[],
-  fleet: FleetRow | undefined,
-  drift: ReadonlyMap<string, number>,
-): DatabaseView[] {
+function viewsOf({ instances, priceBook, drift }: ProjectView, project: ProjectRow): DatabaseView[] {
   const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
-  const made = new Map(
-    instances.filter(({ phase }) => phase !== "Removed").map((instance) => [instance.database, instance]),
-  );
+  const made = new Map(instances.map((instance) => [instance.database, instance]));
   return [...new Set([...wanted.keys(), ...made.keys()])].sort().map((name) => ({
     name,
     project,
     wanted: wanted.get(name) ?? null,
     instance: made.get(name) ?? null,
-    priceBook: fleet?.fleet.priceBook ?? null,
-    drift: drift.get(databaseId(project.tenant, project.project, name)) ?? 0,
+    priceBook,
+    drift: drift[databaseId(project.tenant, project.project, name)] ?? 0,
   }));
 }
 
