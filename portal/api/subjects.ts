@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { declaringTenants, erasePersonal, readPersonal } from "../../platform/store/index.ts";
+import { accountOf, declaringTenants, erasePersonal, readPersonal } from "../../platform/store/index.ts";
 import { auditLog, auditToWire } from "./audit-logs.ts";
 import { notFound } from "./errors.ts";
 import type { Portal } from "./portal.ts";
@@ -68,8 +68,9 @@ export const subjectRoutes = [
     replies: { 200: json("Erased", erasure) },
   }).handle(async ({ body: { user } }, { sql, audit, callers }) => {
     const subject = (await audit.subjectOf(user)) ?? null;
+    const account = await accountOf(sql, user);
     const [rows, declaredIn] = [await erasePersonal(sql, user, subject ?? "nobody"), await declaringTenants(sql, user)];
-    await audit.eraseSubject(user);
+    for (const name of [user, account ?? user]) await audit.eraseSubject(name);
     callers.forget();
     if (subject === null && Object.keys(rows).length === 0 && declaredIn.length === 0)
       throw notFound("nothing is held about anybody by that name");
@@ -83,12 +84,15 @@ export const subjectRoutes = [
 
 async function exportOf({ sql, audit }: Portal, user: string) {
   const subject = (await audit.subjectOf(user)) ?? null;
+  const account = await accountOf(sql, user);
   const lines: ReturnType<typeof auditToWire>[] = [];
-  for (let before: number | null | undefined; subject !== null && before !== null; ) {
-    const page = await audit.list({ within: "everything", subject, limit: 500, beforeId: before });
-    lines.push(...page.rows.map(auditToWire));
-    before = page.nextBefore;
-  }
+  // A session that ended by itself is written down under the account's id.
+  for (const actor of account === undefined ? [user] : [user, account])
+    for (let before: number | null | undefined; before !== null; ) {
+      const page = await audit.list({ within: "everything", actor, limit: 500, beforeId: before });
+      lines.push(...page.rows.map(auditToWire));
+      before = page.nextBefore;
+    }
   const records = (await readPersonal(sql, user)).map((one) => ({ ...one, rows: [...one.rows] }));
   return { user, subject, records, audit: lines, declaredIn: [...(await declaringTenants(sql, user))] };
 }

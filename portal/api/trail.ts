@@ -35,6 +35,7 @@ export function makeTrail(
       actorId: principal.id,
       action: entry.operationId,
       resource: Object.values(request.params).join("/"),
+      people: request.params.user === undefined ? [] : [String(request.params.user)],
       // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
       tenant: target?.tenant ?? home.tenant,
       project: target?.project ?? home.project,

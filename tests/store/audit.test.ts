@@ -161,6 +161,29 @@ test("an erased person is nobody any more, also in what was exported later, and 
   expect(await audit.subjectOf("ada@acme.example")).not.toBe(subject);
 });
 
+test("people whom a line speaks of stand in the chain by pseudonym, and are forgotten with their key", async () => {
+  await audit.append(
+    entry({
+      action: "users.invite",
+      resource: "shop/bob@acme.example",
+      people: ["carol"],
+      details: { invited: ["bob@acme.example", "carol"], note: 'for "bob@acme.example"', member: "bob" },
+    }),
+  );
+  const [stored] = await app.query<{ line: string }>("select l::text as line from audit_logs l");
+  expect(stored?.line).not.toMatch(/bob@|acme|carol/);
+  const [shown] = (await audit.list(everything)).rows;
+  expect(shown).toMatchObject({
+    resource: "shop/bob@acme.example",
+    details: { invited: ["bob@acme.example", "carol"], note: 'for "bob@acme.example"', member: "bob" },
+  });
+  expect((await audit.list({ ...everything, resource: "shop/bob@acme.example" })).rows).toHaveLength(1);
+  const subject = await audit.eraseSubject("BOB@acme.example");
+  const [later] = (await makeAudit(app, vault).list(everything)).rows;
+  expect(later).toMatchObject({ resource: `shop/${subject}`, details: { invited: [subject, "carol"] } });
+  expect(await audit.verify()).toMatchObject({ ok: true });
+});
+
 test("an anchor in the log tells of an end that was cut off, even by somebody who signs", async () => {
   for (let i = 0; i < 5; i++) await audit.append(entry());
   const seen: Observation[] = [];

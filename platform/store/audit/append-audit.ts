@@ -63,8 +63,40 @@ async function writeLines(sql: Sql, subjects: Subjects, signer: Signer, batch: r
 }
 
 async function toLine(subjects: Subjects, entry: NewAuditLog, at: Date | undefined) {
-  const { actor, actorId = null, address, userAgent, ...open } = entry;
+  const { actor, actorId = null, address, userAgent, people = [], ...open } = entry;
   const key = await subjects.of(actor);
   const personal = subjects.seal(key, { actor, actorId, address, userAgent });
-  return { ...open, subject: key.id, personal, ...(at === undefined ? {} : { at: at.toISOString() }) };
+  return {
+    ...(await withoutNames(subjects, open, people)),
+    subject: key.id,
+    personal,
+    ...(at === undefined ? {} : { at: at.toISOString() }),
+  };
+}
+
+export const email = /[^\s/@"'<>:,;()[\]{}\\]+@[^\s/@"'<>:,;()[\]{}\\]+\.[A-Za-z0-9-]{2,}/g;
+
+/** The chain is never rewritten, so it must not name anybody: pseudonyms stand in resource and details. */
+async function withoutNames<T extends Pick<NewAuditLog, "resource" | "details">>(
+  subjects: Subjects,
+  open: T,
+  people: readonly string[],
+): Promise<T> {
+  const details = JSON.stringify(open.details);
+  const named = new Set([...people, ...[open.resource, details].flatMap((text) => text.match(email) ?? [])]);
+  if (named.size === 0) return open;
+  const pseudonyms = new Map<string, string>();
+  // The longest first: a name may be a part of another one.
+  for (const name of [...named].filter((one) => one !== "").sort((a, b) => b.length - a.length))
+    pseudonyms.set(name, (await subjects.of(name)).id);
+  const replace = (text: string, quote: (name: string) => string): string => {
+    let replaced = text;
+    for (const [name, id] of pseudonyms) replaced = replaced.replaceAll(quote(name), id);
+    return replaced;
+  };
+  return {
+    ...open,
+    resource: replace(open.resource, (name) => name),
+    details: JSON.parse(replace(details, (name) => JSON.stringify(name).slice(1, -1))) as T["details"],
+  };
 }

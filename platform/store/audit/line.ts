@@ -8,13 +8,15 @@ export type NewAuditLog = {
   readonly actorId?: string | null;
   /** The operation id of the route, for example `databases.create`. */
   readonly action: string;
-  /** What it was done to, for example `shop/store/orders`. No personal data: it is never erased. */
+  /** What it was done to, for example `shop/store/orders`. Names of people in it are kept as pseudonyms. */
   readonly resource: string;
+  /** People whom `resource` or `details` name, beside those whose e-mail is seen there. */
+  readonly people?: readonly string[];
   readonly tenant: string | null;
   readonly project: string | null;
   readonly address: string | null;
   readonly userAgent: string | null;
-  /** Safe to show: never a secret, never a whole body, no personal data. */
+  /** Safe to show: never a secret, never a whole body. */
   readonly details: Readonly<Record<string, unknown>>;
   readonly result: "accepted" | "refused" | "failed";
   readonly operation: string | null;
@@ -22,7 +24,7 @@ export type NewAuditLog = {
 };
 
 /** A line as it is read back. */
-export type AuditLog = Omit<NewAuditLog, "actorId"> & {
+export type AuditLog = Omit<NewAuditLog, "actorId" | "people"> & {
   readonly id: number;
   readonly at: Date;
   readonly actorId: string | null;

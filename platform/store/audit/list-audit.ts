@@ -1,5 +1,6 @@
 import type { Sql } from "../../sql/index.ts";
 import { type Reach, reachParameters, withinReach } from "../reach.ts";
+import { email } from "./append-audit.ts";
 import type { AuditLog } from "./line.ts";
 import type { Subjects } from "./subjects.ts";
 
@@ -42,22 +43,55 @@ export async function listAudit(sql: Sql, subjects: Subjects, filter: AuditFilte
   const subject = filter.actor == null ? filter.subject : await subjects.find(filter.actor);
   if (filter.actor != null && (subject === undefined || (filter.subject ?? subject) !== subject))
     return { rows: [], nextBefore: null };
+  const resource = await withPseudonyms(subjects, filter.resource);
   const isOpened = filter.address != null || filter.userAgent != null || filter.actorId != null;
   const chunk = isOpened ? 1000 : filter.limit + 1;
   let before = filter.beforeId ?? null;
   for (let opened = 0; opened < openedAtMost; opened += chunk) {
-    const rows = await readChunk(sql, { ...filter, subject: subject ?? null, beforeId: before, limit: chunk });
+    const rows = await readChunk(sql, {
+      ...filter,
+      resource,
+      subject: subject ?? null,
+      beforeId: before,
+      limit: chunk,
+    });
     const who = await subjects.open(rows);
     for (const [i, { personal: _, ...row }] of rows.entries()) {
       const line = { ...row, ...(who[i] as (typeof who)[number]) };
       if (!fits(line, filter)) continue;
-      if (found.length === filter.limit) return { rows: found, nextBefore: found.at(-1)?.id ?? null };
+      if (found.length === filter.limit)
+        return { rows: await named(subjects, found), nextBefore: found.at(-1)?.id ?? null };
       found.push(line);
     }
     before = rows.at(-1)?.id ?? before;
-    if (rows.length < chunk) return { rows: found, nextBefore: null };
+    if (rows.length < chunk) return { rows: await named(subjects, found), nextBefore: null };
   }
-  return { rows: found, nextBefore: before };
+  return { rows: await named(subjects, found), nextBefore: before };
+}
+
+/** What was done to a person is asked for by their name, and found by their pseudonym. */
+async function withPseudonyms(subjects: Subjects, resource: string | null | undefined): Promise<string | null> {
+  let replaced = resource ?? null;
+  for (const name of replaced?.match(email) ?? [])
+    replaced = replaced?.replaceAll(name, (await subjects.find(name)) ?? name) ?? null;
+  return replaced;
+}
+
+const pseudonym = /sub_[0-9a-z]{26}/g;
+
+/** People whom a line speaks of get their names back, as long as they are not erased. */
+async function named(subjects: Subjects, lines: readonly AuditLog[]): Promise<readonly AuditLog[]> {
+  const textOf = ({ resource, details }: AuditLog) => resource + JSON.stringify(details);
+  const ids = lines.flatMap((line) => textOf(line).match(pseudonym) ?? []);
+  if (ids.length === 0) return lines;
+  const names = await subjects.names(ids);
+  const restore = (text: string, quote: (name: string) => string) =>
+    text.replaceAll(pseudonym, (id) => quote(names.get(id) ?? id));
+  return lines.map((line) => ({
+    ...line,
+    resource: restore(line.resource, (name) => name),
+    details: JSON.parse(restore(JSON.stringify(line.details), (name) => JSON.stringify(name).slice(1, -1))),
+  }));
 }
 
 const fits = (line: AuditLog, { address, userAgent, actorId }: AuditFilter): boolean =>

@@ -16,6 +16,8 @@ export type Subjects = {
   seal(key: SubjectKey, who: Who): string;
   /** Who they were, by pseudonym and ciphertext; the mark of erasure when nobody can say any more. */
   open(lines: readonly { readonly subject: string; readonly personal: string }[]): Promise<readonly Who[]>;
+  /** Names of people by pseudonym, as far as they are not erased. */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Destroys the key. Whether there was one. */
   erase(actor: string): Promise<string | undefined>;
 };
@@ -34,12 +36,17 @@ export function makeSubjects(sql: Sql, vault: Vault): Subjects {
   const lookupOf = (actor: string) =>
     createHmac("sha256", lookupKey).update(actor.normalize("NFKC").trim().toLowerCase()).digest("base64url");
 
-  const ensure = async (lookup: string): Promise<SubjectKey> => {
+  const ensure = async (actor: string, lookup: string): Promise<SubjectKey> => {
     const id = newId("sub");
-    const sealed = vault.seal(new Secret(randomBytes(32).toString("base64")), subjectContext(id));
+    const key = randomBytes(32);
     await sql.query(
-      "insert into subjects (id, lookup, key_sealed) values ($1, $2, $3) on conflict (lookup) do nothing",
-      [id, lookup, sealed],
+      `insert into subjects (id, lookup, key_sealed, name) values ($1, $2, $3, $4) on conflict (lookup) do nothing`,
+      [
+        id,
+        lookup,
+        vault.seal(new Secret(key.toString("base64")), subjectContext(id)),
+        encrypt(key, id, actor.normalize("NFKC").trim()),
+      ],
     );
     const row = await sql.one<{ id: string; sealed: string }>(
       "select id, key_sealed as sealed from subjects where lookup = $1",
@@ -68,7 +75,7 @@ export function makeSubjects(sql: Sql, vault: Vault): Subjects {
       const lookup = lookupOf(actor);
       const known = byLookup.get(lookup);
       if (known !== undefined) return known;
-      const made = ensure(lookup);
+      const made = ensure(actor, lookup);
       byLookup.set(lookup, made);
       made.catch(() => byLookup.delete(lookup));
       return made;
@@ -77,20 +84,22 @@ export function makeSubjects(sql: Sql, vault: Vault): Subjects {
       const row = await sql.maybe<{ id: string }>("select id from subjects where lookup = $1", [lookupOf(actor)]);
       return row?.id;
     },
-    seal({ id, key }, who) {
-      const nonce = randomBytes(12);
-      const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(id));
-      const body = Buffer.concat([cipher.update(JSON.stringify(who), "utf8"), cipher.final()]);
-      return Buffer.concat([nonce, body, cipher.getAuthTag()]).toString("base64");
-    },
+    seal: ({ id, key }, who) => encrypt(key, id, JSON.stringify(who)),
     async open(lines) {
       const keys = await keysOf(lines.map(({ subject }) => subject));
       return lines.map(({ subject, personal }) => openWho(keys.get(subject), subject, personal));
     },
+    async names(ids) {
+      const rows = await sql.query<{ id: string; sealed: string; name: string }>(
+        "select id, key_sealed as sealed, name from subjects where id = any($1) and key_sealed is not null",
+        [[...new Set(ids)]],
+      );
+      return new Map(rows.map(({ id, sealed, name }) => [id, decrypt(openKey(id, sealed), id, name)]));
+    },
     async erase(actor) {
       const lookup = lookupOf(actor);
       const row = await sql.maybe<{ id: string }>(
-        `update subjects set lookup = null, key_sealed = null, erased_at = clock_timestamp() where lookup = $1 returning id`,
+        `update subjects set lookup = null, key_sealed = null, name = null, erased_at = clock_timestamp() where lookup = $1 returning id`,
         [lookup],
       );
       byLookup.delete(lookup);
@@ -105,13 +114,24 @@ const entryOf = (id: string, key: Buffer | undefined): [string, Buffer][] => (ke
 /** A line that does not open tells nothing of anybody; whether it was tampered with is the chain's to say. */
 function openWho(key: Buffer | undefined, subject: string, personal: string): Who {
   if (key === undefined) return erased;
-  const bytes = Buffer.from(personal, "base64");
   try {
-    const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12)).setAAD(Buffer.from(subject));
-    decipher.setAuthTag(bytes.subarray(bytes.length - 16));
-    const plain = Buffer.concat([decipher.update(bytes.subarray(12, bytes.length - 16)), decipher.final()]);
-    return JSON.parse(plain.toString("utf8")) as Who;
+    return JSON.parse(decrypt(key, subject, personal)) as Who;
   } catch {
     return erased;
   }
+}
+
+function encrypt(key: Buffer, subject: string, text: string): string {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(subject));
+  const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+  return Buffer.concat([nonce, body, cipher.getAuthTag()]).toString("base64");
+}
+
+/** @throws Error when it was changed or is another subject's. */
+function decrypt(key: Buffer, subject: string, sealed: string): string {
+  const bytes = Buffer.from(sealed, "base64");
+  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12)).setAAD(Buffer.from(subject));
+  decipher.setAuthTag(bytes.subarray(bytes.length - 16));
+  return Buffer.concat([decipher.update(bytes.subarray(12, bytes.length - 16)), decipher.final()]).toString("utf8");
 }

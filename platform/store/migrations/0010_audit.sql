@@ -15,9 +15,10 @@ create table subjects (
   id text primary key,                                   -- sub_..., random: says nothing of the person
   lookup text unique,                                    -- keyed hash of the name or e-mail; null: erased
   key_sealed text,                                       -- vault context: subject:<id>; null: erased
+  name text,                                             -- their name, encrypted under the key; null: erased
   created_at timestamptz not null default clock_timestamp(),
   erased_at timestamptz,
-  check ((lookup is null) = (key_sealed is null) and (lookup is null) = (erased_at is not null))
+  check ((lookup is null) = (key_sealed is null) and (lookup is null) = (erased_at is not null) and (lookup is null) = (name is null))
 );
 
 create table audit_logs (

@@ -1,2 +1,2 @@
 export { notPersonal, type PersonalColumn, personalColumns } from "./personal-columns.ts";
-export { declaringTenants, erasePersonal, type HeldRows, readPersonal } from "./subjects.ts";
+export { accountOf, declaringTenants, erasePersonal, type HeldRows, readPersonal } from "./subjects.ts";

@@ -5,7 +5,7 @@ type Row = Readonly<Record<string, unknown>>;
 export type HeldRows = { readonly table: string; readonly column: string; readonly rows: readonly Row[] };
 
 /** The id of a person's account, if they have one. */
-const accountOf = async (sql: Sql, person: string): Promise<string | undefined> =>
+export const accountOf = async (sql: Sql, person: string): Promise<string | undefined> =>
   (await sql.maybe<{ id: string }>("select id from users where email = lower($1)", [person]))?.id;
 
 /** Every row that names a person, without what is secret in it. */
