@@ -18,7 +18,7 @@ export const emptyCheckpoint = (stack: string): string =>
   JSON.stringify({ version: 0, checkpoint: { stack: `organization/nebuladb/${stack}` } });
 
 export type CheckpointFacts = {
-  /** Of the passphrase's secrets manager: given back to Pulumi, it derives one key instead of two. */
+  /** Of the passphrase under which something in it is sealed. None of ours is: only a stranger's `pulumi` could have done it. */
   readonly salt: string | null;
   /** What a killed run had begun and not noted the end of. */
   readonly pending: readonly string[];
@@ -30,7 +30,8 @@ export function readFacts(text: string): CheckpointFacts {
   const pending = (latest?.pending_operations ?? []).map(
     ({ type, resource }) => `${type ?? "?"} ${resource?.urn?.split("::").at(-1) ?? "?"}`,
   );
-  return { salt: manager?.type === "passphrase" ? (manager.state?.salt ?? null) : null, pending };
+  const isNeeded = manager?.type === "passphrase" && text.includes(sealedMark);
+  return { salt: isNeeded ? (manager.state?.salt ?? null) : null, pending };
 }
 
 /**
@@ -42,6 +43,18 @@ export function withoutPending(text: string): string {
   const { latest } = parsed.checkpoint ?? {};
   if (latest === undefined || latest === null) return text;
   const { pending_operations: _, ...rest } = latest;
+  return JSON.stringify({ ...parsed, checkpoint: { ...parsed.checkpoint, latest: rest } });
+}
+
+/** Pulumi's mark of a value that is a secret. */
+const sealedMark = "4dabf18193072939515e22adb298388d";
+
+/** The checkpoint without the name of a key that nothing in it is sealed with: the next run chooses its own. */
+export function withoutManager(text: string): string {
+  const parsed = parse(text);
+  const { latest } = parsed.checkpoint ?? {};
+  if (latest?.secrets_providers === undefined || text.includes(sealedMark)) return text;
+  const { secrets_providers: _, ...rest } = latest;
   return JSON.stringify({ ...parsed, checkpoint: { ...parsed.checkpoint, latest: rest } });
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DatabaseSpec, ProjectSpec } from "../../platform/spec/index.ts";
-import { emptyCheckpoint, readFacts, withoutPending } from "./checkpoint.ts";
+import { emptyCheckpoint, readFacts, withoutManager, withoutPending } from "./checkpoint.ts";
 import { runningSpec } from "./decide.ts";
 import type { PulumiOutcome } from "./messages.ts";
 import { endingOf } from "./outcome.ts";
@@ -42,7 +42,13 @@ test("a checkpoint loses what is pending and nothing else", () => {
       checkpoint: { stack: "s", latest: { ...latest, secrets_providers: providers, ...more } },
     });
   const broken = text({ pending_operations: [{ type: "creating", resource: { urn: "urn:x::y::orders" } }] });
-  expect(readFacts(broken)).toEqual({ salt: "v1:x", pending: ["creating orders"] });
+  expect(readFacts(broken)).toEqual({ salt: null, pending: ["creating orders"] });
+  const sealed = text({
+    resources: [{ outputs: { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" } }],
+  });
+  expect(readFacts(sealed).salt).toBe("v1:x");
+  expect(withoutManager(sealed)).toBe(sealed);
+  expect(JSON.parse(withoutManager(text({}))).checkpoint.latest).toEqual(latest);
   expect(JSON.parse(withoutPending(broken))).toEqual(JSON.parse(text({})));
   expect(readFacts(withoutPending(broken)).pending).toEqual([]);
   expect(readFacts(emptyCheckpoint("t.p"))).toEqual({ salt: null, pending: [] });

@@ -24,7 +24,7 @@ export type DeployJob = {
   readonly fence: number;
   readonly commit: string | null;
   readonly spec: ProjectSpec;
-  /** Salt of the checkpoint's secrets manager; null for a new stack. */
+  /** Of the passphrase that the state needs; null nearly always. */
   readonly salt: string | null;
   /** Ask the machines first: after a take-over the state may be behind them. */
   readonly refresh: boolean;

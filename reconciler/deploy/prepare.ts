@@ -11,10 +11,10 @@ import {
   removeDeadLocks,
   writeCheckpoint,
 } from "../../platform/store/index.ts";
-import { emptyCheckpoint, readFacts, withoutPending } from "./checkpoint.ts";
+import { emptyCheckpoint, readFacts, withoutManager, withoutPending } from "./checkpoint.ts";
 
 export type Prepared = {
-  /** Of the state's secrets manager; null for a new stack. */
+  /** Of the passphrase that the state needs; null nearly always. */
   readonly salt: string | null;
   /**
    * Somebody worked here and did not come to an end: Pulumi's state may be behind the machines, or they behind it. The machines are
@@ -42,8 +42,10 @@ export async function prepareState(sql: Sql, claim: Claim, observe: Observe): Pr
   const { salt, pending } = readFacts(found);
   const doubtful =
     pending.length > 0 || claim.takenOver || operation.attempt > 1 || (await followsUnsettled(sql, operation));
+  const repaired = withoutManager(withoutPending(found));
+  if (pending.length === 0 && repaired !== found) await writeCheckpoint(sql, stack, fence, repaired);
   if (pending.length > 0) {
-    await writeCheckpoint(sql, stack, fence, withoutPending(found));
+    await writeCheckpoint(sql, stack, fence, repaired);
     failpoint("deploy.state-repaired");
     await appendEvent(sql, operation.id, {
       level: "warn",

@@ -2,7 +2,7 @@ import type { Clock } from "../../platform/core/index.ts";
 import { type ProjectSpec, stackName } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { readCheckpoint } from "../../platform/store/index.ts";
-import { readFacts, withoutPending } from "./checkpoint.ts";
+import { readFacts, withoutManager, withoutPending } from "./checkpoint.ts";
 import { deadlinePassed, deployFailed, workersClosed } from "./errors.ts";
 import type { PulumiOutcome, PulumiStep } from "./messages.ts";
 import type { Workers } from "./workers.ts";
@@ -40,7 +40,7 @@ export function makePreview({ sql, workers, clock }: Deps) {
     const timeout = setTimeout(() => void worker.kill(), Math.max(0, timeoutMs - (clock.monotonicMs() - began)));
     try {
       const { salt } = found === undefined ? { salt: null } : readFacts(found);
-      const checkpoint = found === undefined ? null : withoutPending(found);
+      const checkpoint = found === undefined ? null : withoutManager(withoutPending(found));
       const result = await worker.run({ kind: "preview", stack, spec, checkpoint, salt }).catch((thrown) => {
         throw worker.isAlive() ? thrown : deadlinePassed(`the preview was not done within ${timeoutMs / 1000} s`);
       });

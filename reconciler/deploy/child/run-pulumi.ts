@@ -6,7 +6,9 @@ import { Stack } from "@pulumi/pulumi/automation/stack.js";
 import { Project } from "../../../platform/components/index.ts";
 import { failpoint } from "../../../platform/core/index.ts";
 import type { Effects } from "../../../platform/provider/index.ts";
-import { statePassphrase } from "../../../platform/store/index.ts";
+import type { Sql } from "../../../platform/sql/index.ts";
+import { readCheckpoint, statePassphrase, writeCheckpoint } from "../../../platform/store/index.ts";
+import { withoutManager } from "../checkpoint.ts";
 import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
 import { keepSecrets, pulumiEnvironment, stateUrl } from "./environment.ts";
 import { makeEventLog } from "./event-log.ts";
@@ -35,10 +37,15 @@ export async function runPulumi(
   const passphrase = statePassphrase(tools.vault, job.spec.tenant);
   const secrets = await keepSecrets(secretDir, tools.settings.ledgerUrl, passphrase);
   const run = (salt: string | null) => runOnce({ ...tools, secrets }, job, workDir, salt, signal);
+  tools.stateKey.use(passphrase);
   try {
     const first = await run(job.salt);
-    return wrongPassphrase(first) && job.salt !== null ? await run(null) : first;
+    const outcome = wrongPassphrase(first) && job.salt !== null ? await run(null) : first;
+    // What cannot be done now, because the fence is another's, is done by who prepares the state next.
+    if (job.kind === "deploy") await forgetManager(tools.sql, job.stack, job.fence).catch(() => undefined);
+    return outcome;
   } finally {
+    tools.stateKey.use(undefined);
     for (const folder of [workDir, secretDir]) await rm(folder, { recursive: true, force: true });
   }
 }
@@ -82,7 +89,7 @@ async function runOnce(
 
 /** A stack that is known to exist: nothing is selected, and nobody asks for outputs and history afterwards. */
 async function openStack(
-  { settings, provider, secrets, command }: WithSecrets,
+  { settings, provider, secrets, command, stateKey }: WithSecrets,
   job: DeployJob | PreviewJob,
   workDir: string,
   salt: string | null,
@@ -93,14 +100,21 @@ async function openStack(
     pulumiHome: join(workDir, ".home"),
     pulumiCommand: command,
     projectSettings: { name: "nebuladb", runtime: "nodejs" },
-    stackSettings: { [job.stack]: salt === null ? {} : { encryptionSalt: salt } },
-    envVars: pulumiEnvironment(backend, secrets, provider.port),
+    stackSettings: { [job.stack]: salt === null ? stateKey.settings : { encryptionSalt: salt } },
+    envVars: pulumiEnvironment(backend, { ...secrets, ...stateKey.environment }, provider.port),
   });
   workspace.selectStack = async () => undefined;
   const stack = await Stack.select(job.stack, workspace);
   stack.outputs = async () => ({});
   stack.info = async () => undefined;
   return stack;
+}
+
+/** A `pulumi up` elsewhere knows the tenant's passphrase, and not our key: the state is left to either. */
+async function forgetManager(sql: Sql, stack: string, fence: number): Promise<void> {
+  const found = await readCheckpoint(sql, stack);
+  const forgotten = found === undefined ? undefined : withoutManager(found);
+  if (forgotten !== undefined && forgotten !== found) await writeCheckpoint(sql, stack, fence, forgotten);
 }
 
 /** A preview shows what a create would ask for; it must not come to ask. */

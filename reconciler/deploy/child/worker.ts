@@ -16,6 +16,7 @@ import {
 import { act } from "./act.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { runPulumi } from "./run-pulumi.ts";
+import { serveStateKey } from "./state-key.ts";
 
 /** What a warm worker holds between two jobs. */
 export type Tools = Awaited<ReturnType<typeof warmUp>>;
@@ -87,9 +88,10 @@ async function warmUp(settings: WorkerSettings) {
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);
   const command = await findPulumi(settings.pulumiBin);
+  const stateKey = await serveStateKey();
   await sql.query("select 1");
   const giveBack = () => borrow(settings.loan);
-  return { settings, vault, sql, driver, direct, recorder, provider, command, borrow, giveBack };
+  return { settings, vault, sql, driver, direct, recorder, provider, command, stateKey, borrow, giveBack };
 }
 
 /** The SDK finds the command on PATH, or in a folder laid out as Pulumi's own: ours is put first on PATH. */
