@@ -75,11 +75,13 @@ export async function startPortal(
     readonly keyring?: (sql: Pool) => Promise<Keyring>;
     /** How Git hosts are reached. Default: those of a portal on loopback. */
     readonly git?: Partial<GitSettings>;
+    /** Default: a clone of its own. */
+    readonly ledger?: TestDatabase;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
   } = {},
 ): Promise<TestPortal> {
-  const ledger = options.beside?.ledger ?? (await testDatabase());
+  const ledger = options.beside?.ledger ?? options.ledger ?? (await testDatabase());
   const sql =
     options.beside === undefined
       ? ledger.sql
