@@ -16,9 +16,15 @@ export type Hosts = {
 };
 
 /** What may be connected to, and who is told when a host is paused. Absent: what suits the embedded forge. */
-export type HostsOptions = { readonly policy?: UrlPolicy; readonly observe?: Observe; readonly clock?: Clock };
+export type HostsOptions = {
+  readonly policy?: UrlPolicy;
+  readonly observe?: Observe;
+  readonly clock?: Clock;
+  /** Of one request. */
+  readonly timeoutMs?: number;
+};
 
-export function makeHosts(vault: Vault, { policy, ...options }: HostsOptions = {}): Hosts {
+export function makeHosts(vault: Vault, { policy, timeoutMs, ...options }: HostsOptions = {}): Hosts {
   const known = new Map<string, { readonly key: string; readonly host: GitHub }>();
   const gateOf = makeGates(options);
   return {
@@ -30,6 +36,7 @@ export function makeHosts(vault: Vault, { policy, ...options }: HostsOptions = {
       const host = makeGitHub({
         ...{ apiUrl, repository: { owner, name }, auth: authOf(repository, vault), gate: gateOf(apiUrl) },
         ...(policy === undefined ? {} : { policy }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
       });
       known.set(id, { key, host });
       return host;
