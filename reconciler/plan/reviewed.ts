@@ -5,7 +5,7 @@ import type { Change, Plan, Step } from "./types.ts";
 
 /** A plan as it was reviewed and merged: what the ledger keeps of it until it is applied. */
 export type ReviewedPlan = Pick<Plan, "hash" | "steps" | "project"> & {
-  /** Of the pull request. */
+  /** Of the pull request; 0: it was taken as it was found, at the first look or after an approval. */
   readonly number: number;
   /** The reviewed commit that was merged. */
   readonly head: string;
@@ -13,6 +13,8 @@ export type ReviewedPlan = Pick<Plan, "hash" | "steps" | "project"> & {
   readonly commit: string;
   /** Hash of the spec that was wanted with it; null when the text was refused. */
   readonly wanted: string | null;
+  /** Of a text that was taken as it was found: hash of its inputs. */
+  readonly tree?: string;
 };
 
 /** A part of a plan that no review showed. `database` null: the project itself. */

@@ -12,7 +12,7 @@ import {
   type RepositoryRow,
   recordWanted,
 } from "../../platform/store/index.ts";
-import type { ReviewedPlan } from "../plan/index.ts";
+import { planProject, type ReviewedPlan } from "../plan/index.ts";
 import { findArrived, noteArrived } from "./arrivals.ts";
 import type { SourceParts } from "./sync.ts";
 import { isInputOf, type Trace } from "./trace.ts";
@@ -51,7 +51,7 @@ export async function record(
       recorded.push(
         await recordOne(tx, one, {
           ...{ repository, commit, pull, prune, requestedBy: pull?.requestedBy ?? `git:${author}` },
-          ...provenanceOf(one, trace, fleet),
+          ...provenanceOf(one, trace, fleet, commit),
         }),
       );
     }
@@ -77,7 +77,7 @@ type Cause = {
 
 /** How a text came: by reviewed plans alone, or also otherwise. */
 type Provenance = {
-  /** null: it is trusted as a whole. */
+  /** null: the fleet does without reviews, and the text is taken as it is. */
   readonly reviews: readonly ReviewedPlan[] | null;
   /** Commits that nobody reviewed, for the reader. */
   readonly strange: readonly string[];
@@ -120,20 +120,39 @@ async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Record
   return { ...nothing, operation: operation.id };
 }
 
-/** The plans that were reviewed and merged for a stack. A fleet that does without reviews trusts what came past them. */
-function provenanceOf(one: Understood, trace: Trace, fleet: FleetRow | undefined): Provenance {
+/**
+ * The plans that lead to a text: those of its reviewed merges; at the first look at a repository, and up to a history that was
+ * approved, the plan of what was found.
+ */
+function provenanceOf(one: Understood, trace: Trace, fleet: FleetRow | undefined, found: string): Provenance {
   const strange = trace.strange.filter(({ paths }) => paths.some((path) => isInputOf(path, one)));
-  const isTrusted = strange.length === 0 ? trace.trusted : fleet?.fleet.policies.unreviewed === "deploy";
-  if (isTrusted) return { reviews: null, strange: [] };
-  const { admission } = one;
-  const wanted = admission !== "forget" && admission.kind === "spec" ? admission.hash : null;
-  const reviews = trace.merged.flatMap(({ number, head, commit, plans }) =>
+  const wanted = wantedOf(one);
+  const merged = trace.merged.flatMap(({ number, head, commit, plans }) =>
     plans
       .filter(({ stack, steps, project }) => stack === one.stack && steps.length + project.length > 0)
-      .map(({ hash, steps, project }) => ({ ...{ number, head, commit, hash, wanted }, steps, project })),
+      .map(({ hash, steps, project }): ReviewedPlan => ({ number, head, commit, hash, wanted, steps, project })),
   );
-  return { reviews, strange: strange.map(({ commit, why }) => `${commit.slice(0, 7)}: ${why}`) };
+  if (fleet?.fleet.policies.unreviewed === "deploy" && (strange.length > 0 || merged.length === 0))
+    return { reviews: null, strange: [] };
+  if (strange.length === 0 && (trace.trusted || wasTrusted(one)))
+    return { reviews: [asFound(one, found)], strange: [] };
+  return { reviews: merged, strange: strange.map(({ commit, why }) => `${commit.slice(0, 7)}: ${why}`) };
 }
+
+const wantedOf = ({ admission }: Understood): string | null =>
+  admission !== "forget" && admission.kind === "spec" ? admission.hash : null;
+
+/** Taken as it is, as if it had been reviewed. A text that is refused for now keeps its tree, to be known again. */
+function asFound({ tree, admission, row }: Understood, commit: string): ReviewedPlan {
+  const about = { number: 0, head: commit, commit, tree };
+  if (admission === "forget" || admission.kind !== "spec")
+    return { ...about, wanted: null, hash: "", steps: [], project: [] };
+  const { hash, steps, project } = planProject(row?.appliedSpec ?? null, admission.spec);
+  return { ...about, wanted: admission.hash, hash, steps, project };
+}
+
+const wasTrusted = ({ row, tree }: Understood): boolean =>
+  row?.wantedTree === tree && (row.wantedReviews ?? []).some((review) => (review as ReviewedPlan).tree === tree);
 
 /** The pull request that changed a stack last, before the ledger hears of its merge. */
 const mergeOf = ({ merged }: Trace, { stack }: Understood) =>

@@ -25,7 +25,7 @@ create table reviews (                                   -- every finished revie
 );
 
 -- Which reviewed plans lead from what runs to what is wanted, oldest first: [{number, head, commit, hash, wanted, steps, project}].
--- null: the text is trusted as a whole - the first look at a repository, an approved history, a fleet that says so.
+-- Number 0 is what was found at the first look. null: the fleet does without reviews, or the text is older than this column.
 alter table projects add column wanted_reviews jsonb;
 
 create table approvals (                                 -- of plans that were stopped: not reviewed, or above the prune budget

@@ -14,7 +14,7 @@ export type ProjectRow = {
   /** The newest declaration that evaluates; null when there never was one. */
   readonly wantedSpec: ProjectSpec | null;
   readonly wantedHash: string | null;
-  /** Reviewed plans between what runs and what is wanted, oldest first; reconciler/plan's. null: trusted as a whole. */
+  /** Reviewed plans between what runs and what is wanted, oldest first; reconciler/plan's. null: not asked for. */
   readonly wantedReviews: readonly unknown[] | null;
   readonly appliedCommit: string | null;
   readonly appliedSpec: ProjectSpec | null;

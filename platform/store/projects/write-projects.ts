@@ -11,7 +11,7 @@ export type Wanted = {
   readonly tree: string;
   /** A deployment is queued, runs, or broke off after the last good one: what runs is not known to be what was applied. */
   readonly unsettled: boolean;
-  /** Reviewed plans that brought this text; they join those that are not applied yet. null (default): trust it as a whole. */
+  /** Reviewed plans that brought this text; they join those that are not applied yet. null (default): not asked for. */
   readonly reviews?: readonly unknown[] | null;
 } & (
   | { readonly kind: "spec"; readonly spec: ProjectSpec; readonly hash: string }
