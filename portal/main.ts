@@ -15,6 +15,7 @@ import { Worker } from "node:worker_threads";
 import {
   asNebulaError,
   choice,
+  guardedFetch,
   hostPolicy,
   integer,
   makeLogger,
@@ -64,7 +65,7 @@ import {
   portTaken,
   resolveReachable,
 } from "./api/index.ts";
-import { type Auth, ensureSetupToken, makeAuth, registrationModes, startPost } from "./auth/index.ts";
+import { type Auth, ensureSetupToken, makeAuth, registrationModes, resolveProviders, startPost } from "./auth/index.ts";
 import { type Forge, makeForge, type Permissions } from "./forge/index.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -94,6 +95,8 @@ const fields = {
   NEBULA_SESSION_IDLE_HOURS: integer(defaultLifetimes.idleSeconds / 3600),
   NEBULA_SESSION_HOURS: integer(defaultLifetimes.absoluteSeconds / 3600),
   NEBULA_SMTP_URL: optional(secret()),
+  NEBULA_OIDC_PROVIDERS: optional(secret()),
+  NEBULA_GITHUB_SIGN_IN: optional(secret()),
   NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
   NEBULA_AUDIT_DAYS: integer(366),
   ...keyFields,
@@ -224,7 +227,12 @@ async function openAuth(scope: Scope, { sql, vault, observe, config, port }: Peo
   const [data, url, from] = [config.NEBULA_DATA, config.NEBULA_SMTP_URL, config.NEBULA_MAIL_FROM];
   const mailer = scope.add(makeMailer({ url, from, folder: join(data, "mail") }), (opened) => opened.close());
   const registration = config.NEBULA_REGISTRATION;
-  const auth = makeAuth({ identity, observe, registration, publicUrl, mailVia: mailer.via });
+  const { inside } = hostPolicy({ hosts: "", inside: config.NEBULA_PRIVATE_HOSTS });
+  const providers = resolveProviders(
+    { oidc: config.NEBULA_OIDC_PROVIDERS, github: config.NEBULA_GITHUB_SIGN_IN },
+    { fetch: guardedFetch({ inside }, { maxBytes: 1024 * 1024 }), clock: systemClock, publicUrl },
+  );
+  const auth = makeAuth({ identity, observe, registration, publicUrl, mailVia: mailer.via, providers });
   scope.add(await startPost(auth, mailer), (post) => post.close());
   const setupToken = await ensureSetupToken(sql, (token) => writeSecret(data, "setup-token", token));
   if (setupToken !== undefined) say({ setupToken: setupToken.reveal() });

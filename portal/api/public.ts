@@ -18,4 +18,13 @@ export const publicRoutes: Readonly<Record<string, string>> = {
   "auth.verify": "The token that came by mail is the credential.",
   "auth.forgot": "Sends a mail or not, and answers the same either way.",
   "auth.reset": "The token that came by mail is the credential.",
+  "auth.providers": "Which buttons a sign-in page shows.",
+  "auth.oidcStart": "Sends a browser to the provider; bound to that browser by a cookie.",
+  "auth.oidcCallback": "The provider's answer, with the cookie of the browser that left, is the credential.",
+  "auth.githubStart": "Sends a browser to GitHub; bound to that browser by a cookie.",
+  "auth.githubCallback": "GitHub's answer, with the cookie of the browser that left, is the credential.",
+  "auth.exchange":
+    "The code that a command's own port got, with the secret that never left the command, is the credential.",
+  "auth.passkeyChallenge": "A challenge to sign; the same for known and unknown people.",
+  "auth.passkeySignIn": "What the passkey signed is the credential; limited by address.",
 };

@@ -71,6 +71,8 @@ export type Route<
   readonly limit?: LimitClass;
   /** Reads are not audited unless they say so; changes always are. */
   readonly audited?: true;
+  /** Browsers are sent here: what goes wrong is a page for those who look at it. */
+  readonly page?: true;
   readonly replies: R;
   handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>, portal: Portal): Promise<Answer<R>>;
 };
@@ -130,6 +132,8 @@ export type Trail = {
   readonly tenant?: string | null;
   readonly project?: string | null;
   readonly details?: Readonly<Record<string, unknown>>;
+  /** Where an answer that is no error refuses: a browser that is sent on with what went wrong. */
+  readonly result?: "refused";
 };
 
 export type AnyRoute = Route<z.ZodType, z.ZodType, z.ZodType, Replies>;

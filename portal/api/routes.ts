@@ -1,6 +1,9 @@
 import { approveRoutes } from "./approve.ts";
 import { auditRoutes } from "./audit-logs.ts";
 import { accountRoutes } from "./auth/account.ts";
+import { foreignRoutes } from "./auth/foreign.ts";
+import { identityRoutes } from "./auth/identities.ts";
+import { passkeyRoutes } from "./auth/passkeys.ts";
 import { registrationRoutes } from "./auth/registration.ts";
 import { signInRoutes } from "./auth/sign-in.ts";
 import { userRoutes } from "./auth/users.ts";
@@ -48,8 +51,11 @@ export const routes: readonly AnyRoute[] = [
   ...subjectRoutes,
   ...vaultRoutes,
   ...signInRoutes,
+  ...foreignRoutes,
   ...registrationRoutes,
   ...accountRoutes,
+  ...identityRoutes,
+  ...passkeyRoutes,
   ...authRoutes,
   ...keyRoutes,
   ...serviceAccountRoutes,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { asNebulaError, drainUnread, internalError, type NebulaError, toProblem } from "../../platform/core/index.ts";
+import { problemPage, sendPage } from "./auth/pages.ts";
 import { badJson, bodyTooLarge, noSuchRoute, urlTooLong, wrongMedia } from "./errors.ts";
 import { crossOrigin, securityHeaders } from "./headers.ts";
 import { readJson } from "./json-body.ts";
@@ -57,6 +58,7 @@ const handle = (entry: AnyRoute, portal: Portal) => async (request: Request, res
     const error = translate(thrown);
     if (error.code === internalError.definition.code) observeFault(portal, entry, error);
     if (response.headersSent) response.destroy();
+    else if (entry.page && request.accepts(["json", "html"]) === "html") sendProblemPage(response, error);
     else sendProblem(response, error);
   } finally {
     observeRequest(portal, request, response, entry.path);
@@ -84,6 +86,11 @@ function send(request: Request, response: Response, { status, body, headers = {}
 const isSafe = ({ method }: Request): boolean => method === "GET" || method === "HEAD";
 const matches = (seen: string, tag: string): boolean =>
   seen.trim() === "*" || seen.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
+
+function sendProblemPage(response: Response, error: NebulaError): void {
+  if (error.retry) response.setHeader("retry-after", String(error.fields.retryAfterSeconds ?? 1));
+  sendPage(response.status(error.status), problemPage(error, response.locals.requestId));
+}
 
 export function sendProblem(response: Response, error: NebulaError): void {
   const { retryAfterSeconds } = error.fields;

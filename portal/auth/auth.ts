@@ -1,6 +1,7 @@
 import type { Observe } from "../../platform/core/index.ts";
 import { type Identity, passwordProblem, weakPassword } from "../../platform/identity/index.ts";
 import type { Mailer } from "../../platform/mail/index.ts";
+import type { Providers } from "./federation/provider.ts";
 import { type AttemptLimiter, type AttemptLimits, defaultAttemptLimits, makeAttemptLimiter } from "./limiter.ts";
 
 export const registrationModes = ["open", "invited", "closed"] as const;
@@ -17,6 +18,8 @@ export type Auth = {
   readonly publicUrl: string;
   /** Where mails go. */
   readonly mailVia: Mailer["via"];
+  /** Who else says who somebody is. */
+  readonly providers: Providers;
 };
 
 export type AuthOptions = {
@@ -26,10 +29,12 @@ export type AuthOptions = {
   readonly publicUrl: string;
   readonly mailVia: Mailer["via"];
   readonly limits?: Partial<AttemptLimits>;
+  readonly providers?: Providers;
 };
 
-export const makeAuth = ({ limits, ...parts }: AuthOptions): Auth => ({
+export const makeAuth = ({ limits, providers = new Map(), ...parts }: AuthOptions): Auth => ({
   ...parts,
+  providers,
   limiter: makeAttemptLimiter(parts.identity.sql, { ...defaultAttemptLimits, ...limits }),
 });
 

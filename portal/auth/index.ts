@@ -28,7 +28,37 @@ export {
   type RegistrationMode,
   registrationModes,
 } from "./auth.ts";
+export {
+  foreignSignInRefused,
+  identityNotLinked,
+  passkeyRefused,
+  providerUnavailable,
+  providerUnknown,
+} from "./federation/errors.ts";
+export {
+  type Arrival,
+  arrive,
+  type Departure,
+  depart,
+  findProvider,
+  type Purpose,
+  type Redeemed,
+  redeem,
+  type Way,
+} from "./federation/flow.ts";
+export { type ForeignSignIn, link, ownerOf, signInAs, unlink } from "./federation/identities.ts";
+export type { ForeignIdentity, Provider, Providers } from "./federation/provider.ts";
+export { resolveProviders } from "./federation/settings.ts";
 export { ensureSetupToken } from "./first-administrator.ts";
 export { type AttemptLimits, type Client, defaultAttemptLimits } from "./limiter.ts";
+export {
+  beginPasskey,
+  beginPasskeySignIn,
+  dropPasskey,
+  finishPasskey,
+  type PasskeyEnding,
+  signInWithPasskey,
+  siteOf,
+} from "./passkeys.ts";
 export { type Post, sendNext, startPost } from "./post.ts";
 export { finishSignIn, maySignIn, type SignIn, signInWithCode, signInWithPassword } from "./sign-in.ts";

@@ -34,6 +34,8 @@ export async function writeLetter(tx: Sql, job: MailJob, publicUrl: string): Pro
     }
     case "password-changed":
       return letters.passwordChanged(publicUrl);
+    case "way-in-added":
+      return letters.wayInAdded(publicUrl, String(params.what));
     default:
       return undefined;
   }
@@ -81,6 +83,14 @@ const letters = {
       `Somebody, you we hope, asked for a new password for this address at ${url}:`,
       ...command(url, "reset", token),
       "The token works once, for one hour; every session is signed out. If it was not you, do nothing.",
+    ),
+  }),
+  wayInAdded: (url: string, what: string): Letter => ({
+    subject: "A new way to sign in to your account",
+    text: lines(
+      `Your account at ${url} can be signed in to in a new way now: ${what}.`,
+      "If it was not you, take the account back, and look at `./nebula account identities` and `account passkeys`:",
+      ...command(url, "forgot --email ADDRESS"),
     ),
   }),
   passwordChanged: (url: string): Letter => ({

@@ -16,6 +16,8 @@ export const unknownExamples: Examples = {
   owner: "nobody",
   repository: "nothing",
   user: `usr_${"0".repeat(26)}`, // also fits a member
+  provider: "none",
+  passkey: "none",
   session: `ses_${"0".repeat(26)}`,
 };
 

@@ -77,6 +77,8 @@ export async function startPortal(
     readonly git?: Partial<GitSettings>;
     /** Default: a clone of its own. */
     readonly ledger?: TestDatabase;
+    /** A port that is known before it listens: what says its own address needs one. Default: any. */
+    readonly port?: number;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
   } = {},
@@ -121,7 +123,7 @@ export async function startPortal(
     checkAnswers: true,
   });
   const server = makeServer(app, { ...patience, ...options.patience });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     ...{ url, sql, ledger, server, draining, closing, observed, identity, auth },

@@ -1,4 +1,13 @@
-export { type LinkedIdentity, listLinkedIdentities } from "./identities.ts";
+export {
+  countWaysIn,
+  type LinkedIdentity,
+  linkIdentity,
+  listLinkedIdentities,
+  listOwnIdentities,
+  type OwnIdentity,
+  unlinkIdentity,
+  useIdentity,
+} from "./identities.ts";
 export { findUser, findUserByEmail, hasAdministrator, listUsers, userKey } from "./read-users.ts";
 export type { User } from "./user.ts";
 export { insertUser, type NewUser, rehashPassword, setDisabled, setPassword } from "./write-users.ts";

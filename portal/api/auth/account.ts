@@ -43,7 +43,7 @@ const recoveryCodes = z.strictObject({
     .array(z.string())
     .describe("Each opens once, instead of a code. Shown once; the ones before are void."),
 });
-const currentPassword = password
+export const currentPassword = password
   .optional()
   .describe("Of accounts that have a password. The others must have signed in within ten minutes.");
 const code = z.string().min(6).max(64);
@@ -212,8 +212,12 @@ export const accountRoutes = [
 
 type AnyCall<B> = Pick<Call<unknown, unknown, B>, "principal" | "request" | "body">;
 
-/** @throws NEB665, NEB666 */
-async function proved({ principal, request }: AnyCall<unknown>, portal: Portal, given?: string): Promise<Person> {
+/** Who asks, and has shown to be the account's owner. @throws NEB665, NEB666 */
+export async function proved(
+  { principal, request }: AnyCall<unknown>,
+  portal: Portal,
+  given?: string,
+): Promise<Person> {
   const who = await personOf(principal, portal);
   const ending = await proveOwner(portal.auth, who, given, clientOf(request));
   if (ending.kind === "limited") throw limited(ending);

@@ -107,10 +107,31 @@ export const cookie = (value: string, seconds: number, { reachable }: Portal): s
     ...(reachable.tls ? ["Secure"] : []),
   ].join("; ");
 
-export function refreshTokenIn(request: Request): string | undefined {
+export const refreshTokenIn = (request: Request): string | undefined => cookieIn(request, cookieName);
+
+export function cookieIn(request: Request, wanted: string): string | undefined {
   const pairs = (request.headers.cookie ?? "").split(/; */).map((pair) => pair.split("="));
-  return pairs.find(([name]) => name === cookieName)?.[1];
+  return pairs.find(([name]) => name === wanted)?.[1];
 }
+
+/**
+ * What binds a sign-in that is half done to its browser. "Lax" lets the way back from a provider carry it: a link that another site's
+ * page leads to, and nothing else of that page's.
+ */
+export const ticketCookie = (
+  name: "nebula_sign_in" | "nebula_passkey",
+  value: string,
+  seconds: number,
+  { reachable }: Portal,
+): string =>
+  [
+    `${name}=${value}`,
+    "Path=/api/v1/auth",
+    `Max-Age=${seconds}`,
+    "HttpOnly",
+    `SameSite=${name === "nebula_sign_in" ? "Lax" : "Strict"}`,
+    ...(reachable.tls ? ["Secure"] : []),
+  ].join("; ");
 
 export const clientOf = (request: Request): Client => {
   const address = addressOf(request);

@@ -103,8 +103,8 @@ export const signInRoutes = [
 
 type Note = (trail: { readonly actor?: string; readonly resource?: string }) => void;
 
-/** @throws NEB665, NEB666 */
-function begun(ending: SignIn, keeping: Keep, portal: Portal, note: Note) {
+/** A sign-in as an answer. @throws NEB665, NEB666 */
+export function begun(ending: SignIn, keeping: Keep, portal: Portal, note: Note) {
   if (ending.kind === "limited") throw limited(ending);
   const actor = ending.user?.email ?? ending.user?.id;
   if (ending.kind === "refused") {

@@ -1,0 +1,9 @@
+export {
+  findPasskey,
+  insertPasskey,
+  listPasskeys,
+  type Passkey,
+  removePasskey,
+  renamePasskey,
+  usePasskey,
+} from "./passkeys.ts";
