@@ -1,5 +1,6 @@
 import {
   type DatabaseDiff,
+  type DatabaseSpec,
   diffProject,
   type ProjectSpec,
   type Change as SpecChange,
@@ -16,6 +17,16 @@ export function differencesOf(previous: ProjectSpec | null, next: ProjectSpec): 
   const { project, databases } = diffProject(previous, next);
   return { project: project as readonly Difference[], databases };
 }
+
+/** What differs between two states of one database, element by element. */
+export function changesBetween(previous: DatabaseSpec, next: DatabaseSpec): readonly Difference[] {
+  const only = (database: DatabaseSpec): ProjectSpec => ({ ...nowhere, databases: [database] });
+  return diffProject(only(previous), only(next)).databases.flatMap((diff) =>
+    diff.kind === "changed" ? elementwise(diff.changes) : [],
+  );
+}
+
+const nowhere = { tenant: "", project: "", placement: "local", region: "", quota: null } as const;
 
 /** Lists are sets: one that gained an element is one difference, `extensions[pgcrypto]`, not two whole lists. */
 export function elementwise(changes: readonly SpecChange[]): Difference[] {

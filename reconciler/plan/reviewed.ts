@@ -1,5 +1,6 @@
 import { canonicalJson, type DatabaseSpec, type ProjectSpec } from "../../platform/spec/index.ts";
 import { applyStep } from "./apply.ts";
+import { changesBetween } from "./differences.ts";
 import { describeChange } from "./text.ts";
 import type { Change, Plan, Step } from "./types.ts";
 
@@ -58,31 +59,47 @@ function judgeStep(step: Step, { before, after }: Sides, journal: readonly Step[
   const { database, kind } = step;
   if (kind === "delete") return journal.at(-1)?.kind === "delete" ? [] : [{ database, text: "is deleted" }];
   const end = journal.reduce(applyStep, before);
-  if (kind === "create")
-    return journal.length > 0 && isSame(end, after) ? [] : [{ database, text: "is created as nobody reviewed it" }];
+  const isAsked = journal.length > 0 && isSame(end, after);
+  if (kind === "create") return isAsked ? [] : [{ database, text: "is created as nobody reviewed it" }];
+  const states = statesOf(before, journal);
+  const isSeen = ({ path }: Change): boolean => states.some((state) => agree(state, before, path));
+  if (isAsked)
+    return step.changes
+      .filter((change) => !isSeen(change))
+      .map((change) => ({ database, text: `${describeChange(change)}: it was reviewed from another value` }));
   const entries = journal.flatMap(({ changes }) => changes);
-  if (journal.length > 0 && isSame(end, after)) {
-    const strange = step.changes.filter((change) => !beginsKnown(change, entries));
-    return strange.map((change) => ({
-      database,
-      text: `${describeChange(change)}: it was reviewed from another value`,
-    }));
-  }
   const unknown = step.changes.filter((change) => !isKnown(change, entries));
   return (unknown.length > 0 ? unknown : step.changes).map((change) => ({ database, text: describeChange(change) }));
+}
+
+/**
+ * Every state of a database that the reviews speak of, from before the first of them on: the journal is taken back from what runs,
+ * and gone through again.
+ */
+function statesOf(running: DatabaseSpec | undefined, journal: readonly Step[]): readonly (DatabaseSpec | undefined)[] {
+  const states = [journal.toReversed().map(inverse).reduce(applyStep, running)];
+  for (const step of journal) states.push(applyStep(states.at(-1), step));
+  return states;
+}
+
+const inverse = ({ kind, changes, ...step }: Step): Step => ({
+  ...step,
+  kind: kind === "create" ? "delete" : kind === "delete" ? "create" : kind,
+  changes: changes.map((change) => ({ ...change, from: change.to, to: change.from })),
+});
+
+/** Whether two states of a database are the same at a path, the whole of which it is a part included. */
+function agree(a: DatabaseSpec | undefined, b: DatabaseSpec | undefined, path: string): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const meets = (one: string) => one === path || one.startsWith(`${path}.`) || path.startsWith(`${one}.`);
+  return !changesBetween(a, b).some((change) => meets(change.path));
 }
 
 /** The journal ends where the change ends, and some entry began where it begins. */
 const isKnown = (change: Change, entries: readonly Change[]): boolean => {
   const own = entries.filter(({ path }) => path === change.path);
-  return own.length > 0 && isSame(own.at(-1)?.to, change.to) && beginsKnown(change, own);
+  return isSame(own.at(-1)?.to, change.to) && own.some(({ from }) => isSame(from, change.from));
 };
-
-/** No entry of this very path: it was reviewed as part of a larger one, a whole role for example. */
-function beginsKnown(change: Change, entries: readonly Change[]): boolean {
-  const own = entries.filter(({ path }) => path === change.path);
-  return own.length === 0 || own.some(({ from }) => isSame(from, change.from));
-}
 
 const isSame = (a: unknown, b: unknown): boolean => canonicalJson(a ?? null) === canonicalJson(b ?? null);
 
