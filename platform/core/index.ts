@@ -15,6 +15,7 @@ export { makeMetrics } from "./metrics.ts";
 export type { Observation, Observe } from "./observations.ts";
 export { ignoreObservations } from "./observations.ts";
 export {
+  type Address,
   hostOf,
   hostPolicy,
   isPublicAddress,

@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, makeVault, type Observation, Secret, systemClock } from "../../platform/core/index.ts";
+import {
+  type Clock,
+  makeVault,
+  type Observation,
+  Secret,
+  systemClock,
+  type UrlPolicy,
+} from "../../platform/core/index.ts";
 import { type Forge, type Limits, makeForge } from "../../portal/forge/index.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
 
@@ -20,7 +27,9 @@ export type TestForge = {
 };
 
 /** An embedded forge on a free port, with a database and a folder of its own. */
-export async function testForge(options: { limits?: Partial<Limits>; clock?: Clock } = {}): Promise<TestForge> {
+export async function testForge(
+  options: { limits?: Partial<Limits>; clock?: Clock; hookPolicy?: UrlPolicy } = {},
+): Promise<TestForge> {
   const dataDir = await mkdtemp(join(tmpdir(), "nebula-forge-"));
   const database = await testDatabase({ empty: true });
   const vault = makeVault(new Secret(Buffer.alloc(32, 7).toString("base64")));
@@ -29,8 +38,11 @@ export async function testForge(options: { limits?: Partial<Limits>; clock?: Clo
     const observe = (observation: Observation) => {
       if (observation.kind === "fault") faults.push(observation);
     };
-    const { clock = systemClock, limits = {} } = options;
-    const forge = await makeForge({ dataDir, sql: database.sql, vault, observe, clock, limits });
+    const { clock = systemClock, limits = {}, hookPolicy } = options;
+    const forge = await makeForge({
+      ...{ dataDir, sql: database.sql, vault, observe, clock, limits },
+      ...(hookPolicy === undefined ? {} : { hookPolicy }),
+    });
     const bound = await forge.listen(port);
     return {
       ...{ forge, url: forge.url(), apiUrl: `${forge.url()}/api/v3`, database, dataDir, faults },
