@@ -48,6 +48,7 @@ const stamp =
 const handle = (entry: AnyRoute, portal: Portal) => async (request: Request, response: Response) => {
   try {
     const answer = await runRoute(entry, request, response, portal);
+    if (portal.draining.aborted) response.setHeader("connection", "close");
     if ("write" in answer) {
       response.status(answer.status);
       await answer.write(response);

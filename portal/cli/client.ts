@@ -19,9 +19,14 @@ export type Client = {
   text(path: string, query?: Query): Promise<string>;
   /** An answer of any length, as it comes. */
   stream(path: string, into: NodeJS.WritableStream): Promise<void>;
-  /** Server-sent events until the stream ends or `signal` aborts. */
-  events(path: string, signal?: AbortSignal): AsyncGenerator<{ readonly event: string; readonly data: unknown }>;
+  /** Server-sent events after the one with id `after`, until the stream ends or `signal` aborts. */
+  events(
+    path: string,
+    options?: { readonly after?: string | undefined; readonly signal?: AbortSignal },
+  ): AsyncGenerator<StreamEvent>;
 };
+
+export type StreamEvent = { readonly id: string; readonly event: string; readonly data: unknown };
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -83,9 +88,9 @@ export function makeClient(connection: Connection): Client {
       const response = await ask("GET", path, { headers: { accept: "*/*" } });
       if (response.body) await pipeline(response.body, into, { end: false });
     },
-    async *events(path, signal) {
+    async *events(path, { after, signal } = {}) {
       const response = await ask("GET", path, {
-        headers: { accept: "text/event-stream" },
+        headers: { accept: "text/event-stream", ...(after === undefined ? {} : { "last-event-id": after }) },
         ...(signal ? { signal } : {}),
       });
       if (response.body) yield* parseEvents(response.body);
@@ -107,7 +112,8 @@ async function* parseEvents(body: ReadableStream<Uint8Array>) {
           .map((line) => line.slice(name.length + 1).trimStart())
           .join("\n");
       const data = field("data");
-      if (data !== "") yield { event: field("event") || "message", data: JSON.parse(data) as unknown };
+      if (data === "") continue;
+      yield { id: field("id"), event: field("event") || "message", data: JSON.parse(data) as unknown };
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "./client.ts";
 import { CommandFailure, exitCodes } from "./failure.ts";
 import { say } from "./output.ts";
@@ -11,10 +12,16 @@ import type { Operation, OperationEvent } from "./types.ts";
 export async function followOperation(client: Client, id: string, timeoutMs: number): Promise<Operation> {
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    for await (const { event, data } of client.events(`/api/v1/operations/${id}/events`, deadline)) {
-      if (event === "end") return settled(data as Operation);
-      const { phase, message, level } = data as OperationEvent;
-      say(`  ${level === "info" ? " " : "!"} ${phase.padEnd(10)} ${message}`);
+    let after: string | undefined;
+    for (;;) {
+      for await (const { id: at, event, data } of eventsOf(client, id, after, deadline)) {
+        if (event === "end") return settled(data as Operation);
+        const { phase, message, level } = data as OperationEvent;
+        say(`  ${level === "info" ? " " : "!"} ${phase.padEnd(10)} ${message}`);
+        after = at;
+      }
+      // The portal stopped or lost its ledger: it, or another one, goes on from there.
+      await sleep(1000, undefined, { signal: deadline });
     }
   } catch (failure) {
     if (!deadline.aborted) throw failure;
@@ -23,7 +30,20 @@ export async function followOperation(client: Client, id: string, timeoutMs: num
       hint: `It goes on; \`nebula ops watch ${id}\` follows it.`,
     });
   }
-  return settled(await client.get<Operation>(`/api/v1/operations/${id}`));
+}
+
+/** Ends when the line is lost, or cannot be opened again for a reason that passes; fails when it could not be opened at all. */
+async function* eventsOf(client: Client, id: string, after: string | undefined, signal: AbortSignal) {
+  const events = client.events(`/api/v1/operations/${id}/events`, { after, signal });
+  for (let began = after !== undefined; ; began = true) {
+    const next = await events.next().catch((failure: unknown) => {
+      const passes = !(failure instanceof CommandFailure) || failure.exitCode === exitCodes.error;
+      if (began && passes && !signal.aborted) return { done: true, value: undefined } as const;
+      throw failure;
+    });
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
 function settled(operation: Operation): Operation {

@@ -25,8 +25,10 @@ import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
 
 export { type FileVerdict, verifyFile } from "./audit-file.ts";
+export { makeClient } from "./client.ts";
 export { runDemo } from "./demo/index.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
+export { followOperation } from "./follow.ts";
 export { readConnection } from "./settings.ts";
 
 export function addProductCommands(program: Command): void {
