@@ -56,6 +56,7 @@ const broken = [
   "OAUTH_PARSE_ERROR",
   "OAUTH_HTTP_REQUEST_FORBIDDEN",
   "OAUTH_MISSING_SERVER_METADATA",
+  "OAUTH_INVALID_SERVER_METADATA",
 ];
 
 function ofClient(thrown: oauth.ClientError, label: string): NebulaError {

@@ -1,6 +1,6 @@
 import * as oauth from "openid-client";
 import type { Clock, Secret } from "../../../platform/core/index.ts";
-import { foreignSignInRefused } from "./errors.ts";
+import { foreignSignInRefused, providerUnavailable } from "./errors.ts";
 import { asCustomFetch, clockToleranceSeconds, inPlainText, requestTimeoutSeconds, translate } from "./oauth.ts";
 import { emailOf, type ForeignIdentity, oneLine, type Provider, type Trust } from "./provider.ts";
 
@@ -41,14 +41,20 @@ export function makeOidcProvider(settings: OidcSettings, { fetch, clock, publicU
   let known: { readonly metadata: Promise<oauth.ServerMetadata>; readonly untilMs: number } | undefined;
 
   const discover = async (): Promise<oauth.ServerMetadata> => {
-    const found = await oauth.discovery(issuer, clientId, undefined, undefined, {
-      [oauth.customFetch]: ask,
-      timeout: requestTimeoutSeconds,
-      execute: extensions,
-    });
+    const found = await oauth
+      .discovery(issuer, clientId, undefined, undefined, {
+        [oauth.customFetch]: ask,
+        timeout: requestTimeoutSeconds,
+        execute: extensions,
+      })
+      .catch((cause: unknown) => {
+        const isNotFit = cause instanceof oauth.ClientError && cause.code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED";
+        throw isNotFit ? providerUnavailable(`${label} is not the issuer that it is configured as`, { cause }) : cause;
+      });
     const metadata = found.serverMetadata();
+    // openid-client is lenient with some issuers' own names; the name is half of whom an identity belongs to.
     if (new URL(metadata.issuer).href !== issuer.href)
-      throw foreignSignInRefused(`${label} calls itself by another name than it is configured with`);
+      throw providerUnavailable(`${label} is not the issuer that it is configured as`);
     return metadata;
   };
 

@@ -4,6 +4,7 @@ import { CommandFailure, exitCodes } from "../failure.ts";
 import { printRecord, printRows, say } from "../output.ts";
 import { connectionOf, type SessionAnswer } from "../session.ts";
 import { readSetupToken, readUrl } from "../settings.ts";
+import { addIdentityCommands } from "./identities.ts";
 import { keep, withPrompt } from "./login.ts";
 import { connect, type Output, withOutput } from "./shared.ts";
 
@@ -13,7 +14,9 @@ const base = "/api/v1/auth";
 
 /** The own account. Passwords are asked for, or come as lines of standard input; they stand in no shell history. */
 export function addAccountCommands(program: Command): void {
-  const account = program.command("account").description("your own account: password, second factor, sessions");
+  const account = program
+    .command("account")
+    .description("your own account: password, second factor, identities, passkeys, sessions");
   withOutput(account.command("show").description("the account that is signed in")).action(async ({ output }: Output) =>
     printRecord(await connect().get(`${base}/me`), output),
   );
@@ -49,6 +52,7 @@ export function addAccountCommands(program: Command): void {
     .action(reset);
   account.command("password").description("change the password; every other session ends").action(changePassword);
   addFactorCommands(account);
+  addIdentityCommands(account);
   withOutput(account.command("sessions").description("where you are signed in")).action(listSessions);
   account
     .command("end-session")
