@@ -28,9 +28,12 @@ const settings = {
   maintenance_work_mem: "32MB",
   max_wal_size: "256MB",
   min_wal_size: "32MB",
-  wal_level: "minimal",
-  max_wal_senders: "0",
-  max_replication_slots: "0",
+  // Continuous backup (launcher/recovery): a receiver, a base backup, and one to spare.
+  wal_level: "replica",
+  max_wal_senders: "3",
+  max_replication_slots: "2",
+  // Where nobody receives for long, the archive begins anew from a fresh base; the disk is not filled for its sake.
+  max_slot_wal_keep_size: "512MB",
   max_parallel_workers_per_gather: "0",
   autovacuum_max_workers: "1",
 };
@@ -45,6 +48,7 @@ export const ledgerServer = (folder: DataFolder, input: LedgerInput): Promise<Po
     logFile: join(folder.log, "ledger.log"),
     databases: Object.values(databases),
     settings,
+    replication: true,
     ...input,
   });
 

@@ -27,6 +27,8 @@ export type PostgresServerOptions = {
   readonly settings?: Settings;
   readonly osUser?: string;
   readonly logFile?: string;
+  /** Lets the superuser take base backups and stream the log, through the Unix socket. */
+  readonly replication?: boolean;
 };
 
 export type PostgresServer = {
@@ -85,7 +87,8 @@ export async function makePostgresServer(options: PostgresServerOptions): Promis
       hba_file: hba,
     };
     const text = settingLines(settings);
-    await writeIfDifferent(hba, "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n");
+    const replicating = options.replication === true ? `local replication ${superuser} scram-sha-256\n` : "";
+    await writeIfDifferent(hba, `local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n${replicating}`);
     return writeIfDifferent(conf, text);
   };
 

@@ -9,6 +9,8 @@ import {
   getSecret,
   holdFence,
   type Instance,
+  lockPorts,
+  portsTaken,
   recordInstance,
   recordRemoved,
   reserveInstance,
@@ -58,10 +60,18 @@ export function makeDirectEffects(options: DirectOptions) {
       const id = idOf(inputs);
       const known = await getInstance(tx, id);
       if (known !== undefined && known.phase !== "Removed") return known;
-      const port = await allocatePort(tx, portBase, id);
+      const port = (await portOfFound(tx, id)) ?? (await allocatePort(tx, portBase, id));
       const { placement } = inputs;
       return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs), port });
     });
+
+  /** A ledger that was restored or rebuilt may not know what runs: it is adopted where it is, so that no client notices. */
+  const portOfFound = async (tx: Sql, id: DatabaseId): Promise<number | undefined> => {
+    const found = await driver.observe(id);
+    if (found === undefined) return undefined;
+    await lockPorts(tx);
+    return (await portsTaken(tx)).has(found.port) ? undefined : found.port;
+  };
 
   /** Invariant 4. Retiring gives the database up, so that it may be deleted. */
   const mustHaveItsData = async ({ id, phase, identity }: Instance, retire: boolean): Promise<void> => {

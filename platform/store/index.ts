@@ -32,6 +32,7 @@ export * from "./principals/index.ts";
 export * from "./projects/index.ts";
 export * from "./pulls/index.ts";
 export type { Reach, ReachPart } from "./reach.ts";
+export * from "./recovery/index.ts";
 export * from "./replicas/index.ts";
 export * from "./repositories/index.ts";
 export * from "./reviews/index.ts";
