@@ -31,11 +31,11 @@ export function makeTrail(
   const home = homeOf(principal);
   const write = (part: Partial<NewAuditLog> & Pick<NewAuditLog, "result">) =>
     portal.audit.append({
+      people: peopleIn(request.params.user, part.details?.user),
       actor: isPublic ? "anonymous" : principal.user,
       actorId: principal.id,
       action: entry.operationId,
       resource: Object.values(request.params).join("/"),
-      people: request.params.user === undefined ? [] : [String(request.params.user)],
       // Somebody else's tenant in a path is not that tenant's audit: it stays with who asked.
       tenant: target?.tenant ?? home.tenant,
       project: target?.project ?? home.project,
@@ -66,3 +66,6 @@ export function makeTrail(
 }
 
 const silent: RequestTrail = { accepted: async () => undefined, refused: async () => undefined, note: () => undefined };
+
+/** Whom a line speaks of, by a name that is no e-mail: those are seen anyway. */
+const peopleIn = (...named: readonly unknown[]): string[] => named.filter((one) => typeof one === "string");
