@@ -130,11 +130,11 @@ async function repositoryOf({ host, defaultBranch }: Inspected): Promise<Part> {
 /** An App's are listed; whether they also hold (an organisation's policy, a person's token) is tried. */
 async function permissionsOf(host: GitHub, installation: Installation | undefined): Promise<Part> {
   const findings: Finding[] = [];
-  for (const [name, { level, why, optional }] of Object.entries(permissions)) {
+  for (const [name, { level, why, optional, enough }] of Object.entries(permissions)) {
     const check = `permission ${name}`;
     const granted = installation?.permissions[name];
-    const lists = installation === undefined || covers(granted, level);
-    if (lists && (await host.may(name))) findings.push(ok(check, `${level}: ${why}`));
+    const lists = installation === undefined || covers(granted, enough ?? level);
+    if (lists && (await host.may(name))) findings.push(ok(check, `${granted ?? level}: ${why}`));
     else {
       const where = installation === undefined ? "Give the token" : `At ${installation.url}, give the App`;
       const todo = `${where} "${name}: ${level}" and accept the change. It is for ${why}.`;

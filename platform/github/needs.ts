@@ -7,6 +7,8 @@ export type Permission = {
   readonly why: string;
   /** Without it a person does by hand what it would allow. */
   readonly optional?: true;
+  /** What is enough to check, where the rest is done by hand. */
+  readonly enough?: "read";
 };
 
 /** As GitHub names them in an installation. */
@@ -18,7 +20,12 @@ export const permissions: Readonly<Record<string, Permission>> = {
   checks: { level: "write", why: "the check run with its annotations in the diff" },
   deployments: { level: "write", why: "one deployment and its status for each stack" },
   repository_hooks: { level: "write", why: "setting up, rotating and checking the webhook", optional: true },
-  administration: { level: "write", why: "setting up and checking the branch's protection", optional: true },
+  administration: {
+    level: "write",
+    why: "setting up and checking the branch's protection",
+    optional: true,
+    enough: "read",
+  },
 };
 
 /** Deliveries are hints of where to look: these two are all that is looked at. */

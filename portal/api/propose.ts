@@ -18,7 +18,7 @@ import { noRepository } from "./errors.ts";
 import type { Declarations } from "./files.ts";
 import type { Portal } from "./portal.ts";
 import { demandMerge, demandReach } from "./pulls/touched.ts";
-import { type Host, hostFor } from "./repository.ts";
+import { type Host, hostOfProject } from "./repository.ts";
 import { operationToWire } from "./wire.ts";
 
 export type Step = "create" | "change" | "retire" | "delete";
@@ -43,7 +43,7 @@ type Asker = { readonly principal: Principal; readonly idempotencyKey: string | 
 export type Base = Host & Declarations & { readonly commit: string };
 
 export async function readBase(portal: Portal, tenant: string, project: string): Promise<Base> {
-  const at = await hostFor(portal);
+  const at = await hostOfProject(portal, tenant, project);
   const commit = await at.host.getBranch(at.row.defaultBranch);
   if (commit === undefined) throw noRepository(`${at.row.owner}/${at.row.name} has no branch ${at.row.defaultBranch}`);
   return { ...at, commit, ...(await portal.files(at.host, commit, tenant, project)) };

@@ -1,5 +1,13 @@
 import type { GitHub } from "../../platform/github/index.ts";
-import { findRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
+import { stackName } from "../../platform/spec/index.ts";
+import {
+  findRepository,
+  getProject,
+  getRepository,
+  listFleets,
+  listRepositories,
+  type RepositoryRow,
+} from "../../platform/store/index.ts";
 import { noRepository, notFound } from "./errors.ts";
 import type { Portal } from "./portal.ts";
 
@@ -14,6 +22,23 @@ export async function hostFor(portal: Portal, named?: string): Promise<Host> {
   if (row !== undefined) return { row, host: portal.hostOf(row) };
   if (named !== undefined) throw notFound(`the repository ${named} is not connected`);
   throw noRepository("no tenant repository is connected yet");
+}
+
+/**
+ * Where a project's declaration is, or belongs: the repository that declares it, else the one that declares its tenant, else the
+ * first. @throws NEB615 when there is none yet.
+ */
+export async function hostOfProject(portal: Portal, tenant: string, project: string): Promise<Host> {
+  const { sql } = portal;
+  const known =
+    (await getProject(sql, stackName(tenant, project)))?.repository ?? (await repositoryOfTenant(sql, tenant));
+  const row = known === undefined ? undefined : await getRepository(sql, known);
+  return row === undefined ? hostFor(portal) : { row, host: portal.hostOf(row) };
+}
+
+async function repositoryOfTenant(sql: Portal["sql"], tenant: string): Promise<string | undefined> {
+  const fleets = await listFleets(sql);
+  return fleets.find(({ tenants }) => tenants.some((one) => one.tenant === tenant))?.repository;
 }
 
 async function find({ sql }: Portal, named: string): Promise<RepositoryRow | undefined> {

@@ -57,6 +57,22 @@ test("setting up twice changes nothing and shows the App's key once", async () =
   expect(replaced.reveal()).toMatch(/^ghp_[0-9A-Za-z]{36}$/);
 });
 
+test("a webhook whose receiver has moved is moved with it, and others like it go", async () => {
+  const { bootstrap } = forge.forge;
+  const at = { owner: "nebula", repository: "tenants", secret: new Secret("s"), events: ["push"] };
+  const formerly = /^http:\/\/127\.0\.0\.1:\d+\/hooks\/github$/;
+  const on = (port: number, path = "/hooks/github") => ({ ...at, url: `http://127.0.0.1:${port}${path}` });
+  const first = await bootstrap.ensureHook(on(4403));
+  await bootstrap.ensureHook(on(5403));
+  const stranger = await bootstrap.ensureHook(on(4403, "/another"));
+  expect(await bootstrap.ensureHook({ ...on(6403), formerly })).toEqual(first);
+  const rows = await forge.database.sql.query("select id, url from hooks where url ~ '(4403|5403|6403)' order by id");
+  expect(rows).toEqual([
+    { id: first.id, url: "http://127.0.0.1:6403/hooks/github" },
+    { id: stranger.id, url: "http://127.0.0.1:4403/another" },
+  ]);
+});
+
 test("names that cannot be are refused", async () => {
   const { bootstrap } = forge.forge;
   for (const login of ["", "..", "a/b", "api", "-x", "x--y", "x_y", "a".repeat(40)])
