@@ -10,7 +10,7 @@
  * 4. A whole ProjectSpec is deployed, or nothing. A blocked plan touches nothing; deleting takes consent deployed before.
  * 5. A preview has nothing that it could write to.
  */
-export { type Decision, decide } from "./decide.ts";
+export { type Decision, decide, runningSpec } from "./decide.ts";
 export { type Deployer, type DeployerOptions, deployTypes, makeDeployer } from "./deployer.ts";
 export * from "./errors.ts";
 export type { FromWorker, PulumiOutcome, PulumiStep, ToWorker } from "./messages.ts";

@@ -85,7 +85,8 @@ export function checkOfPreview(projects: readonly ProjectReview[], refused: bool
 
 export function verdictOf(checks: Readonly<Record<CheckName, Check>>): CheckState {
   const states = Object.values(checks).map(({ state }) => state);
-  const worst: readonly CheckState[] = ["error", "failure", "pending"];
+  // What is refused is refused for good: only another push changes it, however often a broken check were tried again.
+  const worst: readonly CheckState[] = ["failure", "error", "pending"];
   return worst.find((state) => states.includes(state)) ?? "success";
 }
 
