@@ -45,6 +45,8 @@ export type Site = { readonly rpId: string; readonly origin: string };
 
 const waitSeconds = 300;
 const mostPasskeys = 20;
+/** COSE: Ed25519, P-256, RSA. What every authenticator has at least one of. */
+const algorithms = [-8, -7, -257];
 
 /**
  * What passkeys are bound to. Browsers take a name, no address; this machine is `localhost` then, which may be without TLS.
@@ -79,6 +81,7 @@ export async function beginPasskey(auth: Auth, { user, sessionId }: Person): Pro
     challenge: challengeOf(ticket.reveal()),
     timeout: waitSeconds * 1000,
     attestationType: "none",
+    supportedAlgorithmIDs: algorithms,
     excludeCredentials: known.map(({ id, transports }) => ({ id, transports: [...transports] })),
     authenticatorSelection: { residentKey: "required", userVerification: "required" },
   });
@@ -103,6 +106,7 @@ export async function finishPasskey(
     expectedOrigin: origin,
     expectedRPID: rpId,
     requireUserVerification: true,
+    supportedAlgorithmIDs: algorithms,
   }).catch((cause: unknown) => {
     throw passkeyRefused("what the device answered does not fit", { cause });
   });

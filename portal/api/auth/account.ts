@@ -30,7 +30,7 @@ const sessionInfo = named(
   z.strictObject({
     id: z.string(),
     current: z.boolean().describe("The one that asks."),
-    methods: z.array(z.string()).describe("How it was begun, as in RFC 8176: pwd, otp, hwk..."),
+    methods: z.array(z.string()).describe("How it was begun, as in RFC 8176: pwd, otp, hwk...; fed: by a provider."),
     address: z.string().nullable(),
     userAgent: z.string().nullable(),
     createdAt: timestamp,
