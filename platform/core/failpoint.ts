@@ -1,6 +1,10 @@
+import { readFileSync, unlinkSync } from "node:fs";
+
 /**
  * Places between two writes where a test ends this process as a power cut would. `NEBULA_FAILPOINT=deploy.claimed:2` ends it
- * when it passes that place for the second time; without the variable a failpoint does nothing.
+ * when it passes that place for the second time. `NEBULA_FAILPOINT=@/path` reads the same words from a file, and takes the file away
+ * first: so one process of many ends, once, and a test arms the next place while they run. Without the variable a failpoint does
+ * nothing.
  *
  * 1. It ends by SIGKILL to itself: nothing is flushed, released or told.
  * 2. Every name stands in this list, so that a test can try them all, and none stands there that no code passes (a test asks).
@@ -46,15 +50,35 @@ export const failpoints = [
 ] as const;
 export type Failpoint = (typeof failpoints)[number];
 
-/** How often each armed name was passed; only a process with an armed failpoint has entries. */
+/** How often each armed place was passed; only a process with an armed failpoint has entries. */
 const passed = new Map<string, number>();
 
 export function failpoint(name: Failpoint): void {
-  const armed = process.env.NEBULA_FAILPOINT;
-  if (armed === undefined || armed === "") return;
+  const variable = process.env.NEBULA_FAILPOINT;
+  if (variable === undefined || variable === "") return;
+  const file = variable.startsWith("@") ? variable.slice(1) : undefined;
+  const armed = file === undefined ? variable : read(file);
   const [wanted, hit = "1"] = armed.split(":");
   if (wanted !== name) return;
-  const times = (passed.get(name) ?? 0) + 1;
-  passed.set(name, times);
-  if (times >= Number(hit)) process.kill(process.pid, "SIGKILL");
+  const times = (passed.get(armed) ?? 0) + 1;
+  passed.set(armed, times);
+  if (times >= Number(hit) && (file === undefined || take(file))) process.kill(process.pid, "SIGKILL");
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Whether we are the one that ends. */
+function take(file: string): boolean {
+  try {
+    unlinkSync(file);
+    return true;
+  } catch {
+    return false;
+  }
 }
