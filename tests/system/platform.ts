@@ -24,10 +24,13 @@ export type Platform = {
 const repository = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
 
-export async function startPlatform(): Promise<Platform> {
+export async function startPlatform(
+  options: { readonly replicas?: number; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Platform> {
+  const { replicas = 1 } = options;
   const data = await mkdtemp(join(tmpdir(), "nebula-system-"));
   const port = await freePort(200);
-  const env = { ...process.env, NEBULA_DATA: data, NEBULA_URL: "", NEBULA_TOKEN: "" };
+  const env = { ...process.env, NEBULA_DATA: data, NEBULA_URL: "", NEBULA_TOKEN: "", ...options.env };
   const nebula = (...args: string[]): Promise<Answer> =>
     run(join(repository, "nebula"), args, { env, maxBuffer: 64 << 20, timeout: 150_000 }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
@@ -37,7 +40,7 @@ export async function startPlatform(): Promise<Platform> {
         stderr: failure.stderr || failure.message,
       }),
     );
-  const up = () => nebula("up", "--detach", "--port", String(port));
+  const up = () => nebula("up", "--detach", "--port", String(port), "--replicas", String(replicas));
   const close = async () => {
     await nebula("down");
     await rm(data, { recursive: true, force: true });
