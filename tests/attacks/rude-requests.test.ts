@@ -126,15 +126,9 @@ const send = async (path: string, body: string | Buffer, headers: Record<string,
 };
 
 describe("JSON", () => {
-  const deep = (open: string, close: string) => open.repeat(100_000) + close.repeat(100_000);
   it.each([
-    ["nested deeper than anything here", `{"name":${deep("[", "]")}}`],
-    [
-      "nested objects",
-      deep('{"a":', "1}")
-        .replace(/1(?=1)/g, "")
-        .slice(0, 200_000),
-    ],
+    ["nested deeper than anything here", `{"name":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+    ["nested objects", `${'{"a":'.repeat(100)}1${"}".repeat(100)}`],
     ["a key twice", '{"name":"a","name":"b"}'],
     ["a key twice, once escaped", '{"name":"a","n\\u0061me":"b"}'],
     ["a key twice, far inside", '{"tags":[{"x":{"k":1,"y":"}","k":2}}]}'],

@@ -67,8 +67,14 @@ export const fleetWith = (quotas: Readonly<Record<string, Quota>>): FleetRow => 
   },
 });
 
-async function runs(tx: Sql, spec: ProjectSpec["databases"][number], port: number): Promise<void> {
-  const id = databaseId("shop", "store", spec.name);
-  await reserveInstance(tx, { id, stack: "shop.store", placement: "local", spec, port, fence: 1, commit });
+/** An instance as a deployment leaves it. */
+export async function runs(
+  tx: Sql,
+  spec: ProjectSpec["databases"][number],
+  port: number,
+  tenant = "shop",
+): Promise<void> {
+  const id = databaseId(tenant, "store", spec.name);
+  await reserveInstance(tx, { id, stack: `${tenant}.store`, placement: "local", spec, port, fence: 1, commit });
   await recordInstance(tx, { id, fence: 1, phase: "Ready", spec, commit, host: "127.0.0.1" });
 }
