@@ -34,6 +34,7 @@ catalogueRow({
   n: { small: 1_000, large: 1_000 },
   run: ({ n, random, guarded }) => (guarded ? reconciled(n, random) : trusting(n, random)),
   control: { without: "the poll as the truth: it deploys the commit that a delivery names", n: 100 },
+  timeoutMs: 150_000, // about fifteen seconds of work, beside whatever else runs
 });
 
 /** The real reconciler and receiver; the deployer keeps state only. */
@@ -60,7 +61,7 @@ async function reconciled(n: number, random: Random): Promise<Trials> {
     await branch.close();
     const newest = newestOf(merges);
     const isDone = () => [...newest].every(([project, version]) => ledger.get(project)?.at(-1) === version);
-    await eventually("everything is deployed", isDone, { timeoutMs: 40_000, everyMs: 100 }).catch(() => undefined);
+    await eventually("everything is deployed", isDone, { timeoutMs: 60_000, everyMs: 100 }).catch(() => undefined);
     return {
       trials: n,
       violations: judge(ledger, newest),
