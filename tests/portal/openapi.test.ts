@@ -20,13 +20,15 @@ it("the OpenAPI document holds to redocly's recommended rules, without an error 
     });
     const { stdout } = await lint.catch((failed: { stdout: string }) => failed);
     const { problems } = JSON.parse(stdout) as { problems: { ruleId: string; message: string; location: unknown }[] };
-    expect(problems.filter(({ ruleId }) => !exempt.includes(ruleId))).toEqual([]);
+    const isRedirect = (problem: (typeof problems)[number]) =>
+      problem.ruleId === "operation-2xx-response" && /~1auth~1\S+~1start/.test(JSON.stringify(problem.location));
+    expect(problems.filter((problem) => !exempt.includes(problem.ruleId) && !isRedirect(problem))).toEqual([]);
   } finally {
     await rm(folder, { recursive: true });
   }
 });
 
-/** The installation has no fixed address: the server is wherever it was asked. */
+/** The installation has no fixed address: the server is wherever it was asked. What begins a sign-in elsewhere only redirects. */
 const exempt = ["no-server-example.com", "no-empty-servers"];
 
 it("every route is in the document with a scope or openly public, a summary and its problems", () => {
