@@ -49,6 +49,7 @@ const fields = {
   NEBULA_DEPLOY_WORKERS: integer(3),
   NEBULA_POLL_SECONDS: integer(30),
   NEBULA_SAMPLE_SECONDS: integer(60),
+  NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
@@ -119,7 +120,8 @@ async function run(scope: Scope): Promise<void> {
   ];
   registerUsageGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
-  const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint });
+  const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;
+  const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs });
   await scope.add(web, (it) => it.close()).listen(webPort);
   await Promise.all([deployer.start(), reconciler.start()]);
   for (const singleton of singletons) singleton.start();

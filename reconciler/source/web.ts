@@ -6,10 +6,16 @@ import type { RepositoryRow } from "../../platform/store/index.ts";
 import type { Hosts } from "./hosts.ts";
 import { type Happened, isDelivery, receiveHook } from "./receive-hook.ts";
 
-/** The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready. On loopback, without a framework. */
+/**
+ * The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready. On loopback, without a framework.
+ *
+ * 1. Whoever is slow is cut, and bodies that are on their way together hold `mostBytes` at most: nobody has shown a signature yet.
+ * 2. What is refused for want of room, or because the process stops, is not lost: the poll finds what the webhook would have said.
+ */
 export type Web = {
   /** Port 0 takes a free one. @returns the port. */
   listen(port: number): Promise<number>;
+  /** Says that it is not ready any more, waits for the grace, lets what runs end, and cuts what does not. */
   close(): Promise<void>;
 };
 
@@ -21,25 +27,41 @@ export type WebParts = {
   readonly version: string;
   /** Told after the delivery was answered for; what it says is looked up, not believed. */
   readonly hint: (repository: RepositoryRow, happened: Happened) => void;
+  /** How long it still answers after it has said that it stops: balancers look away meanwhile. Default: 0. */
+  readonly graceMs?: number;
 };
 
 /** GitHub sends 25 MB at most. */
 const longestBody = 25 * 1024 * 1024;
+const mostBytes = 4 * longestBody;
+const cutAfterMs = 5_000;
+
+const waits = {
+  ...{ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 20_000, connectionsCheckingInterval: 1000 },
+  maxHeaderSize: 16 * 1024,
+};
 
 export function makeWeb(parts: WebParts): Web {
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
-    answer(parts, request).then(
+  const state: State = { stopping: false, bytes: 0 };
+  const server = createServer(waits, (request, response) => {
+    response.setHeader("x-content-type-options", "nosniff").setHeader("cache-control", "no-store");
+    answer(parts, state, request).then(
       ({ status, type = "application/json", body }) => {
         // A body that was not read to its end cannot be followed by another request.
-        if (!request.complete) response.setHeader("connection", "close");
+        if (!request.complete || state.stopping) response.setHeader("connection", "close");
+        if (status === 503) response.setHeader("retry-after", "1");
         response.writeHead(status, { "content-type": type }).end(body);
       },
       (thrown) => {
-        const problem = toProblem(asNebulaError(thrown));
-        response.writeHead(problem.status, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
+        const error = asNebulaError(thrown);
+        if (error.retry) response.setHeader("retry-after", "1");
+        const type = "application/problem+json";
+        response.writeHead(error.status, { "content-type": type }).end(JSON.stringify(toProblem(error)));
       },
     );
   });
+  server.maxConnections = 512;
+  server.timeout = 60_000;
   return {
     listen: (port) =>
       new Promise((resolve, reject) => {
@@ -48,23 +70,33 @@ export function makeWeb(parts: WebParts): Web {
         );
         server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
       }),
-    close: () =>
-      new Promise((resolve) => {
-        if (!server.listening) return resolve();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    async close() {
+      state.stopping = true;
+      if (!server.listening) return;
+      if (parts.graceMs) await new Promise((resolve) => setTimeout(resolve, parts.graceMs));
+      await new Promise<void>((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), cutAfterMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+    },
   };
 }
 
 type Answer = { readonly status: number; readonly type?: string; readonly body: string };
+/** `bytes`: of bodies that are being read. */
+type State = { stopping: boolean; bytes: number };
 const said = (status: number, text: string): Answer => ({ status, body: JSON.stringify({ status: text }) });
 
-async function answer(parts: WebParts, request: IncomingMessage): Promise<Answer> {
+async function answer(parts: WebParts, state: State, request: IncomingMessage): Promise<Answer> {
   switch (`${request.method} ${request.url?.split("?")[0]}`) {
     case "GET /health":
       return { status: 200, body: JSON.stringify({ status: "ok", version: parts.version }) };
     case "GET /ready":
+      if (state.stopping) return said(503, "stopping");
       await parts.sql.query("select 1");
       return said(200, "ready");
     case "GET /metrics": {
@@ -72,20 +104,26 @@ async function answer(parts: WebParts, request: IncomingMessage): Promise<Answer
       return { status: 200, type: contentType, body };
     }
     case "POST /hooks/github":
-      return receive(parts, request);
+      return receive(parts, state, request);
     default:
       return said(404, "not found");
   }
 }
 
 /** Answers before anything is done: the host waits ten seconds at most, and the poll looks anyway. */
-async function receive({ sql, hosts, hint, observe }: WebParts, request: IncomingMessage): Promise<Answer> {
+async function receive(
+  { sql, hosts, hint, observe }: WebParts,
+  state: State,
+  request: IncomingMessage,
+): Promise<Answer> {
   if (!isDelivery(request.headers)) {
     observe({ kind: "webhook.received", event: "other", verdict: "refused" });
     return said(401, "refused");
   }
-  const body = Number(request.headers["content-length"] ?? 0) > longestBody ? undefined : await readBody(request);
-  if (body === undefined) return said(413, "too large");
+  const body =
+    Number(request.headers["content-length"] ?? 0) > longestBody ? "too large" : await readBody(state, request);
+  if (body === "too large") return said(413, body);
+  if (body === "busy") return said(503, body);
   const received = await receiveHook(sql, hosts, { headers: request.headers, body });
   observe({ kind: "webhook.received", event: received.event, verdict: received.kind });
   if (received.kind === "refused") return said(401, "refused");
@@ -93,13 +131,19 @@ async function receive({ sql, hosts, hint, observe }: WebParts, request: Incomin
   return said(202, received.kind);
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+async function readBody(state: State, request: IncomingMessage): Promise<Buffer | "too large" | "busy"> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > longestBody) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      state.bytes += chunk.length;
+      if (size > longestBody) return "too large";
+      if (state.bytes > mostBytes) return "busy";
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    state.bytes -= size;
   }
-  return Buffer.concat(chunks);
 }
