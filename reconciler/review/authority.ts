@@ -1,7 +1,7 @@
 import type { Git } from "../../platform/git/index.ts";
 import type { DeclarationProblem } from "../../platform/spec/index.ts";
 import { getFleet, type RepositoryRow } from "../../platform/store/index.ts";
-import { type AuthoritySpecs, readAuthority, type SourceParts } from "../source/index.ts";
+import { type AuthoritySpecs, authorityNotReviewed, readAuthority, type SourceParts } from "../source/index.ts";
 import type { Trees } from "./trees.ts";
 
 /** The rules a change is held to, always the base's, and what is wrong with the rules that the head brings. */
@@ -14,8 +14,13 @@ export async function readRules(
   trees: Trees,
 ): Promise<Rules> {
   const known = await getFleet(sql, repository.id);
+  // Rules that nobody reviewed stand in the base, and hold for nobody.
+  const isHeld = repository.stalledCode === authorityNotReviewed.definition.code;
   const fresh = known?.inputs === trees.base.authorityHash && known.problems.length === 0;
-  const base = fresh ? { ...known, problems: [] } : await readAuthority(git, trees.base, evaluator);
+  const base =
+    known !== undefined && (isHeld || fresh)
+      ? { ...known, problems: [] }
+      : await readAuthority(git, trees.base, evaluator);
   if (trees.head.authorityHash === trees.base.authorityHash) return { base, headProblems: [] };
   const head = await readAuthority(git, trees.head, evaluator);
   const old = new Set(base.problems.map(wordOf));

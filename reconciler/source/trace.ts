@@ -7,6 +7,7 @@
  *    failed, a tree that is not the merge of anything.
  * 3. Only commits that are new are looked at; what is asked of the Git host is asked once a merge.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Git } from "../../platform/git/index.ts";
 import type { GitHub, Pull } from "../../platform/github/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -96,6 +97,9 @@ async function firstParents(git: Git, from: string, to: string): Promise<readonl
   return chain;
 }
 
+/** A host may show the branch before it shows the pull request as merged. */
+const patience = [0, 250, 750, 2000] as const;
+
 type MergedPull = {
   readonly number: number;
   /** The one that was reviewed last; undefined: the ledger does not know this pull request. */
@@ -116,11 +120,18 @@ function makePullOf(git: Git, host: GitHub, repository: RepositoryRow, candidate
     if (recorded !== undefined) return { ...recorded, merged: undefined };
     const read = await git.commit(commit);
     if (read === undefined || open.length === 0) return undefined;
+    // Only whom to ask: what a commit says of itself proves nothing.
     const [, second] = read.parents;
-    const likely = open.filter(({ head, mergeTrees }) => head === second || mergeTrees.includes(read.tree));
-    for (const { number, head } of likely.slice(0, 5)) {
-      const pull = await host.getPull(number);
-      if (isMergeOf(pull, commit)) return { number, head, merged: pull.head.sha };
+    const named = new Set([...read.message.matchAll(/#(\d+)/g)].map(([, number]) => Number(number)));
+    const likely = open.filter(
+      ({ number, head, mergeTrees }) => head === second || mergeTrees.includes(read.tree) || named.has(number),
+    );
+    for (const waitMs of likely.length === 0 ? [] : patience) {
+      await sleep(waitMs);
+      for (const { number, head } of likely.slice(0, 5)) {
+        const pull = await host.getPull(number);
+        if (isMergeOf(pull, commit)) return { number, head, merged: pull.head.sha };
+      }
     }
     // The base went on between the review and the merge: the host lists what it merged.
     newest ??= host.listPulls({ state: "closed", base: repository.defaultBranch, limit: 100 });

@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ProblemDocument } from "../../platform/core/index.ts";
 import { type ProjectSpec, specHash } from "../../platform/spec/index.ts";
@@ -89,4 +92,19 @@ test("an older stop is not approved over a newer one, nor what no approval lifts
   expect(await approve(admin, older)).toMatchObject({ status: 409 });
   expect(await approve(admin, newer)).toMatchObject({ status: 409 });
   expect((await approve(admin, `op_${"0".repeat(26)}`)).status).toBe(404);
+});
+
+test("from a terminal it is found by its project, or by itself", async () => {
+  const cli = join(import.meta.dirname, "../../launcher/cli.ts");
+  const token = await portal.tokenFor("project-admin", "shop", "store", "olga");
+  const env = { ...process.env, NEBULA_URL: portal.url, NEBULA_TOKEN: token };
+  const nebula = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [cli, "ops", "approve", ...args], { env });
+  await expect(nebula("shop/store")).rejects.toMatchObject({ code: 4 });
+  for (const args of [["shop/store"], ["shop.store"], []]) {
+    const id = await stopped({ planHash });
+    const { stdout } = await nebula(...args, "-o", "json");
+    expect(JSON.parse(stdout)).toMatchObject({ type: "DEPLOY", state: "QUEUED" });
+    expect((await findApproval(portal.sql, "shop.store", planHash))?.operation).toBe(id);
+  }
 });

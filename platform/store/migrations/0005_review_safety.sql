@@ -56,5 +56,7 @@ create table restore_points (                            -- taken before an appl
 );
 create index restore_points_by_instance on restore_points (instance, at desc);
 
--- Rules that a fleet did not name before get their defaults: it is read anew.
+-- Rules that a fleet did not name before get their defaults: it is read anew. So is every open pull request: nobody asked before
+-- whether its author may change what it changes.
 update fleets set inputs = '';
+update pulls set posted_at = null where state = 'open';

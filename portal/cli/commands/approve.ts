@@ -31,7 +31,8 @@ async function whatToApprove(client: Client, named: string | undefined): Promise
   if (repository !== undefined) return `/api/v1/repositories/${repository.owner}/${repository.name}/approve`;
   const query = { type: "DEPLOY", limit: 100, ...(domain === undefined ? {} : { domain, project }) };
   const operations = await orNone(client.get<{ items: Operation[] }>("/api/v1/operations", query));
-  const waiting = operations.find(waitsForApproval);
+  const newest = operations.filter((row, i) => operations.findIndex((other) => isOfSameProject(other, row)) === i);
+  const waiting = newest.find(waitsForApproval);
   if (waiting !== undefined) return operationPath(waiting.id);
   throw new CommandFailure(
     named === undefined ? "nothing waits for an approval" : `nothing of ${named} waits for an approval`,
@@ -43,6 +44,8 @@ async function whatToApprove(client: Client, named: string | undefined): Promise
 }
 
 const operationPath = (id: string): string => `/api/v1/operations/${id}/approve`;
+
+const isOfSameProject = (a: Operation, b: Operation): boolean => a.domain === b.domain && a.project === b.project;
 
 const waitsForApproval = ({ outcome, error }: Operation): boolean =>
   outcome === "blocked" && (error as { planHash?: unknown } | null)?.planHash !== undefined;
