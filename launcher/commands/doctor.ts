@@ -2,7 +2,10 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { resolveOsUser } from "../../platform/compute/index.ts";
-import { layout, locateData, readSettings } from "../data-folder.ts";
+import { connectOnce } from "../../platform/sql/index.ts";
+import { listOrphans } from "../../platform/store/index.ts";
+import { layout, locateData, readSecrets, readSettings } from "../data-folder.ts";
+import { databases, ledgerServer } from "../ledger.ts";
 import { canEnter } from "../os-user.ts";
 import { defaultPort, isFree, portsFrom } from "../ports.ts";
 import { columns, type Format, print } from "../print.ts";
@@ -40,6 +43,7 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkData(data),
     checkPorts(data),
     checkCgroup(),
+    checkOrphans(data, env),
   ]);
   await print({ findings }, options.output, () =>
     columns(findings.map(({ name, state, found, advice }) => [state, name, found, advice])),
@@ -159,6 +163,23 @@ async function checkCgroup(): Promise<Finding> {
   return version === 2
     ? ok("cgroup", "version 2")
     : warn("cgroup", version === 1 ? "version 1" : "none", "Compute limits are not enforced here, so min equals max.");
+}
+
+/** What lies in the data folder and belongs to no database; the reconciler's drift pass has looked. */
+async function checkOrphans(data: string, env: Env): Promise<Finding> {
+  const folder = layout(data);
+  const running = findRunning(folder);
+  const postgres = await findPostgres(env);
+  if (running === undefined || postgres === undefined) return ok("orphans", "not known: NebulaDB does not run");
+  const server = await ledgerServer(folder, {
+    ...{ pgBin: postgres.binDir, port: running.platform.ports.ledger },
+    password: readSecrets(folder).ledgerPassword,
+  });
+  const found = await connectOnce(server.socketUrl(databases.ledger), listOrphans).catch(() => undefined);
+  if (found === undefined) return warn("orphans", "the ledger does not answer", "`nebula status` says what runs.");
+  return found.length === 0
+    ? ok("orphans", "none")
+    : warn("orphans", `${found.length} in the data folder`, "`nebula drift orphans` names them; nothing touches them.");
 }
 
 const mounts = () => readFileSync("/proc/mounts", "utf8");
