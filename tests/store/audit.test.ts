@@ -2,7 +2,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { makeVault, type Observation, Secret } from "../../platform/core/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
-import { type Audit, type ChainLine, hashAfter, makeAudit, type NewAuditLog } from "../../platform/store/index.ts";
+import {
+  type Audit,
+  type ChainLine,
+  hashAfter,
+  keepAudit,
+  makeAudit,
+  type NewAuditLog,
+} from "../../platform/store/index.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 const vault = makeVault(new Secret(Buffer.alloc(32, 5).toString("base64")));
@@ -222,6 +229,22 @@ test("lines of the first release join the chain with their own times, once", asy
     ["2026-01-02T03:04:05.678Z", "ada"],
   ]);
   expect(await audit.verify()).toMatchObject({ ok: true, lines: 2 });
+});
+
+test("its keeper adopts, anchors and retains, again and again, until it is told to stop", async () => {
+  await db.sql.query(
+    "insert into audit_before (at, actor, action, resource, result) values ('2024-01-05', 'ada', 'x', 'y', 'accepted')",
+  );
+  await audit.append(entry());
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const observe = ({ kind }: Observation) => {
+    seen.push(kind);
+    if (seen.filter((one) => one === "audit.anchored").length === 2) stop.abort();
+  };
+  await keepAudit({ audit, observe, retentionDays: 366, everyMs: 20 }, stop.signal);
+  expect(seen).not.toContain("fault");
+  expect((await audit.verify()).ok).toBe(true);
 });
 
 test("finished months are closed, a year later they go, and the rest still verifies; never younger lines", async () => {

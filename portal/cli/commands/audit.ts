@@ -85,7 +85,6 @@ async function verify({ file, publicKey, anchor = [], output }: VerifyOptions): 
   printRecord(found, output);
   if (!found.ok)
     throw new CommandFailure(`the audit is not what it was: ${found.problems.join("; ")}`, {
-      code: "NEB630",
       hint: "Keep the ledger as it is, compare it with a backup and with anchors of the log, and see docs/audit.md.",
     });
   if (file !== undefined && publicKey === undefined)
