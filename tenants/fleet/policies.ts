@@ -22,5 +22,6 @@ export default policies({
   allowPublicNetwork: false,
   unreviewed: "stop",
   retireGrace: "0s", // for trying things out; leave it out for the default of an hour, or raise it
+  drift: "report", // "heal" also brings a machine back that somebody changed
   prune: { databases: 1, percent: 10 },
 });
