@@ -259,6 +259,17 @@ test("finished months are closed, a year later they go, and the rest still verif
   expect(await audit.retain(1)).toBe(0);
 });
 
+test("a young line is kept, whatever old ones joined the chain behind it", async () => {
+  const recently = new Date(Date.now() - 70 * 86_400_000).toISOString();
+  await appendAt([recently, "2024-01-05T00:00:00Z"]);
+  await db.sql.query(
+    "insert into audit_before (at, actor, action, resource, result) values ('2024-01-05', 'ada', 'x', 'y', 'accepted')",
+  );
+  expect(await audit.adopt()).toBe(1);
+  expect(await audit.retain(1)).toBe(0);
+  expect(await audit.verify()).toMatchObject({ ok: true, lines: 3 });
+});
+
 test("retention may be longer than a year", async () => {
   await appendAt(["2024-01-05T00:00:00Z"]);
   expect(await audit.retain(36_500)).toBe(0);

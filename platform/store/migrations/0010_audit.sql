@@ -149,8 +149,11 @@ begin atomic
       (select max(l.seq) from audit_logs l)) as seq
     from opening where clock_timestamp() >= opening.until + interval '1 day'
   )
-  select opening.seq, closing.seq, opening.at, last.at, before.hash, last.hash
-  from before, opening, closing join audit_logs last on last.seq = closing.seq;
+  -- Lines of the first release may stand after newer ones: a segment is as young as its youngest line.
+  select opening.seq, closing.seq, span.from_at, span.to_at, before.hash, last.hash
+  from before, opening, closing join audit_logs last on last.seq = closing.seq,
+    lateral (select min(l.at) as from_at, max(l.at) as to_at from audit_logs l
+      where l.seq between opening.seq and closing.seq) span;
 end;
 
 create function audit_close_segment(closed_seq bigint, signed text) returns void language plpgsql
