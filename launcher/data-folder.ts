@@ -5,6 +5,7 @@
  *   run/      pid files, the ledger's socket, platform.json        instances/  tenants' Postgres (platform/compute)
  *   log/      one file a process                                   settings.json  the port, remembered
  *   forge/    the embedded Git host (portal)                       cache/      what can be made again
+ *   backups/  the continuous backup, unless it goes elsewhere
  *
  * 1. A secret is made once and never overwritten; losing one is an error, not a reason to make another.
  * 2. Nobody else may enter it; where root runs it, the database user may pass through, but not into secrets/, forge/ and cache/.
@@ -127,7 +128,11 @@ export function readSecrets(folder: DataFolder): Secrets {
   };
 }
 
-type Settings = { readonly port?: number };
+type Settings = {
+  readonly port?: number;
+  /** After a rebuild: the next start makes what the first one makes. */
+  readonly emptyLedger?: boolean;
+};
 
 const settingsFile = (folder: DataFolder) => join(folder.root, "settings.json");
 

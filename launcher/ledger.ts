@@ -20,7 +20,7 @@ export type Ledger = {
   stop(): Promise<void>;
 };
 
-const databases = { ledger: "nebula", forge: "forge" };
+export const databases = { ledger: "nebula", forge: "forge" };
 
 const settings = {
   shared_buffers: "32MB",
@@ -28,17 +28,22 @@ const settings = {
   maintenance_work_mem: "32MB",
   max_wal_size: "256MB",
   min_wal_size: "32MB",
-  // Continuous backup (launcher/recovery): a receiver, a base backup, and one to spare.
+  // Continuous backup (launcher/recovery): a receiver, a base backup, a backup by hand, and some to spare.
   wal_level: "replica",
-  max_wal_senders: "3",
-  max_replication_slots: "2",
+  max_wal_senders: "6",
+  max_replication_slots: "4",
   // Where nobody receives for long, the archive begins anew from a fresh base; the disk is not filled for its sake.
   max_slot_wal_keep_size: "512MB",
   max_parallel_workers_per_gather: "0",
   autovacuum_max_workers: "1",
 };
 
-type LedgerInput = { readonly pgBin: string; readonly port: number; readonly password: Secret };
+type LedgerInput = {
+  readonly pgBin: string;
+  readonly port: number;
+  readonly password: Secret;
+  readonly startTimeoutMs?: number;
+};
 
 /** The server of a data folder, running or not. */
 export const ledgerServer = (folder: DataFolder, input: LedgerInput): Promise<PostgresServer> =>
@@ -53,7 +58,7 @@ export const ledgerServer = (folder: DataFolder, input: LedgerInput): Promise<Po
   });
 
 /** A socket's path is at most 107 bytes. */
-function socketFolder(folder: DataFolder): string {
+export function socketFolder(folder: DataFolder): string {
   const own = join(folder.run, "ledger");
   if (Buffer.byteLength(own) + "/.s.PGSQL.65535.lock".length <= 107) return own;
   return join(tmpdir(), `ndb-ledger-${createHash("sha256").update(folder.root).digest("hex").slice(0, 16)}`);

@@ -46,6 +46,7 @@ function addLocalCommands(program: Command): void {
     .description("processes, addresses, memory, versions")
     .addOption(data())
     .action(async (options) => (await import("./commands/status.ts")).status({ ...options, output: output() }));
+  addRecoveryCommands(program, output, data);
   program
     .command("test")
     .description("checks and tests; the last line is `N passed, N failed`")
@@ -86,6 +87,46 @@ function addLocalCommands(program: Command): void {
     });
 }
 
+/** The platform itself, lost and found (docs/disaster-recovery.md). */
+function addRecoveryCommands(program: Command, output: () => Format, data: () => Option): void {
+  const load = () => import("./commands/backup.ts");
+  const passphrase = () =>
+    new Option("--passphrase-file <file>", "of the sealed master key (else $NEBULA_BACKUP_PASSPHRASE)");
+  const masterKey = () => new Option("--master-key <file>", "secrets/master.key of the platform that was lost");
+  const backup = program
+    .command("backup")
+    .description("back the platform up while it works: ledger, forge, wrapped keys; no tenant's data, no master key")
+    .option("--to <folder>", "where to (default: backups/by-hand/<time> in the data folder)")
+    .option("--with-keys", "put the master key in as well, sealed under a passphrase")
+    .addOption(passphrase())
+    .addOption(data())
+    .action(async (options) => (await load()).backup({ ...options, output: output() }));
+  backup
+    .command("verify")
+    .description("read a backup, or all continuous backups, against their checksums")
+    .argument("[folder]", "a backup (default: the continuous backups of the data folder)")
+    .addOption(data())
+    .action(async (folder, options) => (await load()).verify(folder, { ...options, output: output() }));
+  program
+    .command("restore")
+    .description("bring the platform back from a backup, into a data folder without a ledger; `up` starts it")
+    .requiredOption("--from <folder>", "a backup, or the folder of the continuous backups")
+    .addOption(new Option("--to-time <rfc3339>", "with continuous backups: as it was then").argParser(toTime))
+    .addOption(masterKey())
+    .addOption(passphrase())
+    .addOption(data())
+    .action(async (options) => (await load()).restore({ ...options, output: output() }));
+  program
+    .command("rebuild")
+    .description("make a new ledger from Git, the kept keys and what runs, when ledger and backups are lost")
+    .option("--git <address>", "the declarations' repository, when the forge's is lost too")
+    .addOption(new Option("--port <n>", "first of the ports (default: the last one used)").argParser(toPort))
+    .option("--keys <file>", "the vault's wrapped keys (default: secrets/wrapped-keys.json)")
+    .addOption(masterKey())
+    .addOption(data())
+    .action(async (options) => (await load()).rebuild({ ...options, output: output() }));
+}
+
 /** The commands that speak HTTP. They find the platform of this checkout by NEBULA_DATA. */
 async function addProduct(program: Command): Promise<void> {
   const index = join(repository, "portal/cli/index.ts");
@@ -110,6 +151,13 @@ function toReplicas(text: string): number {
   if (!Number.isSafeInteger(replicas) || replicas < 1 || replicas > mostReplicas)
     throw new InvalidArgumentError(`replicas are a number from 1 to ${mostReplicas}.`);
   return replicas;
+}
+
+function toTime(text: string): Date {
+  const time = new Date(text);
+  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError("a time looks like 2026-11-21T14:05:00Z.");
+  return time;
 }
 
 function toPort(text: string): number {

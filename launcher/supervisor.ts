@@ -6,6 +6,7 @@
  * 2. Before anything starts, whatever a killed platform left is ended; the ledger's server is adopted instead.
  * 3. A start that fails half-way takes down what it started.
  */
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { PostgresServer } from "../platform/compute/index.ts";
 import { type Observe, openScope, type Scope } from "../platform/core/index.ts";
@@ -17,6 +18,10 @@ import { type Main, type MainKind, planMains } from "./mains.ts";
 import { endOrphans, mark } from "./orphans.ts";
 import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
 import { defaultPort, type Ports, portsFrom, requireFree } from "./ports.ts";
+import { accessLedger } from "./recovery/access.ts";
+import { type Archive, makeArchive, timesFrom } from "./recovery/archive.ts";
+import { ledgerLost } from "./recovery/errors.ts";
+import { backupsFolder } from "./recovery/state.ts";
 import { endDatabases, endMains } from "./shutdown.ts";
 
 export type SuperviseInput = {
@@ -51,6 +56,7 @@ const realScripts = {
 /** Brings the platform up; returns when it serves. The caller holds the lock. */
 export async function supervise(input: SuperviseInput): Promise<Running> {
   const { folder, observe, step } = input;
+  mustNotHaveLostLedger(folder);
   const settings = readSettings(folder);
   const ports = portsFrom(input.port ?? settings.port ?? defaultPort);
   removePlatform(folder);
@@ -68,12 +74,14 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     step("starting the ledger");
     const logins = { ...secrets, port: ports.ledger };
     const ledger = scope.add(await startLedger(folder, server, logins, observe), (started) => started.stop());
+    const archive = scope.add(openArchive(input, server, ports.ledger), (it) => it.close());
     scope.add(folder, () => endDatabases(folder, input.pgBin));
     scope.add(folder, () => endOrphans(folder.root, 2_000));
     step("starting the portal and the reconciler");
     const env = environment(input, ports, secretFiles(folder, ledger, secrets));
-    const { mains, ...tokens } = await startMains(input, scope, planned, env, settings.port === undefined);
-    if (settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
+    const isFirst = settings.port === undefined || settings.emptyLedger === true;
+    const { mains, ...tokens } = await startMains(input, scope, planned, env, isFirst);
+    if (isFirst || settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
     const platform = describePlatform(folder, ports, planned, new Date());
     writePlatform(folder, platform);
     scope.add(folder, removePlatform);
@@ -82,11 +90,25 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
       for (const main of mains) main.rotate();
     }, 500);
     scope.add(watch, clearInterval);
+    archive.begin();
     return { platform, ...tokens, stop: () => scope.close() };
   } catch (thrown) {
     await scope.close();
     throw thrown;
   }
+}
+
+/** A new ledger beside databases of an old one would take them for somebody else's. @throws NEB939 */
+function mustNotHaveLostLedger({ ledger, instances, root }: DataFolder): void {
+  if (existsSync(ledger) || !existsSync(instances)) return;
+  const databases = readdirSync(instances).filter((name) => !name.startsWith("."));
+  if (databases.length > 0)
+    throw ledgerLost(`${root} has ${databases.length} databases and no ledger`, { fields: { databases } });
+}
+
+function openArchive({ folder, pgBin, env, observe }: SuperviseInput, server: PostgresServer, port: number): Archive {
+  const access = accessLedger(folder, server, pgBin, port);
+  return makeArchive({ access, backups: backupsFolder(folder.root, env), observe, times: timesFrom(env) });
 }
 
 /** All at once, except at the very first start, when the first one makes what the others read. */
@@ -149,5 +171,6 @@ function environment(input: SuperviseInput, ports: Ports, secrets: NodeJS.Proces
     ...secrets,
     NEBULA_PG_BIN: input.pgBin,
     NEBULA_PULUMI_BIN: input.pulumiBin,
+    NEBULA_BACKUPS: backupsFolder(input.folder.root, input.env) ?? "off",
   };
 }

@@ -7,6 +7,7 @@ import { ledgerServer } from "../ledger.ts";
 import { readPid } from "../pid-file.ts";
 import { columns, type Format, print } from "../print.ts";
 import { memoryOf } from "../processes.ts";
+import { backupsFolder, readState } from "../recovery/state.ts";
 import { findRunning, type RunningPlatform } from "../running.ts";
 import { noLogin } from "../shutdown.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
@@ -26,8 +27,10 @@ export async function status(options: { readonly data?: string; readonly output:
   const versions = await versionsOf(process.env);
   const processes = running ? await processesOf(folder, running) : [];
   const memoryBytes = processes.reduce((sum, one) => sum + (one.memoryBytes ?? 0), 0);
+  const backups = backupStatus(folder);
   const data = {
     running: running !== undefined,
+    backups,
     ...running?.platform,
     data: folder.root,
     processes,
@@ -39,9 +42,22 @@ export async function status(options: { readonly data?: string; readonly output:
       running ? `NebulaDB runs since ${running.platform.startedAt}` : `NebulaDB does not run in ${folder.root}`,
       ...(running ? ["", columns(toRows(processes)), "", columns(addresses(running))] : []),
       "",
+      backups.text,
       columns(Object.entries(versions).map(([name, version]) => [name, version ?? "not found"])),
     ].join("\n"),
   );
+}
+
+/** How far back a loss of the ledger would throw the platform now. */
+function backupStatus(folder: DataFolder) {
+  const backups = backupsFolder(folder.root, process.env);
+  const state = backups === undefined ? undefined : readState(backups);
+  const at = state?.recoverableAt ?? null;
+  const ageSeconds = at === null ? null : Math.max(0, Math.round((Date.now() - Date.parse(at)) / 1000));
+  const since = ageSeconds === null ? "nothing can be recovered yet" : `newest recoverable point ${ageSeconds} s ago`;
+  const problem = state?.problem ? ` (${state.problem})` : "";
+  const text = backups === undefined ? "backups  off" : `backups  ${since}${problem}, in ${backups}`;
+  return { folder: backups ?? null, recoverableAt: at, ageSeconds, problem: state?.problem ?? null, text };
 }
 
 const megabytes = (bytes: number | null) => (bytes === null ? "-" : `${Math.round(bytes / 1e6)} MB`);

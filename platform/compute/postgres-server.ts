@@ -29,6 +29,8 @@ export type PostgresServerOptions = {
   readonly logFile?: string;
   /** Lets the superuser take base backups and stream the log, through the Unix socket. */
   readonly replication?: boolean;
+  /** How long a start may take; recovery from a backup takes longer than others. */
+  readonly startTimeoutMs?: number;
 };
 
 export type PostgresServer = {
@@ -110,7 +112,9 @@ export async function makePostgresServer(options: PostgresServerOptions): Promis
     // other settings than those it runs with: by a restart, which costs 50 ms and needs no list of what may be reloaded
     if (changed && !created) await stopPostmaster(pgdata, "fast", name);
     const listen = { port, host: "127.0.0.1" };
-    const running = await startPostmaster({ programs, pgdata, configFile: conf, logFile, socketDir, listen, name });
+    const timeout = options.startTimeoutMs === undefined ? {} : { timeoutMs: options.startTimeoutMs };
+    const input = { programs, pgdata, configFile: conf, logFile, socketDir, listen, name, ...timeout };
+    const running = await startPostmaster(input);
     await makeDatabases();
     return { created, adopted: running.adopted, pid: running.pid };
   };
