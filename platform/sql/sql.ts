@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createHash } from "node:crypto";
 import type pg from "pg";
 import { internalError } from "../core/index.ts";
 import { translate } from "./errors.ts";
@@ -42,12 +43,26 @@ async function resultOf(client: pg.ClientBase | pg.Pool, text: string, params: r
   try {
     const found: pg.QueryResult | pg.QueryResult[] = await (params.length === 0
       ? client.query(text)
-      : client.query(text, toParams(params)));
+      : client.query({ text, values: toParams(params), ...nameOf(text) }));
     const result = Array.isArray(found) ? found.at(-1) : found;
     return { rows: (result?.rows ?? []) as readonly unknown[], command: result?.command ?? "" };
   } catch (thrown) {
     throw translate(thrown);
   }
+}
+
+/** Texts that are written in the code are few; whoever builds texts without end gets them unprepared from some number on. */
+const mostPrepared = 500;
+const prepared = new Map<string, { readonly name: string }>();
+
+/** A statement with parameters is parsed once a connection, and planned again only as long as that pays (plan_cache_mode). */
+function nameOf(text: string): { readonly name?: string } {
+  const known = prepared.get(text);
+  if (known !== undefined) return known;
+  if (prepared.size >= mostPrepared) return {};
+  const made = { name: createHash("sha256").update(text).digest("base64url").slice(0, 22) };
+  prepared.set(text, made);
+  return made;
 }
 
 /** Which transactions the running code is inside of, outermost first: turns a certain deadlock into an error. */

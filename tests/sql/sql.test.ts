@@ -145,11 +145,16 @@ describe("errors", () => {
 
   test("two transactions that collide say that they can be repeated", async () => {
     await db.sql.query(...add(1));
+    const haveRead: (() => void)[] = [];
     const change = () =>
       db.sql.tx(async (tx) => {
         await tx.query("set transaction isolation level serializable");
         await tx.query("select * from things");
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        // Neither writes before both have read, however slow the machine is.
+        await new Promise<void>((resolve) => {
+          haveRead.push(resolve);
+          if (haveRead.length === 2) for (const go of haveRead) go();
+        });
         await tx.query("update things set note = coalesce(note, '') || 'x'");
       });
     expect((await Promise.all([codeOf(change()), codeOf(change())])).sort()).toEqual(["NEB912", "no error"]);
