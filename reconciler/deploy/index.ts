@@ -9,7 +9,7 @@
  * 3. A lock is removed only under a newer fence than it was made under, or after its owner was reaped.
  * 4. A whole ProjectSpec is deployed, or nothing. A blocked plan touches nothing; deleting takes consent deployed before.
  * 5. A preview has nothing that it could write to.
- * 6. A worker never has the master key: it is lent what one job needs, and no secret reaches a command by its environment.
+ * 6. A worker never has the master key: it is lent what one job needs; no secret of the installation stands in an environment.
  */
 export { type Decision, decide, runningSpec } from "./decide.ts";
 export { type Deployer, type DeployerOptions, deployTypes, makeDeployer } from "./deployer.ts";
