@@ -67,12 +67,15 @@ export function statusOf({ project, wanted, instance }: DatabaseView): {
 } {
   if (instance?.phase === "Failed") return { status: "Stalled", reason: "Failed" };
   const settled = instance !== null && ["Ready", "Paused", "Retired"].includes(instance.phase);
-  if (settled && wanted !== null && specHash(instance.spec) === specHash(wanted))
-    return { status: "Ready", reason: instance.phase };
+  if (settled && wanted !== null && isSame(instance.spec, wanted)) return { status: "Ready", reason: instance.phase };
   if (project.status !== "Ready") return { status: project.status, reason: project.reason };
   if (project.wantedHash !== project.appliedHash) return { status: "Reconciling", reason: "Deploying" };
   return settled ? { status: "Ready", reason: instance.phase } : { status: "Stalled", reason: "Missing" };
 }
+
+/** The ledger keeps both with their keys in one order, so equal texts are equal specs; only others need their hashes. */
+const isSame = (one: DatabaseSpec, other: DatabaseSpec): boolean =>
+  JSON.stringify(one) === JSON.stringify(other) || specHash(one) === specHash(other);
 
 export function viewToWire(view: DatabaseView) {
   const { name, project, wanted, instance } = view;
@@ -108,7 +111,7 @@ export function statusToWire(view: DatabaseView) {
     reason,
     message: status === project.status ? message : "",
     drift: view.drift,
-    upToDate: wanted !== null && instance !== null && specHash(wanted) === specHash(instance.spec),
+    upToDate: wanted !== null && instance !== null && isSame(instance.spec, wanted),
     phase: instance?.phase ?? null,
     version: instance?.version ?? null,
     host: instance?.host ?? null,
