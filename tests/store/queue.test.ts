@@ -1,5 +1,5 @@
 /** The queue's order under races, and that no query of it reads more than it needs. */
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   appendEvent,
@@ -16,6 +16,8 @@ import {
 } from "../../platform/store/index.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 import { randomFrom } from "../harness/random.ts";
+
+vi.setConfig({ testTimeout: 90_000 });
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -100,7 +102,7 @@ test("claims, cancellations, retries and newer revisions at random never run two
       }
     }
   };
-  await Promise.all(["a/1/1", "b/1/1", "c/1/1", "d/1/1"].map((name) => work(name, 60)));
+  await Promise.all(["a/1/1", "b/1/1", "c/1/1", "d/1/1"].map((name) => work(name, 40)));
   for (let last = await claim(); last !== undefined; last = await claim()) {
     began.push(last.operation.id);
     await done(last);
