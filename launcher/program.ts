@@ -47,6 +47,7 @@ function addLocalCommands(program: Command): void {
     .addOption(data())
     .action(async (options) => (await import("./commands/status.ts")).status({ ...options, output: output() }));
   addRecoveryCommands(program, output, data);
+  addTenantCommands(program, output, data);
   program
     .command("test")
     .description("checks and tests; the last line is `N passed, N failed`")
@@ -125,6 +126,22 @@ function addRecoveryCommands(program: Command, output: () => Format, data: () =>
     .addOption(masterKey())
     .addOption(data())
     .action(async (options) => (await load()).rebuild({ ...options, output: output() }));
+}
+
+/** What the platform's people do for a tenant on its machine. */
+function addTenantCommands(program: Command, output: () => Format, data: () => Option): void {
+  program
+    .command("tenant")
+    .description("a whole tenant")
+    .command("export")
+    .description("a tenant's declarations with history, usage, invoices, audit, operations and data, to take away")
+    .argument("<tenant>")
+    .option("--to <folder>", "where to (default: <tenant>-export)")
+    .option("--without-data", "leave the databases' dumps out")
+    .addOption(data())
+    .action(async (tenant, options) =>
+      (await import("./commands/backup.ts")).exportTenant(tenant, { ...options, output: output() }),
+    );
 }
 
 /** The commands that speak HTTP. They find the platform of this checkout by NEBULA_DATA. */

@@ -29,7 +29,7 @@ import { makePool } from "../platform/sql/index.ts";
 import { during, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
-import { makeStatusPass } from "./observe/index.ts";
+import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
 import { makeUsageWorker, observeWith, registerUsageGauges } from "./usage/index.ts";
@@ -52,6 +52,7 @@ const fields = {
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
+  NEBULA_BACKUPS: text("off"),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
   ...keyFields,
 };
@@ -120,6 +121,7 @@ async function run(scope: Scope): Promise<void> {
   ];
   registerUsageGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
+  if (config.NEBULA_BACKUPS !== "off") registerBackupGauge(metrics, config.NEBULA_BACKUPS);
   const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;
   const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs });
   await scope.add(web, (it) => it.close()).listen(webPort);

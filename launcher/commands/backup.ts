@@ -10,6 +10,7 @@ import { masterKeyWanted } from "../recovery/errors.ts";
 import { rebuild as rebuildPlatform } from "../recovery/rebuild.ts";
 import { restore as restorePlatform } from "../recovery/restore.ts";
 import { verifySource } from "../recovery/source.ts";
+import { exportTenant as takeAway } from "../recovery/tenant-export.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { makeSay } from "../toolchain/say.ts";
 
@@ -126,6 +127,25 @@ export async function rebuild(options: RebuildOptions): Promise<void> {
       ...rebuilt.undeclared.map((id) => `  not declared, left as it is: ${id}`),
       "Lost with the old ledger: users, API keys, pull requests, usage, audit, tenants' own secrets. Owners get new passwords.",
       "Start it: nebula up --detach",
+    ].join("\n"),
+  );
+}
+
+export async function exportTenant(
+  tenant: string,
+  options: Common & { readonly to?: string; readonly withoutData?: boolean },
+): Promise<void> {
+  const folder = layout(locateData(options.data, process.env));
+  const { binDir } = await resolvePostgres(process.env, makeSay());
+  const access = await accessRunning(folder, binDir);
+  const to = options.to ?? `${tenant}-export`;
+  const exported = await takeAway(access, { tenant, to, data: options.withoutData !== true });
+  const bytes = exported.files.reduce((sum, one) => sum + one.bytes, 0);
+  await print(exported, options.output, () =>
+    [
+      `exported ${tenant} to ${exported.folder}: ${exported.files.length} files, ${megabytes(bytes)}`,
+      `  databases dumped: ${exported.databases.join(", ") || "none"}`,
+      "  No credential is in it. Declarations: git clone declarations/*.bundle; data: pg_restore databases/*.dump",
     ].join("\n"),
   );
 }

@@ -8,6 +8,8 @@
  * 2. A pass never overrules a deployment: it writes a row only if that still says what the decision was made upon.
  * 3. Nothing is deleted here but final copies whose time is over.
  */
+
+export { registerBackupGauge } from "./backup-gauge.ts";
 export { decide, type Verdict } from "./decide.ts";
 export { type DerivedStatus, deriveStatus } from "./derive-status.ts";
 export { purgeFinalCopies } from "./purge-final-copies.ts";

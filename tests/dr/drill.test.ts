@@ -49,7 +49,9 @@ function startMaking() {
     for (let i = 0; !stopping; i++) {
       const headers = { authorization: `Bearer ${platform.token}`, "content-type": "application/json" };
       const body = JSON.stringify({ name: `key ${i}`, role: "platform-admin" });
-      const response = await fetch(`${platform.url}/api/v1/keys`, { method: "POST", headers, body }).catch(() => undefined);
+      const response = await fetch(`${platform.url}/api/v1/keys`, { method: "POST", headers, body }).catch(
+        () => undefined,
+      );
       if (response?.status === 201)
         acknowledged.push({ at: Date.now(), key: ((await response.json()) as { key: string }).key });
       await sleep(150);

@@ -64,7 +64,12 @@ export function postmasters(data: string): Record<string, number> {
   return found;
 }
 
-type Shown = { readonly name: string; readonly phase: string | null; readonly status: string; readonly port: number | null };
+type Shown = {
+  readonly name: string;
+  readonly phase: string | null;
+  readonly status: string;
+  readonly port: number | null;
+};
 
 export async function listDatabases(platform: Platform): Promise<readonly Shown[]> {
   const listed = await platform.nebula("db", "list", "-o", "json");

@@ -1,0 +1,186 @@
+/**
+ * Everything of one tenant, to take away: its declarations with their history, what NebulaDB knows of it, and its data. Taken by
+ * the platform's people on its machine; holds no credential.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { adminPurposes, makeLocalDriver } from "../../platform/compute/index.ts";
+import { ignoreObservations, type Vault } from "../../platform/core/index.ts";
+import { initBare, runGit } from "../../platform/git/index.ts";
+import { keysFrom, openKeyring } from "../../platform/keys/index.ts";
+import { draftInvoice, monthSpan } from "../../platform/pricing/index.ts";
+import { makePool, type Pool } from "../../platform/sql/index.ts";
+import { type AuditPage, listFleets, listInstances, makeAudit, sumUsage } from "../../platform/store/index.ts";
+import { writeWhole } from "../files.ts";
+import { databases } from "../ledger.ts";
+import type { LedgerAccess } from "./access.ts";
+import { backupImpossible, targetNotEmpty } from "./errors.ts";
+import { checksum, listFiles } from "./manifest.ts";
+import { runTool, toolPath } from "./programs.ts";
+import { repositoriesIn, repositoryPath } from "./repositories.ts";
+
+export type ExportOptions = { readonly tenant: string; readonly to: string; readonly data: boolean };
+
+export type Exported = {
+  readonly tenant: string;
+  readonly folder: string;
+  readonly databases: readonly string[];
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+};
+
+/** @throws NEB932 when the tenant is unknown or the platform does not run, NEB935 */
+export async function exportTenant(access: LedgerAccess, options: ExportOptions): Promise<Exported> {
+  const folder = resolve(options.to);
+  if (existsSync(folder) && readdirSync(folder).length > 0) throw targetNotEmpty(`${folder} is not empty`);
+  mkdirSync(dirname(folder), { recursive: true });
+  const site = `${folder}.part-${process.pid}`;
+  rmSync(site, { recursive: true, force: true });
+  const sql = makePool({ url: access.server.socketUrl(databases.ledger), max: 2, applicationName: "nebula-export" });
+  try {
+    mkdirSync(site, { mode: 0o700 });
+    const dumped = await withVault(access, sql, async (vault) => {
+      await exportRows(sql, vault, site, options.tenant);
+      await exportDeclarations(access, site, options.tenant);
+      return options.data ? dumpDatabases(access, { sql, vault }, site, options.tenant) : [];
+    });
+    const files = await Promise.all(
+      listFiles(site).map(async (path) => ({ path, ...(await describe(join(site, path))) })),
+    );
+    const about = { format: "nebula-tenant-export/1", tenant: options.tenant, madeAt: new Date().toISOString() };
+    writeWhole(join(site, "manifest.json"), `${JSON.stringify({ ...about, files }, null, 2)}\n`, 0o600);
+    if (existsSync(folder)) rmSync(folder, { recursive: true });
+    renameSync(site, folder);
+    return { tenant: options.tenant, folder, databases: dumped, files };
+  } finally {
+    await sql.close();
+    rmSync(site, { recursive: true, force: true });
+  }
+}
+
+const describe = async (file: string) => ({ bytes: statSync(file).size, sha256: await checksum(file) });
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Rows by file. Nothing sealed, no hash of a key, no other tenant's. */
+const tables: Readonly<Record<string, string>> = {
+  projects: "select * from projects where tenant = $1 order by stack",
+  instances: "select * from instances where split_part(stack, '.', 1) = $1 order by id",
+  operations: `select o.*, (select coalesce(json_agg(e order by e.id), '[]') from operation_events e where e.operation = o.id) as events
+    from operations o where split_part(o.stack, '.', 1) = $1 order by created_at`,
+  "usage-records": "select * from usage_records where tenant = $1 order by window_start, project, database, meter",
+  "restore-points": "select * from restore_points where split_part(instance, '.', 1) = $1 order by at",
+  "service-accounts": `select a.tenant, a.name, a.created_by, a.created_at,
+      (select coalesce(json_agg(json_build_object('role', g.role, 'project', g.project)), '[]') from service_grants g where g.account = a.id) as grants
+    from service_accounts a where a.tenant = $1 order by name`,
+  "secret-names": "select name, created_at from secrets where tenant = $1 order by name",
+};
+
+async function withVault<T>({ folder }: LedgerAccess, sql: Pool, body: (vault: Vault) => Promise<T>): Promise<T> {
+  const environment = {
+    NEBULA_MASTER_KEY_FILE: join(folder.secrets, "master.key"),
+    NEBULA_MASTER_KEY_PREVIOUS_FILE: join(folder.secrets, "master.key.previous"),
+    ...process.env,
+  };
+  const keyring = await openKeyring({ sql, observe: ignoreObservations, ...keysFrom(environment) });
+  try {
+    return await body(keyring.vault);
+  } finally {
+    await keyring.close();
+  }
+}
+
+async function exportRows(sql: Pool, vault: Vault, site: string, tenant: string): Promise<void> {
+  const put = (name: string, rows: readonly unknown[]) =>
+    writeFileSync(join(site, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { mode: 0o600 });
+  const fleets = await listFleets(sql);
+  const declared = fleets.flatMap(({ tenants }) => tenants).find((one) => one.tenant === tenant);
+  const known = await sql.maybe(
+    "select 1 from projects where tenant = $1 union select 1 from usage_records where tenant = $1",
+    [tenant],
+  );
+  if (declared === undefined && known === undefined) throw backupImpossible(`there is no tenant ${tenant}`);
+  put("tenant", declared === undefined ? [] : [declared]);
+  for (const [name, text] of Object.entries(tables)) put(name, await sql.query<Row>(text, [tenant]));
+  put("invoices", await invoicesOf(sql, tenant));
+  const audit = makeAudit(sql, vault);
+  const lines: unknown[] = [];
+  for (let beforeId: number | null = null; ; ) {
+    const within = [{ tenant, project: null, database: null }];
+    const page: AuditPage = await audit.list({ within, beforeId, limit: 1_000 });
+    lines.push(...page.rows);
+    if (page.nextBefore === null) break;
+    beforeId = page.nextBefore;
+  }
+  put("audit", lines);
+}
+
+/** Every month with usage, rated by the prices in force. */
+async function invoicesOf(sql: Pool, tenant: string): Promise<readonly unknown[]> {
+  const fleets = await listFleets(sql);
+  const fleet = fleets.find(({ tenants }) => tenants.some((one) => one.tenant === tenant)) ?? fleets[0];
+  if (fleet === undefined) return [];
+  const months = await sql.query<{ month: string }>(
+    `select distinct to_char(window_start at time zone 'utc', 'YYYY-MM') as month from usage_records where tenant = $1 order by 1`,
+    [tenant],
+  );
+  const within = [{ tenant, project: null, database: null }];
+  return Promise.all(
+    months.map(async ({ month }) => {
+      const usage = await sumUsage(sql, { ...monthSpan(month), within });
+      return draftInvoice({ tenant, month, usage, book: fleet.fleet.priceBook, nowMs: Date.now() });
+    }),
+  );
+}
+
+/** The tenant's own folder with its history, other folders left out; one bundle a repository that has it. */
+async function exportDeclarations({ folder }: LedgerAccess, site: string, tenant: string): Promise<void> {
+  const root = join(folder.root, "forge");
+  for (const name of repositoriesIn(root)) {
+    const source = repositoryPath(root, name);
+    const path = `tenants/${tenant}`;
+    const found = await runGit(source, ["log", "-1", "--format=%H", "main", "--", path], { okCodes: [0, 128] });
+    if (found.stdout.toString("utf8").trim() === "") continue;
+    const { stdout } = await runGit(source, ["fast-export", "--signed-tags=strip", "refs/heads/main", "--", path], {
+      timeoutMs: 600_000,
+    });
+    const filtered = join(site, ".filtered.git");
+    await initBare(filtered, "main");
+    await runGit(filtered, ["fast-import", "--quiet"], { input: stdout, timeoutMs: 600_000 });
+    const bundle = join(site, "declarations", `${name.replace("/", ".")}.bundle`);
+    mkdirSync(dirname(bundle), { recursive: true, mode: 0o700 });
+    await runGit(filtered, ["bundle", "create", "--quiet", bundle, "refs/heads/main"]);
+    rmSync(filtered, { recursive: true, force: true });
+  }
+}
+
+type Opened = { readonly sql: Pool; readonly vault: Vault };
+
+/** By the administrator, in the custom format: a plain dump may run commands where it is restored. One that is stopped is left out. */
+async function dumpDatabases(
+  access: LedgerAccess,
+  { sql, vault }: Opened,
+  site: string,
+  tenant: string,
+): Promise<string[]> {
+  const { folder, pgBin } = access;
+  const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault, spares: 0 });
+  const passFile = join(site, ".pgpass");
+  const dumped: string[] = [];
+  try {
+    mkdirSync(join(site, "databases"), { mode: 0o700 });
+    for (const { id } of await listInstances(sql, { tenant })) {
+      const found = await driver.observe(id);
+      const [purpose] = adminPurposes([id]).slice(-1);
+      if (found?.running !== true || purpose === undefined) continue;
+      writeFileSync(passFile, `*:*:*:nebula_admin:${vault.derive(purpose).reveal()}\n`, { mode: 0o600 });
+      const where = ["--host", found.socketDir, "--port", String(found.port), "--username", "nebula_admin"];
+      const file = join(site, "databases", `${id}.dump`);
+      const how = ["--no-password", "--format=custom", "--file", file, found.databaseName];
+      await runTool(toolPath(pgBin, "pg_dump"), [...where, ...how], { passFile });
+      dumped.push(id);
+    }
+  } finally {
+    rmSync(passFile, { force: true });
+  }
+  return dumped;
+}
