@@ -33,7 +33,7 @@ beforeAll(async () => {
   ids = { operations, keys: (await keyOf("viewer", "shop")).id };
   const number = await hosted.open("theirs", { "tenants/shop/store/orders.ts": "// theirs\n" });
   examples = { ...names, number: String(number) };
-}, 60_000);
+}, 180_000);
 afterAll(() => hosted.close());
 
 const guarded = routes.filter(({ scope }) => scope !== "public");

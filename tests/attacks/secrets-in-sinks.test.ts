@@ -78,7 +78,7 @@ afterAll(async () => {
   await Promise.all([ledger?.close(), forge?.close()]);
   await platform?.close();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 /** What users and operators do, with a secret of every kind in it. */
 async function live(): Promise<void> {

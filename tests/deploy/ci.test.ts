@@ -20,7 +20,7 @@ import {
 import { deployTypes } from "../../reconciler/deploy/index.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 270_000, hookTimeout: 270_000 });
 
 let stand: Stand;
 let checkout: string;

@@ -18,7 +18,7 @@ import { recordOutcome } from "../../reconciler/reconcile.ts";
 import { asAdministrator } from "../harness/administrator.ts";
 import { database, makeStand, project, type Stand } from "./stand.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 270_000 });
 
 let stand: Stand;
 let pass: DriftPass;

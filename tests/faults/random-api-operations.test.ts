@@ -44,7 +44,7 @@ beforeAll(async () => {
     ...{ id: "repo_1", ...repository, defaultBranch: "main", apiUrl: forge.apiUrl, gitUrl: forge.url },
     ...{ appId: null, appKeySealed: null, installationId: null, hookSecretSealed: "-", botTokenSealed: "-" },
   });
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await portal.close();
   await forge.close();

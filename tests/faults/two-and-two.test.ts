@@ -32,7 +32,7 @@ afterAll(async () => {
   const opened = await stand?.catch(() => undefined);
   await opened?.sql.close();
   await opened?.platform.close();
-}, 120_000);
+}, 360_000);
 
 catalogueRow({
   suite: "faults",

@@ -130,7 +130,7 @@ async function sayEverything(): Promise<void> {
   await app.deleteBranch("work");
 }
 
-test("everything that is sent is what GitHub documents", { timeout: 60_000 }, async () => {
+test("everything that is sent is what GitHub documents", { timeout: 180_000 }, async () => {
   await sayEverything();
   const findings = line.passed.flatMap((one) => judge(one));
   expect([...new Set(findings)]).toEqual([]);

@@ -161,7 +161,7 @@ describe("a host that is gone", () => {
     return { ...found, clock, observed, gate, github: found.connect(undefined, 2_000, { clock, gate }) };
   }
 
-  test("is paused for everybody after five failures, then tried by one at a time", { timeout: 20_000 }, async () => {
+  test("is paused for everybody after five failures, then tried by one at a time", { timeout: 60_000 }, async () => {
     let well = false;
     const { github, gate, seen, clock, observed, connect } = await failing(() => (well ? branch : { status: 503 }));
     expect(await codeOf(github.getBranch("main"))).toBe("NEB680");

@@ -39,7 +39,7 @@ export type Row = {
     /** How many trials; few are enough where one shows it. */
     readonly n: number;
   };
-  /** Of one run at the small n. */
+  /** Of one run at the small n, on a machine that is not busy. */
   readonly timeoutMs?: number;
 };
 
@@ -50,7 +50,7 @@ const soakTimeoutMs = 12 * 3_600_000;
 export function catalogueRow(row: Row): void {
   const seed = Number(process.env.NEBULA_SEED ?? Math.floor(Math.random() * 2 ** 32));
   const n = isLarge ? row.n.large : row.n.small;
-  const timeout = isLarge ? soakTimeoutMs : (row.timeoutMs ?? 90_000);
+  const timeout = isLarge ? soakTimeoutMs : 3 * (row.timeoutMs ?? 90_000);
   describe(`${row.name} (seed ${seed})`, () => {
     let held: Trials | undefined;
     it(`${row.promise}, ${n} times`, { timeout }, async () => {

@@ -40,7 +40,7 @@ async function nebula(args: readonly string[], ...answers: string[]): Promise<Ra
 const kept = join(".config", "nebuladb", "login.json");
 const session = async () => JSON.parse(await readFile(join(home, kept), "utf8")).session as { refreshToken: string };
 
-it("signs in with a password from standard input, renews by itself, and signs out", { timeout: 60_000 }, async () => {
+it("signs in with a password from standard input, renews by itself, and signs out", { timeout: 180_000 }, async () => {
   const user = await addPerson(portal);
   const wrong = await nebula(["login", "--email", user.email ?? ""], "not the password");
   expect(wrong).toMatchObject({ code: 3, out: "" });
@@ -61,7 +61,7 @@ it("signs in with a password from standard input, renews by itself, and signs ou
   expect(after.err).toContain("NEB660");
 });
 
-it("makes the first administrator, invites, verifies, asks for the second factor", { timeout: 90_000 }, async () => {
+it("makes the first administrator, invites, verifies, asks for the second factor", { timeout: 270_000 }, async () => {
   const token = (await ensureSetupToken(portal.sql, () => undefined))?.reveal() ?? "";
   const root = await nebula(["account", "setup", "--email", "root@nebula.example", "--token", token], goodPassword);
   expect(root.code, root.err).toBe(0);

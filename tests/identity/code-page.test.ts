@@ -40,4 +40,4 @@ it("a browser that comes back from GitHub finishes with a code, on a page whose 
     await chromium.close();
     await Promise.all([portal.close(), github.close()]);
   }
-}, 60_000);
+}, 180_000);

@@ -64,7 +64,7 @@ async function knockAndGo(url: string) {
   return makeBrowser().open(url);
 }
 
-it("signs in by an OpenID provider, and links and unlinks GitHub", { timeout: 60_000 }, async () => {
+it("signs in by an OpenID provider, and links and unlinks GitHub", { timeout: 180_000 }, async () => {
   provider.people.set("sub-1", { email: "joan@corp.example", email_verified: true, name: "Joan" });
   provider.signsIn = "sub-1";
   const login = await nebula(["login", "--oidc", "corp"], { browse: true });
@@ -88,7 +88,7 @@ it("signs in by an OpenID provider, and links and unlinks GitHub", { timeout: 60
   expect(JSON.parse((await nebula(["account", "passkeys"])).out)).toEqual([]);
 });
 
-it("says what was refused in the browser, and what there is not", { timeout: 60_000 }, async () => {
+it("says what was refused in the browser, and what there is not", { timeout: 180_000 }, async () => {
   github.signsIn = "denies";
   const denied = await nebula(["login", "--github"], { browse: true });
   expect(denied).toMatchObject({ code: 3, err: expect.stringContaining("NEB637") });

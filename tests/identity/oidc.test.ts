@@ -292,7 +292,7 @@ describe("an answer that is not for this sign-in", () => {
   });
 });
 
-it("asks no address inside the network that the operator has not named", { timeout: 30_000 }, async () => {
+it("asks no address inside the network that the operator has not named", { timeout: 90_000 }, async () => {
   const hits: string[] = [];
   const guarded = await startFederated(
     async () => ({ oidc: [{ name: "corp", issuer: provider.issuer, clientId: "nebula", clientSecret }] }),

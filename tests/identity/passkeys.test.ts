@@ -10,7 +10,7 @@ let chromium: Browser;
 beforeAll(async () => {
   // A name, as browsers demand it; it is the loopback address all the same.
   [portal, chromium] = await Promise.all([startFederated(async () => ({}), { host: "localhost" }), startChromium()]);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await chromium?.close();
   await portal?.close();

@@ -102,14 +102,14 @@ test("once set up it says nothing, needs no npm, and works through a symlink fro
   expect(JSON.parse(ran.out)).toMatchObject({ args: ["a b", "-o", "json"], cwd: "/" });
 });
 
-test("a changed lock file installs again", { timeout: 120_000 }, async () => {
+test("a changed lock file installs again", { timeout: 360_000 }, async () => {
   const file = join(checkout, "package-lock.json");
   writeFileSync(file, `${readFileSync(file, "utf8")}\n`);
   expect((await run(join(checkout, "nebula"), [])).err).toContain("installing npm packages");
   expect((await run(join(checkout, "nebula"), [])).err).toBe("");
 });
 
-test("the lock of a killed set-up is taken over", { timeout: 120_000 }, async () => {
+test("the lock of a killed set-up is taken over", { timeout: 360_000 }, async () => {
   const cache = join(home, ".cache/nebuladb");
   rmSync(join(checkout, "node_modules"), { recursive: true, force: true });
   const [lock = ""] = (

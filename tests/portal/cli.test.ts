@@ -58,7 +58,7 @@ const nebula = async (token: string, ...args: string[]) => {
 };
 
 describe("the command line", () => {
-  it("makes, lists, rotates and revokes keys, and prints a secret once and alone", { timeout: 30_000 }, async () => {
+  it("makes, lists, rotates and revokes keys, and prints a secret once and alone", { timeout: 90_000 }, async () => {
     const made = await nebula(
       owner,
       "key",
@@ -87,7 +87,7 @@ describe("the command line", () => {
     expect((await nebula(rotated.stdout.trim(), "ops", "list")).code).toBe(0);
   });
 
-  it("makes service accounts and their keys", { timeout: 30_000 }, async () => {
+  it("makes service accounts and their keys", { timeout: 90_000 }, async () => {
     expect((await nebula(owner, "service-account", "create", "shop/ci", "--role", "developer@store")).code).toBe(0);
     const { stdout } = await nebula(owner, "key", "create", "x", "--service-account", "shop/ci");
     expect((await nebula(stdout.trim(), "login", "-o", "json")).stdout).toContain('"service:shop/ci"');
@@ -95,7 +95,7 @@ describe("the command line", () => {
     expect((await nebula(owner, "service-account", "delete", "shop/ci")).code).toBe(0);
   });
 
-  it("asks for members by pull request", { timeout: 30_000 }, async () => {
+  it("asks for members by pull request", { timeout: 90_000 }, async () => {
     expect((await nebula(owner, "member", "list", "shop")).stdout).toContain("ada@shop.example");
     const added = await nebula(owner, "member", "add", "shop", "eve@shop.example", "--role", "viewer", "-o", "json");
     const { pull } = JSON.parse(added.stdout) as { pull: { number: number; headCommit: string } };
@@ -104,7 +104,7 @@ describe("the command line", () => {
     expect((await nebula(owner, "member", "remove", "shop", "ada@shop.example")).code).toBe(0);
   });
 
-  it("refuses a developer what curl refuses him, with the exit code of that", { timeout: 30_000 }, async () => {
+  it("refuses a developer what curl refuses him, with the exit code of that", { timeout: 90_000 }, async () => {
     const refused = [
       ["member", "add", "shop", "dev@shop.example", "--role", "domain-admin"],
       ["service-account", "create", "shop/mine", "--role", "developer@store"],

@@ -44,7 +44,7 @@ describe("the tables", () => {
     expect(open.sort()).toEqual(Object.keys(publicRoutes).sort());
   });
 
-  it("stand in docs/roles.md as they are", { timeout: 30_000 }, () => {
+  it("stand in docs/roles.md as they are", { timeout: 90_000 }, () => {
     expect(() => execFileSync(process.execPath, ["tools/roles-doc.ts", "--check"])).not.toThrow();
   });
 
@@ -69,7 +69,7 @@ describe("the tables", () => {
 });
 
 describe.each(roles)("%s", (role) => {
-  it("is refused exactly the routes whose scope it does not hold", { timeout: 60_000 }, async () => {
+  it("is refused exactly the routes whose scope it does not hold", { timeout: 180_000 }, async () => {
     // A token of its own for each route: some end the token they are asked with.
     for (const entry of guarded) {
       const token = await portal.tokenFor(role, role === "platform-admin" ? null : "shop", null);

@@ -29,7 +29,7 @@ afterAll(async () => {
   await world?.close();
 });
 
-test(`no merge is missed and nothing is said twice (seed ${seed})`, { timeout: 90_000 }, async () => {
+test(`no merge is missed and nothing is said twice (seed ${seed})`, { timeout: 270_000 }, async () => {
   const { sql } = world.ledger;
   const numbers: number[] = [];
   for (let i = 0; i < pulls; i++) {

@@ -81,4 +81,4 @@ it("bodies that are on their way together have a limit, and room again when they
     return (await answered).status === 401;
   });
   await web.close();
-}, 20_000);
+}, 60_000);

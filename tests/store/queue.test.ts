@@ -17,7 +17,7 @@ import {
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 import { randomFrom } from "../harness/random.ts";
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 270_000 });
 
 let db: TestDatabase;
 beforeAll(async () => {

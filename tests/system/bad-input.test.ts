@@ -139,12 +139,12 @@ beforeAll(async () => {
     },
     { timeoutMs: 30_000, everyMs: 100 },
   );
-}, 180_000);
+}, 540_000);
 
 afterAll(async () => {
   await platform?.close();
   if (home) rmSync(home, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 describe("a pull request with", () => {
   test.each(cases)("$title is refused, and says where and what to do", async ({ title, failing, says }) => {
@@ -339,7 +339,7 @@ test("after all of it every database is ready and has its rows", async () => {
   await everyDatabaseReady();
   for (const name of ["shop/orders", "research/papers"])
     expect(await onDatabase(name, "select note from kept")).toEqual([{ note: "before" }]);
-}, 60_000);
+}, 180_000);
 
 const git = (...args: string[]) =>
   execFileSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.test", ...args], {

@@ -20,11 +20,11 @@ beforeAll(async () => {
   checkout = mkdtempSync(join(tmpdir(), "nebula-checkout-"));
   const address = platform.forgeUrl.replace("http://", `http://developer:${platform.forgeToken}@`);
   execFileSync("git", ["clone", "--quiet", `${address}/nebula/tenants.git`, checkout]);
-}, 120_000);
+}, 360_000);
 afterAll(async () => {
   rmSync(checkout, { recursive: true, force: true });
   await platform?.close();
-}, 60_000);
+}, 180_000);
 
 const git = (...args: string[]) =>
   execFileSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.test", ...args], {
@@ -91,7 +91,7 @@ test("a declaration written in an editor is reviewed, merged and deployed like a
   const { stdout } = await platform.nebula("db", "connect", "shop/wishes");
   const rows = await connectOnce(new Secret(stdout.trim()), (sql) => sql.one<{ n: number }>("select 41 + 1 as n"));
   expect(rows).toEqual({ n: 42 });
-}, 90_000);
+}, 270_000);
 
 test("a broken declaration is refused with its exact place, and the next push is reviewed anew", async () => {
   const text = declaration("broken", "1Gi").replace('storage: "1Gi"', 'storage: "ten gigabytes"');
@@ -120,7 +120,7 @@ test("a broken declaration is refused with its exact place, and the next push is
   expect(Object.values(await checksOf(head))).toEqual(Array(5).fill("success"));
   const { data: comments } = await octokit.rest.issues.listComments({ ...at, issue_number: number });
   expect(comments).toHaveLength(1);
-}, 90_000);
+}, 270_000);
 
 test("a declaration that the API changes keeps every byte that it does not mean", async () => {
   git("fetch", "--quiet", "origin");
@@ -142,4 +142,4 @@ test("a declaration that the API changes keeps every byte that it does not mean"
   git("fetch", "--quiet", "origin");
   git("switch", "--quiet", "--detach", "origin/main");
   expect(readFileSync(file, "utf8")).toBe(before.replace(/storage: "\d+Gi"/, 'storage: "11Gi"'));
-}, 60_000);
+}, 180_000);

@@ -5,7 +5,7 @@ import { type Platform, startPlatform } from "./platform.ts";
 let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform();
-}, 120_000);
+}, 360_000);
 afterAll(() => platform?.close(), 60_000);
 
 type Step = { readonly step: string; readonly ms: number; readonly data: Record<string, unknown> };
@@ -23,7 +23,7 @@ test("the five databases of the examples become ready by themselves", async () =
     { timeoutMs: 60_000, everyMs: 1000 },
   );
   expect(ready).toHaveLength(5);
-}, 90_000);
+}, 270_000);
 
 test("the demo tells the whole story, as data too", async () => {
   const answer = await platform.nebula("demo", "-o", "json");
@@ -48,7 +48,7 @@ test("the demo tells the whole story, as data too", async () => {
   ]);
   expect(totalMs).toBeLessThan(120_000);
   expect(steps[3]?.data.answer).toMatch(/hello from Git, on PostgreSQL 18/);
-}, 150_000);
+}, 450_000);
 
 test("retire, then delete: stopped first, removed second, a final copy kept", async () => {
   const follow = ["--yes", "--auto-merge", "--wait", "-o", "json"];
@@ -63,7 +63,7 @@ test("retire, then delete: stopped first, removed second, a final copy kept", as
   expect(removed.code, removed.stderr).toBe(0);
   expect(JSON.parse(removed.stdout)).toMatchObject({ step: "delete", operation: { state: "COMPLETED" } });
   expect((await platform.nebula("db", "show", "lab/research/scratch")).code).toBe(4);
-}, 90_000);
+}, 270_000);
 
 test("exit codes say what kind of failure it was", async () => {
   expect((await platform.nebula("db", "show", "acme/shop/nowhere")).code).toBe(4);
@@ -75,4 +75,4 @@ test("exit codes say what kind of failure it was", async () => {
   const exceeded = await platform.nebula("db", "create", "acme/shop/huge", ...tooMuch, "--auto-merge", "--wait");
   expect(exceeded.stderr).toMatch(/NEB200/);
   expect(exceeded.code).toBe(6);
-}, 60_000);
+}, 180_000);

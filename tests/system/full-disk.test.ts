@@ -47,4 +47,4 @@ test("a creation waits with a code while the disk is full, what runs goes on, an
     madeLater: true,
     rows: [{ note: "before" }],
   });
-}, 180_000);
+}, 540_000);

@@ -6,7 +6,7 @@ import { type Platform, startPlatform } from "./platform.ts";
 let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform();
-}, 120_000);
+}, 360_000);
 afterAll(() => platform?.close(), 60_000);
 
 const read = (path: string) => {
@@ -113,4 +113,4 @@ test("kill -9 of every process during a deployment: the next start ends in the d
 test("down leaves nothing running", async () => {
   expect((await platform.nebula("down")).code).toBe(0);
   expect(processesOf(platform.data)).toEqual([]);
-}, 60_000);
+}, 180_000);
