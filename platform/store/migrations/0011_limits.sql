@@ -28,6 +28,10 @@ create trigger access_changed after delete or update of ended_at
 -- What a tenant, or a project of it, used since a time, a page at a time.
 create index usage_records_by_tenant on usage_records (tenant, window_start, project, database, meter);
 
+-- The newest operations of a project or a tenant, a page at a time, however many others there are.
+create index operations_of_stack on operations (stack, id);
+create index operations_of_tenant on operations (split_part(stack, '.', 1), id);
+
 -- What a project may use, as declared in the fleet and narrowed by itself; null where no fleet is in force. A plan that the fleet
 -- lacks grants seed 002's quota (platform/spec, defaultQuota).
 create function quota_of(wanted text) returns jsonb language sql stable as $$

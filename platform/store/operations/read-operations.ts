@@ -30,8 +30,9 @@ export type OperationFilter = {
 };
 
 /** Newest first: ids sort by creation. */
-export const listOperations = (sql: Sql, f: OperationFilter = {}): Promise<readonly Operation[]> =>
-  sql.query<Operation>(
+export const listOperations = (sql: Sql, filter: OperationFilter = {}): Promise<readonly Operation[]> => {
+  const f = asOne(filter);
+  return sql.query<Operation>(
     `select ${operationColumns} from operations o
      where ${within(1)}
        and ($4::text is null or o.stack = $4)
@@ -40,7 +41,8 @@ export const listOperations = (sql: Sql, f: OperationFilter = {}): Promise<reado
        and ($7::text is null or o.state = $7)
        and ($8::int is null or o.pull_number = $8)
        and ($9::text is null or o.id < $9)
-     order by o.id desc limit $10`,
+       and ($10::text is null or split_part(o.stack, '.', 1) = $10)
+     order by o.id desc limit $11`,
     [
       ...reachParameters(f.within),
       f.stack ?? null,
@@ -49,6 +51,19 @@ export const listOperations = (sql: Sql, f: OperationFilter = {}): Promise<reado
       f.state ?? null,
       f.pullNumber ?? null,
       f.beforeId ?? null,
+      f.tenant ?? null,
       f.limit ?? 50,
     ],
   );
+};
+
+/** A reach of one tenant or one project is a filter: an index has its operations in order (operations_of_tenant, operations_of_stack). */
+function asOne(filter: OperationFilter): OperationFilter & { readonly tenant?: string } {
+  const { within, ...rest } = filter;
+  if (within === undefined || within === "everything" || within.length !== 1) return filter;
+  const [part] = within;
+  if (part === undefined || part.database !== null) return filter;
+  if (part.project === null) return { ...rest, tenant: part.tenant };
+  const stack = `${part.tenant}.${part.project}`;
+  return filter.stack == null || filter.stack === stack ? { ...rest, stack } : filter;
+}
