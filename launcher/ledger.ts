@@ -32,6 +32,8 @@ const settings = {
   wal_level: "replica",
   max_wal_senders: "6",
   max_replication_slots: "4",
+  // Between the start of a base backup and its own slot nothing else keeps what it needs.
+  wal_keep_size: "64MB",
   // Where nobody receives for long, the archive begins anew from a fresh base; the disk is not filled for its sake.
   max_slot_wal_keep_size: "512MB",
   max_parallel_workers_per_gather: "0",

@@ -21,6 +21,7 @@ import { readSecretFile, type Secret } from "../../platform/core/index.ts";
 import { runGit } from "../../platform/git/index.ts";
 import { readStanding } from "../../platform/store/index.ts";
 import { readSettings, repository } from "../data-folder.ts";
+import { withLock } from "../lock.ts";
 import type { LedgerAccess } from "./access.ts";
 import { targetNotEmpty } from "./errors.ts";
 import { keysOf } from "./kept-keys.ts";
@@ -48,7 +49,8 @@ export async function takeBackup(access: LedgerAccess, target: string, options: 
   rmSync(site, { recursive: true, force: true });
   try {
     mkdirSync(site, { mode: 0o700 });
-    const manifest = await fill(access, site, options);
+    // One at a time: the end of one throws away log that the beginning of another needs.
+    const manifest = await withLock(join(access.folder.run, "backup.lock"), () => fill(access, site, options));
     if (existsSync(folder)) rmdirSync(folder);
     renameSync(site, folder);
     return manifest;

@@ -62,7 +62,7 @@ export async function writeManifest(folder: string, facts: ManifestFacts): Promi
   const bytes = files.reduce((sum, one) => sum + one.bytes, 0);
   const text = { format: "nebula-backup/1" as const, ...facts, bytes, files };
   const manifest: Manifest = { ...text, self: selfOf(text) };
-  writeWhole(join(folder, fileName), `${JSON.stringify(manifest, null, 2)}\n`, 0o600);
+  writeWhole(join(folder, fileName), textOf(manifest), 0o600);
   return manifest;
 }
 
@@ -78,7 +78,8 @@ export function readManifest(folder: string): Manifest {
   if (parsed === undefined)
     throw backupDamaged(`${join(folder, fileName)} is not whole`, { fields: { file: fileName } });
   const { self, ...rest } = parsed;
-  if (self !== selfOf(rest))
+  // Also a byte that changes nothing of the meaning: whatever did that may have done more.
+  if (self !== selfOf(rest) || text !== textOf(parsed))
     throw backupDamaged(`${join(folder, fileName)} was changed`, { fields: { file: fileName } });
   return parsed;
 }
@@ -106,6 +107,8 @@ function parse(text: string): Manifest | undefined {
     return undefined;
   }
 }
+
+const textOf = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
 
 const selfOf = (facts: object): string => createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 

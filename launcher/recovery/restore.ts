@@ -16,7 +16,7 @@ import { type FencedOff, fenceOff, listInstances, prepareLedger, readStanding } 
 import { type DataFolder, layout, prepareData, readSecrets, readSettings, writeSettings } from "../data-folder.ts";
 import { writeWhole } from "../files.ts";
 import { databases, ledgerServer } from "../ledger.ts";
-import { defaultPort, portsFrom } from "../ports.ts";
+import { findFreePorts } from "../ports.ts";
 import { findRunning } from "../running.ts";
 import { noLogin } from "../shutdown.ts";
 import { segmentOf } from "./backup.ts";
@@ -117,7 +117,7 @@ async function recoverLedger(
   const log = join(site.root, "log-of-the-archive");
   await layOutLog(source.log, log);
   await unpackBase(source, site, log, { toTime, user });
-  const { ledger: port } = portsFrom(readSettings(folder).port ?? defaultPort);
+  const port = await findFreePorts(); // a rehearsal beside the platform that was backed up meets nobody
   const startTimeoutMs = 3_600_000;
   const server = await ledgerServer(site, { pgBin, port, password: ledgerPassword, startTimeoutMs });
   const owner = server.socketUrl(databases.ledger);
@@ -165,7 +165,7 @@ async function unpackBase({ set, log }: Source, site: DataFolder, logFolder: str
       `restore_command = '${`cp '${quoted}/%f' '%p'`.replaceAll("'", "''")}'`,
       "recovery_target_timeline = 'current'",
       "recovery_target_action = 'promote'",
-      ...(toTime === undefined ? [] : [`recovery_target_time = '${toTime.toISOString()}'`]),
+      ...(toTime === undefined ? [] : [`recovery_target_time = '${toTime.toISOString().replace("Z", "+00")}'`]),
     ];
     writeFileSync(join(pgdata, "postgresql.auto.conf"), `${settings.join("\n")}\n`, { mode: 0o600 });
     writeFileSync(join(pgdata, "recovery.signal"), "", { mode: 0o600 });

@@ -25,7 +25,7 @@ const unpack = promisify(gunzip);
 /** Finds and verifies. @throws NEB933 naming a damaged file, NEB934 when there is none for that time, NEB937 for a gap in the log. */
 export async function openSource(from: string, toTime: Date | undefined): Promise<Source> {
   const folder = resolve(from);
-  if (existsSync(join(folder, "manifest.json"))) {
+  if (isSet(folder)) {
     const manifest = await verifyFiles(folder);
     if (toTime !== undefined)
       throw backupUnusable(`${folder} holds one moment, ${manifest.consistentAt}`, {
@@ -39,6 +39,9 @@ export async function openSource(from: string, toTime: Date | undefined): Promis
   }
   return openArchiveAt(folder, toTime);
 }
+
+/** A backup made by hand, also one that has lost its manifest. */
+const isSet = (folder: string): boolean => ["manifest.json", "keys"].some((name) => existsSync(join(folder, name)));
 
 async function openArchiveAt(folder: string, toTime: Date | undefined): Promise<Source> {
   if (!existsSync(join(folder, "ledger"))) throw backupUnusable(`${folder} is neither a backup nor continuous backups`);
@@ -100,7 +103,7 @@ export async function verifySource(
   from: string,
 ): Promise<readonly { readonly path: string; readonly manifest: Manifest }[]> {
   const folder = resolve(from);
-  if (existsSync(join(folder, "manifest.json"))) return [{ path: folder, manifest: await verifyFiles(folder) }];
+  if (isSet(folder)) return [{ path: folder, manifest: await verifyFiles(folder) }];
   if (!existsSync(join(folder, "ledger"))) throw backupUnusable(`${folder} is neither a backup nor continuous backups`);
   const verified: { path: string; manifest: Manifest }[] = [];
   for (const era of erasIn(folder)) {

@@ -37,7 +37,7 @@ afterAll(async () => {
   await client?.stop().catch(() => undefined);
   await platform?.close();
   if (platform) clearMachine(platform.data);
-}, 60_000);
+}, 180_000);
 
 type Acknowledged = { readonly at: number; readonly key: string };
 

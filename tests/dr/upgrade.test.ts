@@ -41,13 +41,13 @@ beforeAll(async () => {
   data = mkdtempSync(join(tmpdir(), "nebula-upgrade-"));
   port = await freePort(200);
   checkOut(previous, release);
-}, 120_000);
+}, 360_000);
 afterAll(async () => {
   await client?.stop().catch(() => undefined);
   await platformOf(here).nebula("down");
   clearMachine(data);
   for (const folder of [release, data]) rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 /** Its files, with the packages of today: the lock file has only grown since. */
 function checkOut(commit: string, folder: string): void {
