@@ -32,7 +32,7 @@ export async function startPlatform(
   const port = await freePort(200);
   const env = { ...process.env, NEBULA_DATA: data, NEBULA_URL: "", NEBULA_TOKEN: "", ...options.env };
   const nebula = (...args: string[]): Promise<Answer> =>
-    run(join(repository, "nebula"), args, { env, maxBuffer: 64 << 20, timeout: 150_000 }).then(
+    run(join(repository, "nebula"), args, { env, maxBuffer: 64 << 20, timeout: 400_000 }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (failure: { code?: number; stdout?: string; stderr?: string; message: string }) => ({
         code: typeof failure.code === "number" ? failure.code : -1,
