@@ -88,7 +88,7 @@ export async function startMain(options: MainOptions): Promise<MainProcess> {
   };
 
   const logged = sizeOf(logFile);
-  const timeoutMs = options.readyTimeoutMs ?? 60_000;
+  const timeoutMs = options.readyTimeoutMs ?? 180_000;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const fail = (what: string) => {
     stopping = true;
