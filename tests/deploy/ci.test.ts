@@ -85,7 +85,7 @@ type Ran = { readonly code: number; readonly text: string };
 
 async function pulumi(...args: string[]): Promise<Ran> {
   try {
-    const options = { cwd: checkout, env, timeout: 60_000 };
+    const options = { cwd: checkout, env, timeout: 240_000 };
     const { stdout, stderr } = await promisify(execFile)("pulumi", [...args, "--non-interactive"], options);
     return { code: 0, text: stdout + stderr };
   } catch (thrown) {
