@@ -103,7 +103,7 @@ const lock = () =>
 const unlock = () => `delete from pulumi_state where key like '%/${lockKey()}'`;
 
 test("pulumi up from a checkout deploys what the reconciler would: it then finds nothing to change", {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   const deployer = await stand.deployer();
   await deployer.start();
