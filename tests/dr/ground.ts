@@ -1,6 +1,6 @@
 /** Disasters for a platform that was started as a user starts it, and a client that keeps a book of its own meanwhile. */
 import { spawnSync } from "node:child_process";
-import { appendFileSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Secret } from "../../platform/core/index.ts";
 import { makePool } from "../../platform/sql/index.ts";
@@ -56,6 +56,7 @@ export const killControlPlane = (data: string) =>
 /** Process ids of the tenants' postmasters by instance. */
 export function postmasters(data: string): Record<string, number> {
   const found: Record<string, number> = {};
+  if (!existsSync(`${data}/instances`)) return found;
   for (const id of readdirSync(`${data}/instances`)) {
     if (id.startsWith(".")) continue;
     const pid = Number(read(`${data}/instances/${id}/pgdata/postmaster.pid`).split("\n")[0]);
@@ -122,7 +123,7 @@ export type Client = {
 
 /** Two sessions that commit a row at a time, noted when the server has said "committed", and hold their connections. */
 export async function startClient(url: Secret): Promise<Client> {
-  const pool = makePool({ url, max: 3, applicationName: "client" });
+  const pool = makePool({ url, max: 2, applicationName: "client" });
   await pool.query("create table if not exists book (id int primary key, at timestamptz default now())");
   const acknowledged: number[] = [];
   const errors: string[] = [];
