@@ -50,7 +50,7 @@ const kinds: readonly Kind[] = [
   set("a changed time", "at = at + interval '1 millisecond'"),
   set("changed details", `details = '{"size":2}'`),
   set("a changed commit", "commit = 'beef'"),
-  set("a changed operation", "operation = 'op_2'"),
+  set("a changed operation", "operation = coalesce(operation, '') || 'x'"),
   set(
     "somebody else blamed",
     "subject = (select subject from audit_logs o where o.subject <> audit_logs.subject limit 1)",
