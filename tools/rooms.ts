@@ -70,6 +70,8 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "@node-rs/argon2": ["platform/identity"],
   otpauth: ["platform/identity", "tests"],
   nodemailer: ["platform/mail"],
+  "@aws-sdk/": ["platform/objects"],
+  "@peculiar/x509": ["gateway/wire"],
   "openid-client": ["portal/auth"],
   "@simplewebauthn/": ["portal/auth"],
   "oidc-provider": ["tests"],
