@@ -9,6 +9,7 @@ import type { Grant } from "./principal.ts";
  * 1. A member is named by an e-mail address, or as `<subject>@<provider>` (`583231@github`): the provider's unchanging id, for
  *    a login can be given up and taken by somebody else.
  * 2. An e-mail address counts once it is verified. Until then anybody could have written it down.
+ * 3. Addresses are one whatever their case; a provider's ids are compared exactly, for `aB` and `ab` may be two people there.
  */
 export type MemberUser = {
   readonly id: string;
@@ -23,20 +24,22 @@ export async function grantsOf(sql: Sql, user: MemberUser): Promise<readonly Gra
   return personGrants(members, user, identities);
 }
 
-/** By the name under which tenant.ts knows them, lower-cased. */
+/** By the name under which tenant.ts knows them: `keyOf`. */
 export type Members = ReadonlyMap<string, readonly Grant[]>;
 
 export function indexMembers(tenants: readonly TenantSpec[]): Members {
   const members = new Map<string, Grant[]>();
   for (const { tenant, members: listed } of tenants)
     for (const { user, role, projects } of listed) {
-      const grants = members.get(user.toLowerCase()) ?? [];
+      const grants = members.get(keyOf(user)) ?? [];
       if (projects === null) grants.push({ role, tenant, project: null });
       else grants.push(...projects.map((project) => ({ role, tenant, project })));
-      members.set(user.toLowerCase(), grants);
+      members.set(keyOf(user), grants);
     }
   return members;
 }
+
+const keyOf = (name: string): string => (/@(?:github|forge|oidc:.+)$/.test(name) ? name : name.toLowerCase());
 
 export function personGrants(
   members: Members,
@@ -44,8 +47,8 @@ export function personGrants(
   identities: readonly LinkedIdentity[],
 ): readonly Grant[] {
   const names = [
-    ...(user.email !== null && user.emailVerified ? [user.email.toLowerCase()] : []),
-    ...identities.map(({ provider, subject }) => `${subject}@${provider}`.toLowerCase()),
+    ...(user.email !== null && user.emailVerified ? [keyOf(user.email)] : []),
+    ...identities.map(({ provider, subject }) => keyOf(`${subject}@${provider}`)),
   ];
   return [
     ...(user.platformAdmin ? [{ role: "platform-admin", tenant: null, project: null } as const] : []),

@@ -10,6 +10,6 @@
  */
 export * from "./errors.ts";
 export { judgeChange, type OwnershipFinding, type TreeChange } from "./findings.ts";
-export { type Author, mayPropose, personOf, type Touched, touchedBy, touchedPaths } from "./paths.ts";
+export { type Author, mayMerge, mayPropose, personOf, type Touched, touchedBy, touchedPaths } from "./paths.ts";
 export { skeletonOf } from "./skeleton.ts";
 export { type ChangedFile, type StrangeFile, strangeFiles } from "./strange.ts";

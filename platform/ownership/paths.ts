@@ -1,5 +1,5 @@
 import { placeOfPath } from "../evaluate/index.ts";
-import { can, type Grant, type Principal, type Scope, type Target } from "../identity/index.ts";
+import { can, type Grant, holds, type Principal, type Scope, type Target } from "../identity/index.ts";
 import { isName } from "../spec/index.ts";
 
 /** What a change touches, as who must have what right. */
@@ -63,6 +63,10 @@ export type Author =
 /** Whether its author may ask for this part of a change. */
 export const mayPropose = (author: Author, touched: Touched): boolean =>
   author.kind === "known" && author.principals.every((principal) => can(principal, touched.propose, touched));
+
+/** Whether its author may merge this part of a change. */
+export const mayMerge = (author: Author, touched: Touched): boolean =>
+  author.kind === "known" && author.principals.every((principal) => holds(principal, touched.scope, touched));
 
 /** A person as such: no key, so not narrowed. */
 export const personOf = (name: string, grants: readonly Grant[]): Author & { readonly kind: "known" } => ({

@@ -1,15 +1,18 @@
 import { asNebulaError, failpoint } from "../../platform/core/index.ts";
 import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
-import { touchedPaths } from "../../platform/ownership/index.ts";
+import { mayMerge, touchedPaths } from "../../platform/ownership/index.ts";
 import {
+  getFleet,
   listPullRows,
   moveBase,
   type PullRow,
   type RepositoryRow,
   recordPull,
   recordPullState,
+  stopAutoMerge,
 } from "../../platform/store/index.ts";
-import { tellOperation } from "./operation.ts";
+import { readAuthor } from "./author.ts";
+import { tellNotMerged, tellOperation } from "./operation.ts";
 import type { Reviewer, ReviewerParts } from "./reviewer.ts";
 import type { Review } from "./types.ts";
 
@@ -86,8 +89,8 @@ async function baseMatters({ sql, mirrors }: ReviewerParts, repository: Reposito
 }
 
 /**
- * Merges what asked for it: open, reviewed, shown, every check passed, and still the very commit that was asked for. What the
- * host refuses stays open and is tried at the next look.
+ * Merges what asked for it: open, reviewed, shown, every check passed, still the very commit that was asked for, by somebody who may
+ * still merge it. What the host refuses stays open and is tried at the next look.
  * @returns whether something was merged.
  */
 export async function mergeReady(parts: ReviewerParts, repository: RepositoryRow): Promise<boolean> {
@@ -105,9 +108,25 @@ export async function mergeReady(parts: ReviewerParts, repository: RepositoryRow
   return merged;
 }
 
-async function mergeOne({ sql, hosts, observe }: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
+/** Rights may have gone since it was asked for: then it waits for somebody who has them. */
+async function deniedNow({ sql, hosts }: ReviewerParts, repository: RepositoryRow, row: Row) {
+  const [fleet, pull] = await Promise.all([getFleet(sql, repository.id), hosts.of(repository).getPull(row.number)]);
+  const opened = { repository, head: row.headCommit ?? "", login: pull.author, accountId: pull.authorId };
+  const author = await readAuthor(sql, opened, fleet?.tenants ?? []);
+  const denied = row.review?.touched.find((touched) => !mayMerge(author, touched));
+  return denied === undefined ? undefined : { name: author.name, scope: denied.scope, path: denied.path };
+}
+
+async function mergeOne(parts: ReviewerParts, repository: RepositoryRow, row: Row): Promise<boolean> {
+  const { sql, hosts, observe } = parts;
   const { number, headCommit } = row;
   try {
+    const denied = await deniedNow(parts, repository, row);
+    if (denied !== undefined) {
+      await stopAutoMerge(sql, repository.id, number);
+      await tellNotMerged(sql, row, denied);
+      return false;
+    }
     const { sha } = await hosts.of(repository).mergePull(number, { sha: headCommit ?? "", method: "squash" });
     failpoint("review.merged");
     const changed = await recordPullState(sql, {

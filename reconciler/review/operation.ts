@@ -30,6 +30,19 @@ const refusalOf = ({ checks: { types, plan, policy, quota } }: Review) =>
     ? quotaExceeded
     : changeNotAllowed;
 
+/** Whoever asked for the merge may not make it any more. The pull request stays open for somebody who may. */
+export async function tellNotMerged(
+  sql: Sql,
+  { operation, number }: PullRow,
+  { name, scope, path }: { readonly name: string; readonly scope: string; readonly path: string },
+): Promise<void> {
+  if (operation === null) return;
+  const message = `pull request ${number} was not merged: ${name} no longer has ${scope} for ${path}`;
+  await appendEvent(sql, operation, { phase: "ended", level: "warn", message, data: { pull: number, scope, path } });
+  const error = toProblem(changeNotAllowed(message), operation);
+  await updateOperation(sql, operation, { state: "FAILED", outcome: "blocked", error });
+}
+
 export async function tellOperation(sql: Sql, { operation, state, number, mergeCommit }: PullRow): Promise<void> {
   if (operation === null) return;
   if (state === "closed") {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { getPullRow, recordPull } from "../../platform/store/index.ts";
+import { getPullRow, putSetting, recordPull } from "../../platform/store/index.ts";
 import {
   checkNames,
   commentMarker,
@@ -203,6 +203,22 @@ describe("following pull requests", () => {
     expect(await mergeReady(world.parts, await world.repository())).toBe(true);
     expect(await getPullRow(world.ledger.sql, "repo_test", number)).toMatchObject({ state: "merged" });
     expect(await noteState(world.parts, await world.repository(), await world.person.getPull(number))).toBe(false);
+  });
+
+  test("what somebody asked to merge is not merged once that person may not merge it", async () => {
+    const { sql } = world.ledger;
+    const { number, head } = await open("left", { "tenants/lab/research/left.ts": database("left") });
+    await recordPull(sql, {
+      ...{ repository: "repo_test", number, requestedBy: "grace", autoMerge: true, headCommit: head.sha },
+      by: "portal",
+    });
+    await reviewed(number);
+    await putSetting(sql, "forge.administrators", { repo_test: [] });
+    expect(await mergeReady(world.parts, await world.repository())).toBe(false);
+    await putSetting(sql, "forge.administrators", { repo_test: ["ada"] });
+    expect(await mergeReady(world.parts, await world.repository())).toBe(false);
+    expect(await getPullRow(sql, "repo_test", number)).toMatchObject({ state: "open", autoMerge: false });
+    expect((await world.person.getPull(number)).merged).toBe(false);
   });
 
   test("a push after auto-merge was asked for is not merged by it", async () => {

@@ -12,4 +12,5 @@ export {
   recordPull,
   recordPullState,
   recordReview,
+  stopAutoMerge,
 } from "./write-pulls.ts";

@@ -36,6 +36,14 @@ export const recordPull = (sql: Sql, pull: PullOpened & { readonly by: "portal" 
     ],
   );
 
+/** Nobody asks for its merge any more. */
+export async function stopAutoMerge(sql: Sql, repository: string, number: number): Promise<void> {
+  await sql.query("update pulls set auto_merge = false, auto_merge_head = null where repository = $1 and number = $2", [
+    repository,
+    number,
+  ]);
+}
+
 /** A review of this head begins: before anything is shown, so that whatever breaks off is found unfinished. */
 export async function beginReview(
   sql: Sql,
