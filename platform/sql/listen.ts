@@ -19,6 +19,14 @@ export function makeListener(url: Secret, applicationName: string): { listen: Li
   let connecting: Promise<pg.Client> | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: the driver's own queue is going away. */
+  const ask = (client: pg.Client, text: string): Promise<unknown> => {
+    const asked = turn.then(() => client.query(text));
+    turn = asked.catch(() => undefined);
+    return asked;
+  };
 
   const open = async (): Promise<pg.Client> => {
     const client = new pg.Client(clientConfig(url, `${applicationName} listen`));
@@ -64,14 +72,14 @@ export function makeListener(url: Secret, applicationName: string): { listen: Li
       if (listeners.size > 0 || channels.get(channel) !== listeners) return;
       channels.delete(channel);
       await current()
-        ?.then((client) => client.query(`unlisten ${quoteIdent(channel)}`))
+        ?.then((client) => ask(client, `unlisten ${quoteIdent(channel)}`))
         .catch(() => undefined);
       if (channels.size === 0) await release();
     };
     try {
       connecting ??= open();
       const client = await connecting;
-      await client.query(`listen ${quoteIdent(channel)}`);
+      await ask(client, `listen ${quoteIdent(channel)}`);
     } catch (thrown) {
       connecting = undefined;
       await forget();
