@@ -46,7 +46,7 @@ test("the demo tells the whole story, as data too", async () => {
     "Retire it",
     "Delete it; a final copy is kept",
   ]);
-  expect(totalMs).toBeGreaterThan(0);
+  expect(totalMs).toBeGreaterThanOrEqual(steps.reduce((sum, { ms }) => sum + ms, 0) - steps.length); // each is rounded
   expect(steps[3]?.data.answer).toMatch(/hello from Git, on PostgreSQL 18/);
 }, 450_000);
 
