@@ -11,6 +11,8 @@
  * 5. Data goes away only by `purge`. `remove` puts aside; a failed `ensure` takes back only what nobody was ever given.
  */
 export * from "./errors.ts";
+export type { ConnectionLimits, Gate, GateRole, PreviousPassword } from "./gate.ts";
+export { gatesIn, openClientKey, previousOf, readGate, sealClientKey } from "./gate.ts";
 export type { LocalDriver, LocalDriverOptions } from "./local-driver.ts";
 export { makeLocalDriver } from "./local-driver.ts";
 export { withLock } from "./lock.ts";

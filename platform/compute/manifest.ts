@@ -80,9 +80,9 @@ export const settle = (
 });
 
 /** Replaces a file whole or not at all, and only when it differs; whether it did. Readers see the old or the new text. */
-export async function writeAtomically(path: string, text: string): Promise<void> {
+export async function writeAtomically(path: string, text: string, mode = 0o644): Promise<void> {
   const fresh = `${path}.new`;
-  await writeFile(fresh, text, { mode: 0o644, flush: true });
+  await writeFile(fresh, text, { mode, flush: true });
   await rename(fresh, path);
   await syncFolder(dirname(path));
 }

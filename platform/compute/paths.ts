@@ -12,6 +12,7 @@ import type { OsUser } from "./os-user.ts";
  *     spares/<version>/<n>/     copies of it, ready to be renamed into place             0700, ours
  *     building/                 a template while it is built                             entered by Postgres's user
  *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by Postgres's user
+ *                               gate.json: who may come in (`gate.ts`)                 0600, ours
  *     retired/<id>-<time>/      final copies                                             0700, ours
  *     run/<hash>/               the folder of an instance's Unix socket                  0700, Postgres's user
  *     log/instances/<id>.log    what it said
@@ -41,6 +42,7 @@ export function placeOf(layout: Layout, id: string) {
     folder,
     pgdata: join(folder, "pgdata"),
     manifest: join(folder, "instance.json"),
+    gate: join(folder, "gate.json"),
     conf: join(folder, "postgresql.conf"),
     hba: join(folder, "pg_hba.conf"),
     log: join(layout.log, `${id}.log`),

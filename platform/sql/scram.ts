@@ -15,6 +15,20 @@ export async function makeVerifier(password: Secret, salt = randomBytes(16), ite
   return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${storedKey.toString("base64")}:${hmac("Server Key").toString("base64")}`;
 }
 
+/** The ClientKey (RFC 5802) that a password has under a verifier's salt; undefined when that is no verifier. It logs in like the password. */
+export async function clientKeyOf(verifier: string, password: Secret): Promise<Buffer | undefined> {
+  const [, iterations, salt] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier) ?? [];
+  if (iterations === undefined || salt === undefined) return undefined;
+  const salted = await derive(
+    prepared(password.reveal()),
+    Buffer.from(salt, "base64"),
+    Number(iterations),
+    32,
+    "sha256",
+  );
+  return createHmac("sha256", salted).update("Client Key").digest();
+}
+
 /** Whether a stored verifier belongs to the password. */
 export async function verifies(verifier: string | null, password: Secret): Promise<boolean> {
   const [, iterations, salt] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier ?? "") ?? [];
