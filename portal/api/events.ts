@@ -12,7 +12,7 @@ const pollMs = 2_000;
 export type Follower = {
   readonly response: Response;
   readonly user: string;
-  /** Asked before each look: a credential that is revoked sees nothing more. */
+  /** Asked after each look and before what it found is sent: a credential that is revoked sees nothing more. */
   readonly isAllowed: () => Promise<boolean>;
 };
 
@@ -45,9 +45,9 @@ export async function followOperation(
       // The state is read before the events: what is read after an end is complete.
       const now = await getOperation(portal.sql, operation.id);
       const events = await listEvents(portal.sql, operation.id, last);
+      if (now === undefined || !(await isAllowed())) return;
       for (const event of events) response.write(block("event", event.id, toWire(event)));
       last = events.at(-1)?.id ?? last;
-      if (now === undefined || !(await isAllowed())) return;
       if (isEnded(now) && events.length === 0) {
         response.write(block("end", last, operationToWire(now)));
         return;
