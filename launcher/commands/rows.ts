@@ -33,7 +33,7 @@ export const rowTable = (rows: readonly RowReport[]): string =>
       String(n),
       String(violations ?? "?"),
       bound ?? "?",
-      control === null ? "?" : `${control} without ${without}`,
+      control === null ? "?" : without === "" ? control : `${control} without ${without}`,
       String(seed),
       Object.entries(figures)
         .map(([name, value]) => `${name} ${value}`)

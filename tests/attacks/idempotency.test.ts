@@ -3,18 +3,17 @@ import { afterAll, beforeAll } from "vitest";
 import { connectOnce } from "../../platform/sql/index.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
-import { type Deployed, deployShop } from "../portal/deployed.ts";
+import { deployShop } from "../portal/deployed.ts";
 import { type Caller, startPortal, type TestPortal } from "../portal/harness.ts";
 
 let first: TestPortal;
 let portals: readonly TestPortal[];
 let callers: readonly Caller[];
-let shop: Deployed;
 beforeAll(async () => {
   const rules = "key=1000000,user=1000000,writes=1000000";
   first = await startPortal({ rules });
   portals = [first, await startPortal({ rules, beside: first })];
-  shop = await deployShop(first.sql, ["orders"]);
+  await deployShop(first.sql, ["orders"]);
   const token = await first.tokenFor("project-admin", "shop", "store");
   callers = portals.map((portal) => portal.as(token));
 });
@@ -60,8 +59,12 @@ catalogueRow({
 
 const path = "/api/v1/domain/shop/project/store/databases/orders/pause";
 
-const operations = async (): Promise<number> =>
-  (await shop.sql.one<{ count: number }>("select count(*)::int as count from operations")).count;
+/** On a connection of its own: those of the pool are among the killed. */
+const operations = (): Promise<number> =>
+  connectOnce(
+    first.ledger.url,
+    async (sql) => (await sql.one<{ count: number }>("select count(*)::int as count from operations")).count,
+  );
 
 /** As a client must: the same request with the same key, until somebody says what became of it. */
 async function sendUntilTold(caller: Caller, key: string | undefined): Promise<string> {

@@ -152,7 +152,7 @@ export async function startClient(url: Secret): Promise<Client> {
 
 /** One line beside those of the faults and attacks. */
 export function printFigures(row: string, figures: Readonly<Record<string, number>>): void {
-  const line = { suite: "dr", row, n: 1, seed: 0, violations: 0, bound: null, control: null, without: "", figures };
+  const line = { suite: "dr", row, n: 1, seed: 0, violations: 0, bound: "a drill", control: "-", without: "", figures };
   const file = process.env.NEBULA_ROWS;
   if (file) appendFileSync(file, `${JSON.stringify(line)}\n`);
   else console.log(JSON.stringify({ row, ...figures }));
