@@ -37,5 +37,10 @@ export class NebulaDatabase extends CustomResource {
 }
 
 /** Pulumi drops nulls on the way to the provider and keeps them in the program's view; leaving them out is the same on both. */
-const withoutNulls = (inputs: DatabaseInputs): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== null));
+const withoutNulls = ({ branch, ...inputs }: DatabaseInputs): Record<string, unknown> => ({
+  ...bare(inputs),
+  ...(branch === undefined ? {} : { branch: bare(branch) }),
+});
+
+const bare = (record: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));

@@ -6,6 +6,7 @@ import { placementMissing } from "./errors.ts";
 /**
  * A tenant's project: one stack. Names are those of the spec, so that the same spec gives the same URNs for ever.
  * A database is protected until it is retired: Pulumi itself then refuses to delete or replace it, before any provider is asked.
+ * A branch is not: it is a copy, and goes with its file.
  */
 export class Project extends ComponentResource {
   static readonly token = "nebula:platform:Project";
@@ -18,16 +19,25 @@ export class Project extends ComponentResource {
     if (spec.placement !== "local")
       throw placementMissing(`${spec.tenant}.${spec.project}: no provider deploys to ${spec.placement} yet`);
     const { tenant, project, placement, region } = spec;
-    const made = spec.databases.map((database) => {
+    const made = new Map<string, NebulaDatabase>();
+    // A branch comes after what it is a copy of: those are never branches themselves.
+    for (const database of [...spec.databases].sort((a, b) => Number(isBranch(a)) - Number(isBranch(b)))) {
       const inputs = { tenant, project, placement, region, ...database };
-      return [database.name, outputsOf(new NebulaDatabase(database.name, inputs, optionsOf(this, database)))] as const;
-    });
-    this.databases = output(Object.fromEntries(made));
+      const parent = made.get(database.branch?.of ?? "");
+      made.set(database.name, new NebulaDatabase(database.name, inputs, optionsOf(this, database, parent)));
+    }
+    const outputs = [...made].map(([name, database]) => [name, outputsOf(database)] as const);
+    this.databases = output(Object.fromEntries(outputs));
     this.registerOutputs({ databases: this.databases });
   }
 }
 
-const optionsOf = (parent: Project, { retire }: DatabaseSpec) => ({ parent, protect: !retire });
+const isBranch = ({ branch }: DatabaseSpec): boolean => branch !== undefined;
+
+const optionsOf = (parent: Project, database: DatabaseSpec, source: NebulaDatabase | undefined) => ({
+  ...{ parent, protect: !database.retire && !isBranch(database) },
+  ...(source === undefined ? {} : { dependsOn: source }),
+});
 
 const outputsOf = ({ host, port, database, owner, credentialRef }: NebulaDatabase): Output<DatabaseOutputs> =>
   output({ host, port, database, owner, credentialRef });

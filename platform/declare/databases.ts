@@ -1,4 +1,5 @@
 import type {
+  BranchOptions,
   ElasticsearchOptions,
   MariaDBOptions,
   MongoDBOptions,
@@ -81,6 +82,37 @@ export class Elasticsearch extends Database<"elasticsearch", ElasticsearchOption
   constructor(name: string, options: ElasticsearchOptions) {
     super("elasticsearch", name, options);
   }
+}
+
+/**
+ * A copy of a Postgres database of the same project, with an endpoint and credentials of its own.
+ *
+ * ```ts
+ * import orders from "./orders.ts";
+ *
+ * export default new Branch("feature-x", { of: orders, at: "2026-11-20T10:00:00Z", ttl: "7d" });
+ * ```
+ *
+ * Its name is its file's name, like a database's. Deleting the file removes it; it need not be retired first.
+ */
+export class Branch {
+  readonly kind = "branch";
+  readonly name: string;
+  readonly options: Omit<BranchOptions, "of"> & { readonly of: unknown };
+  readonly at: Place | null;
+
+  constructor(name: string, options: BranchOptions) {
+    this.name = name;
+    this.options = { ...options, of: parentName(options?.of) };
+    // One frame less than a database: it has no base class.
+    this.at = placeOfCaller(ownFrames - 1);
+  }
+}
+
+/** What was imported is recorded by its name; what is no database is left as it is, for the evaluation to say so. */
+function parentName(of: unknown): unknown {
+  const { kind, name } = (typeof of === "object" && of !== null ? of : {}) as { kind?: unknown; name?: unknown };
+  return (kind === "database" || kind === "branch") && typeof name === "string" ? name : of;
 }
 
 export type AnyDatabase = Postgres | MySQL | MariaDB | MongoDB | Redis | Elasticsearch;

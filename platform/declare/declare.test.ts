@@ -1,6 +1,16 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { engineDefaults, engines, knownOptions, namedSizes, optionSchemas, versions } from "../spec/index.ts";
 import {
+  branchOptions,
+  engineDefaults,
+  engines,
+  knownOptions,
+  namedSizes,
+  optionSchemas,
+  versions,
+} from "../spec/index.ts";
+import {
+  Branch,
+  type BranchOptions,
   Elasticsearch,
   type ElasticsearchVersion,
   type MariaDBVersion,
@@ -32,8 +42,22 @@ describe("the vocabulary records and does nothing else", () => {
     expect(here).toContain("declare.test.ts");
   });
 
+  test("what a branch is: its parent by name, whether it was imported or written", () => {
+    const orders = new Postgres("orders", { version: "18" });
+    for (const of of [orders, "orders"]) {
+      const branch = new Branch("feature-x", { of, at: "2026-11-20T10:00:00Z", ttl: "7d" });
+      expect({ ...branch }).toEqual({
+        kind: "branch",
+        name: "feature-x",
+        options: { of: "orders", at: "2026-11-20T10:00:00Z", ttl: "7d" },
+        at: { file: expect.stringContaining("declare.test.ts"), line: expect.any(Number), column: expect.any(Number) },
+      });
+    }
+  });
+
   test("the place is the caller's, also through a function of the tenant's", () => {
-    const places = [project(), tenant({ displayName: "Acme" }), new Redis("cache", { version: "8.0" })].map(
+    const branch = new Branch("b", { of: "orders" });
+    const places = [project(), tenant({ displayName: "Acme" }), new Redis("cache", { version: "8.0" }), branch].map(
       ({ at }) => at,
     );
     expect(places.every((at) => at?.file.includes("declare.test.ts"))).toBe(true);
@@ -88,8 +112,24 @@ describe("the vocabulary and the schemas say the same", () => {
       tags: true,
       password: true,
       retire: true,
+      connections: true,
     });
     expect(typed).toEqual([...knownOptions("postgres", [])].sort());
+  });
+
+  test("about the options of a branch", () => {
+    const typed = all<keyof BranchOptions>({
+      of: true,
+      at: true,
+      ttl: true,
+      size: true,
+      compute: true,
+      connections: true,
+      backups: true,
+      allowFrom: true,
+      tags: true,
+    });
+    expect(typed).toEqual(Object.keys(branchOptions.shape).sort());
   });
 
   test("and every engine's defaults are options of it", () => {
@@ -125,6 +165,16 @@ describe("what is wrong is a type error in the editor already", () => {
     new Elasticsearch("x", { version: "9.1", backups: { pitr: true } });
     // @ts-expect-error an address block has a prefix
     new Postgres("x", { version: "18", allowFrom: ["10.0.0.1"] });
+    // @ts-expect-error a branch is of something
+    new Branch("x", { ttl: "7d" });
+    // @ts-expect-error only Postgres has branches
+    new Branch("x", { of: new Redis("cache", { version: "8.0" }) });
+    // @ts-expect-error a week is no unit
+    new Branch("x", { of: "orders", ttl: "1w" });
+    // @ts-expect-error tomorrow is no moment
+    new Branch("x", { of: "orders", at: "tomorrow" });
+    // @ts-expect-error a time-out has a unit
+    new Postgres("x", { version: "18", connections: { idleTimeout: 30 } });
     // @ts-expect-error there is no such role
     tenant({ displayName: "x", members: [{ user: "a", role: "owner" }] });
   });

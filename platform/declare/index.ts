@@ -7,6 +7,7 @@
  */
 export {
   type AnyDatabase,
+  Branch,
   Elasticsearch,
   MariaDB,
   MongoDB,

@@ -77,6 +77,20 @@ export type Backups = PlainBackups & {
   readonly pitr?: boolean | undefined;
 };
 
+/** Limits on clients. */
+export type Connections = {
+  /** Sessions at a time at the direct endpoint, 1 to 10,000. Default: what its compute has room for. */
+  readonly max?: number | undefined;
+  /** New sessions in a second. Default 1,000. */
+  readonly perSecond?: number | undefined;
+  /** Ends a session that asks nothing for so long. Default `"never"`. */
+  readonly idleTimeout?: Duration | "never" | undefined;
+  /** Ends a session whose open transaction waits for it so long. Default `"never"`. */
+  readonly transactionTimeout?: Duration | "never" | undefined;
+  /** Ends a statement that runs so long. Default `"never"`. A session may set its own. */
+  readonly statementTimeout?: Duration | "never" | undefined;
+};
+
 type Common = Sizing & {
   /** Storage, 1Gi to 16Ti. Default 10Gi, or what the named size brings. It can grow later, never shrink. */
   readonly storage?: Size | undefined;
@@ -114,7 +128,32 @@ export type PostgresOptions = Common &
     readonly version: PostgresVersion;
     /** Extensions to create, for example `["vector", "pg_trgm"]`. The fleet's policy lists those allowed. */
     readonly extensions?: readonly string[] | undefined;
+    /** Limits on its clients. */
+    readonly connections?: Connections | undefined;
   };
+
+/** A moment with its offset: `"2026-11-20T10:00:00Z"`. */
+export type Moment = `${number}-${number}-${number}T${string}`;
+
+/** What a branch is made of: a database of the same project, imported from its file, or its name. */
+export type BranchParent = { readonly kind: "database"; readonly engine: "postgres"; readonly name: string } | string;
+
+export type BranchOptions = Sizing & {
+  /** Whose copy it is. Version, extensions, roles, storage, tags and addresses are that database's. */
+  readonly of: BranchParent;
+  /** The moment whose data it has, inside the parent's backup retention. Default: that of its creation. */
+  readonly at?: Moment | undefined;
+  /** How long it lives, from its creation; then it is removed. Default: until its file is deleted. */
+  readonly ttl?: Duration | undefined;
+  /** Backups of its own. Default: none, `"0d"`. */
+  readonly backups?: Backups | undefined;
+  /** Who may connect over the network. Default: as for its parent. */
+  readonly allowFrom?: readonly Cidr[] | undefined;
+  /** Labels beside its parent's. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Limits on its clients. */
+  readonly connections?: Connections | undefined;
+};
 
 type Charset = {
   /** Default `"utf8mb4"`. */

@@ -32,6 +32,8 @@ export type ProjectOptions = {
   readonly region?: string | undefined;
   /** A limit of the project's own. It can only be less than what the tenant's plan grants. */
   readonly quota?: QuotaOptions | undefined;
+  /** Databases of which every pull request that changes this project gets a branch for as long as it is open: `["orders"]`. */
+  readonly previewBranches?: readonly string[] | undefined;
 };
 
 /**

@@ -146,6 +146,7 @@ function fromWire(wire: WirePull): Pull {
     mergeable: "mergeable" in wire ? wire.mergeable : null,
     mergeableState: "mergeable_state" in wire ? wire.mergeable_state : "unknown",
     draft: wire.draft ?? false,
+    labels: wire.labels.map(({ name }) => name ?? "").filter((name) => name !== ""),
     createdAt: wire.created_at,
     updatedAt: wire.updated_at,
     mergedAt: wire.merged_at,

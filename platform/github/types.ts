@@ -48,6 +48,7 @@ export type Pull = {
   /** clean | dirty | blocked | behind | unstable | unknown | draft. */
   readonly mergeableState: string;
   readonly draft: boolean;
+  readonly labels: readonly string[];
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly mergedAt: string | null;

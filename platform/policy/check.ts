@@ -50,7 +50,7 @@ export function checkPolicy(
 /** What a database may be, whatever the placement. A retired one is stopped: nothing is asked of it. */
 function checkDatabase(database: DatabaseSpec, policies: Policies): PolicyFinding[] {
   if (database.retire) return [];
-  const { name, tags, extensions, compute, backups, allowFrom } = database;
+  const { name, tags, extensions, compute, backups, allowFrom, branch } = database;
   const found: PolicyFinding[] = [];
   for (const tag of policies.requiredTags)
     if (!Object.hasOwn(tags, tag) || tags[tag] === "")
@@ -76,7 +76,8 @@ function checkDatabase(database: DatabaseSpec, policies: Policies): PolicyFindin
         `${name} asks for ${compute.maxUnits} units; a database may have ${policies.maxUnitsPerDatabase}`,
       ),
     );
-  if (backups.retentionSeconds < policies.minBackupRetentionSeconds)
+  // A branch is a copy of what is backed up.
+  if (branch === undefined && backups.retentionSeconds < policies.minBackupRetentionSeconds)
     found.push(
       finding(
         retentionTooShort,

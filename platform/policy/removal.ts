@@ -15,6 +15,9 @@ export function databasesAppearing(bases: readonly ProjectSpec[], heads: readonl
   return all(heads).filter((one) => !known.has(pathOf(one)));
 }
 
+/** What only goes by a second commit. A branch is a copy, and goes with its file. */
+const isKept = ({ retire, branch }: DatabaseSpec): boolean => !retire && branch === undefined;
+
 /** Databases of the base that the head lacks and that were not retired there. */
 export function checkRemovals(
   base: ProjectSpec | null,
@@ -23,13 +26,13 @@ export function checkRemovals(
 ): PolicyFinding[] {
   const kept = new Set(head.databases.map(({ name }) => name));
   return (base?.databases ?? [])
-    .filter(({ name, retire }) => !retire && !kept.has(name))
+    .filter((database) => isKept(database) && !kept.has(database.name))
     .map((gone) => movedTo(head, gone, appeared) ?? renamed(base, head, gone) ?? deleted(gone));
 }
 
 /** The whole project folder is gone: allowed once every database in it was retired. */
 export function checkProjectDeleted(base: ProjectSpec, appeared: readonly Appeared[] = []): PolicyFinding[] {
-  const live = base.databases.filter(({ retire }) => !retire);
+  const live = base.databases.filter(isKept);
   if (live.length === 0) return [];
   const names = live.map(({ name }) => name).join(", ");
   const stays = `project ${base.tenant}/${base.project} is deleted while it has databases that are not retired: ${names}`;
@@ -51,7 +54,7 @@ function movedTo(from: ProjectSpec, gone: DatabaseSpec, appeared: readonly Appea
 
 function renamed(base: ProjectSpec | null, head: ProjectSpec, gone: DatabaseSpec): PolicyFinding | undefined {
   const before = new Set((base?.databases ?? []).map(({ name }) => name));
-  const fresh = head.databases.filter(({ name }) => !before.has(name));
+  const fresh = head.databases.filter(({ name, branch }) => branch === undefined && !before.has(name));
   const twin = fresh.find(({ engine, version }) => engine === gone.engine && version === gone.version);
   if (twin === undefined || fresh.length !== 1) return undefined;
   return finding(

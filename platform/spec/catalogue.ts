@@ -58,6 +58,17 @@ export const defaults = {
   instances: 1,
 } as const;
 
+/** Limits on clients where a declaration sets none; `max` follows the compute units. */
+export const connectionDefaults = {
+  perSecond: 1_000,
+  idleSeconds: 0,
+  transactionSeconds: 0,
+  statementSeconds: 0,
+} as const;
+
+/** What a branch gets when it does not say: it is small, sleeps soon, and its backups are its parent's. */
+export const branchDefaults = { minUnits: 0.25, maxUnits: 0.5, retentionSeconds: 0 } as const;
+
 export const limits = {
   unitStep: 0.25,
   minUnits: 0.25,
@@ -73,6 +84,10 @@ export const limits = {
   maxAllowFrom: 200,
   maxExtensions: 100,
   maxDatabases: 1_000,
+  maxConnections: 10_000,
+  maxTimeoutSeconds: 7 * 86_400,
+  minTtlSeconds: 60,
+  maxTtlSeconds: 365 * 86_400,
 } as const;
 
 /** The default plan of seed 002: what a project may use when its plan says nothing else. */

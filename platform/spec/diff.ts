@@ -17,7 +17,7 @@ export type DatabaseDiff =
     };
 
 export type ProjectDiff = {
-  /** Placement, region and quota. */
+  /** Placement, region, quota and previews. */
   readonly project: readonly Change[];
   /** Sorted by database; unchanged ones are left out. */
   readonly databases: readonly DatabaseDiff[];
@@ -34,7 +34,10 @@ export function diffProject(previous: ProjectSpec | null, next: ProjectSpec): Pr
   };
 }
 
-const own = ({ placement, region, quota }: ProjectSpec) => ({ placement, region, quota });
+const own = ({ placement, region, quota, previewBranches }: ProjectSpec) => ({
+  ...{ placement, region, quota },
+  previewBranches: previewBranches ?? null,
+});
 
 function diffDatabase(database: string, previous?: DatabaseSpec, next?: DatabaseSpec): DatabaseDiff[] {
   if (previous === undefined) return next === undefined ? [] : [{ kind: "added", database, next }];

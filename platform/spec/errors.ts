@@ -31,6 +31,32 @@ export const badCidr = define(
   'Write an address block such as "10.0.0.0/8", "203.0.113.7/32" or "2001:db8::/32", with the host bits zero.',
 );
 export const conflictingOptions = define("NEB127", "Options contradict each other", "Change one of them.");
+export const badMoment = define(
+  "NEB131",
+  "Not a moment",
+  'Write date, time and offset: "2026-11-20T10:00:00Z", "2026-11-20T11:00:00+01:00".',
+);
+export const parentUnknown = define(
+  "NEB132",
+  "Branch of a database that is not there",
+  "Name a database that a file of the same project declares; import it, and write it after `of`.",
+);
+export const parentUnfit = define(
+  "NEB133",
+  "Not to be branched",
+  "A branch is made of a Postgres database that is not retired and is no branch itself.",
+);
+export const momentNotKept = define(
+  "NEB134",
+  "The parent keeps no log",
+  "Leave `at` out to branch from now on, or give the parent backups with pitr and wait until that moment has passed.",
+);
+export const overAtOnce = define("NEB135", "The branch would be over at once", 'Write how long it lives: ttl: "7d".');
+export const previewUnknown = define(
+  "NEB139",
+  "Preview of what cannot be branched",
+  "Name Postgres databases that this project declares, that are not retired and are no branches.",
+);
 export const unknownChoice = define("NEB129", "Unknown choice", "Choose one of the values the message lists.");
 
 /** One thing wrong with declared values: where in the options (not yet where in the file), what, and what to do. */

@@ -3,7 +3,8 @@
  * catalogue, names, canonical hash and difference. Does not own how a file becomes options (evaluate), nor whether a valid
  * spec is allowed or affordable (policy, pricing). Pure.
  *
- * 1. A spec is frozen, plain JSON with every default filled: no undefined, no NaN.
+ * 1. A spec is frozen, plain JSON with every default filled: no undefined, no NaN. What came after the first release is there only
+ *    where it is declared (docs/decisions/0016).
  * 2. Equal declarations are equal specs and hash equal, whatever the order of options, roles, tags or files.
  * 3. Validation reports every problem, each with the path of its option, a code and a hint.
  * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
@@ -21,7 +22,7 @@ export {
 } from "./catalogue.ts";
 export { isCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
-export { duplicateName, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
+export { duplicateName, parentUnknown, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
 export {
   isName,
   type Named,
@@ -32,10 +33,12 @@ export {
   objectNames,
   shown,
 } from "./names.ts";
-export { type DeclaredDatabase, knownOptions, resolveDatabase } from "./resolve-database.ts";
+export { previewBranches, previewLabel } from "./previews.ts";
+export { type DeclaredBranch, resolveBranch } from "./resolve-branch.ts";
+export { connectionLimits, type DeclaredDatabase, knownOptions, resolveDatabase } from "./resolve-database.ts";
 export { type DeclaredFleet, fleetKinds, resolveFleet, resolveFleetPart } from "./resolve-fleet.ts";
 export { memberUser, projectOptions, resolveProject, resolveTenant } from "./resolve-project.ts";
-export { engineDefaults, optionSchemas } from "./schema.ts";
+export { branchOptions, engineDefaults, optionSchemas } from "./schema.ts";
 export * from "./types.ts";
 export {
   durationSeconds,

@@ -6,7 +6,10 @@ type Issue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
 
 /** Options whose value carries a unit: a bare number there is a wrong unit, not a wrong type. */
-const withUnit = ["storage", "memory", "retention", "suspendAfter", "minBackupRetention"];
+const withUnit = [
+  ...["storage", "memory", "retention", "suspendAfter", "minBackupRetention"],
+  ...["idleTimeout", "transactionTimeout", "statementTimeout", "ttl"],
+];
 
 /** zod's issues as our problems: one for each unknown field, codes, hints, no zod wording where ours is better. */
 export function toProblems(

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { deepFreeze } from "./canonical.ts";
-import { defaults, findSize } from "./catalogue.ts";
+import { connectionDefaults, defaults, findSize } from "./catalogue.ts";
 import { conflictingOptions, duplicateName, problem, type Resolved, type SpecProblem } from "./errors.ts";
 import { toProblems, valueAt } from "./issues.ts";
 import { nameProblem, roleProblems, shown } from "./names.ts";
 import { engineDefaults, optionSchemas } from "./schema.ts";
-import type { DatabaseSpec, Engine, RoleSpec } from "./types.ts";
+import type { ConnectionLimits, DatabaseSpec, Engine, RoleSpec } from "./types.ts";
 import { durationSeconds } from "./units.ts";
 
 /** A database as declared: what `new Postgres("orders", {...})` records. */
@@ -60,7 +60,30 @@ function fill(engine: Engine, name: string, options: Options): DatabaseSpec {
       ]),
     ) as DatabaseSpec["engineOptions"],
     retire: options.retire ?? false,
+    ...("connections" in options ? declaredConnections(options.connections) : {}),
   };
+}
+
+type DeclaredConnections = z.output<(typeof optionSchemas)["postgres"]>["connections"];
+
+/** What is said of connections; nothing at all where nothing is. */
+export function declaredConnections(said: DeclaredConnections): Pick<DatabaseSpec, "connections"> {
+  const { max, perSecond, idleTimeout, transactionTimeout, statementTimeout } = said ?? {};
+  const all = {
+    ...{ max, perSecond, idleSeconds: idleTimeout, transactionSeconds: transactionTimeout },
+    statementSeconds: statementTimeout,
+  };
+  const connections = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  return Object.keys(connections).length === 0 ? {} : { connections };
+}
+
+/** Every limit on a database's clients. Without a declared number it takes what a server of its size has room for. */
+export function connectionLimits({
+  connections,
+  compute,
+}: Pick<DatabaseSpec, "connections" | "compute">): ConnectionLimits {
+  const room = Math.round(Math.min(400, Math.max(25, 100 * compute.maxUnits)));
+  return { max: room, ...connectionDefaults, ...connections };
 }
 
 const fillRoles = (
@@ -71,7 +94,7 @@ const fillRoles = (
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** Options that are fine alone and not together. Reads leniently: what has a wrong type is reported elsewhere. */
-function contradictions(options: unknown): SpecProblem[] {
+export function contradictions(options: unknown): SpecProblem[] {
   const at = (...path: string[]) => valueAt(options, path);
   const problems: SpecProblem[] = [];
   const [min, max, retention] = [at("compute", "min"), at("compute", "max"), at("backups", "retention")];
@@ -97,7 +120,7 @@ function contradictions(options: unknown): SpecProblem[] {
 const mostCompared = 1_000;
 
 /** Twins inside one declaration, and what is wrong with role names. */
-function repeats(database: string, options: unknown): SpecProblem[] {
+export function repeats(database: string, options: unknown): SpecProblem[] {
   const list = (key: string): readonly unknown[] => {
     const value = valueAt(options, [key]);
     return Array.isArray(value) ? value.slice(0, mostCompared) : [];
@@ -121,8 +144,11 @@ function twins(values: readonly unknown[], path: (index: number) => (string | nu
 }
 
 /** The options an engine has at a path, for hints. */
-export function knownOptions(engine: Engine, path: readonly (string | number)[]): readonly string[] {
-  let schema: z.core.$ZodType = optionSchemas[engine];
+export const knownOptions = (engine: Engine, path: readonly (string | number)[]): readonly string[] =>
+  knownIn(optionSchemas[engine], path);
+
+export function knownIn(options: z.core.$ZodType, path: readonly (string | number)[]): readonly string[] {
+  let schema = options;
   for (const part of path) {
     schema = unwrap(schema);
     const next: z.core.$ZodType | undefined =

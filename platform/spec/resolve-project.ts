@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { deepFreeze } from "./canonical.ts";
-import { conflictingOptions, duplicateName, problem, type Resolved, type SpecProblem, wrongType } from "./errors.ts";
+import {
+  conflictingOptions,
+  duplicateName,
+  previewUnknown,
+  problem,
+  type Resolved,
+  type SpecProblem,
+  wrongType,
+} from "./errors.ts";
 import { toProblems } from "./issues.ts";
 import { nameProblem, shown } from "./names.ts";
 import { size } from "./schema.ts";
@@ -29,6 +37,7 @@ export const projectOptions = z.strictObject({
   placement: z.enum(placements).optional(),
   region: z.string().regex(regionPattern).optional(),
   quota: quotaOptions.optional(),
+  previewBranches: z.array(z.string()).max(100).optional(),
 });
 
 /** `project.ts` with the databases that its folder resolved to. */
@@ -43,12 +52,13 @@ export function resolveProject(
     ...present(nameProblem("tenant", tenant, [])),
     ...present(nameProblem("project", project, [])),
     ...(parsed.success ? regionless(parsed.data) : toProblems(parsed.error.issues, options, knownProject)),
+    ...(parsed.success ? unbranchable(parsed.data.previewBranches ?? [], databases) : []),
   ];
   const names = databases.map((spec) => spec.name);
   for (const twin of new Set(names.filter((name, index) => names.indexOf(name) < index)))
     problems.push(problem(duplicateName, [], `the database ${shown(twin)} is declared twice`));
   if (!parsed.success || problems.length > 0) return { kind: "invalid", problems };
-  const { placement = "local", region = "local", quota } = parsed.data;
+  const { placement = "local", region = "local", quota, previewBranches = [] } = parsed.data;
   return {
     kind: "ok",
     spec: deepFreeze({
@@ -58,6 +68,7 @@ export function resolveProject(
       region,
       quota: quota === undefined ? null : toQuota(quota),
       databases: [...databases].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(previewBranches.length === 0 ? {} : { previewBranches: [...new Set(previewBranches)].sort() }),
     }),
   };
 }
@@ -67,6 +78,14 @@ function regionless({ placement, region }: z.output<typeof projectOptions>): Spe
     ? [problem(conflictingOptions, ["placement"], `the placement ${placement} needs a region`, "Add region.")]
     : [];
 }
+
+const unbranchable = (names: readonly string[], databases: readonly DatabaseSpec[]): SpecProblem[] =>
+  names.flatMap((name, index) => {
+    const found = databases.find((database) => database.name === name);
+    if (found?.engine === "postgres" && found.branch === undefined && !found.retire) return [];
+    const why = found === undefined ? "is not declared here" : "cannot be branched";
+    return [problem(previewUnknown, ["previewBranches", index], `${shown(name)} ${why}`)];
+  });
 
 const knownProject = (path: readonly (string | number)[]): readonly string[] =>
   Object.keys(path[0] === "quota" ? quotaOptions.shape : projectOptions.shape);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits, namedSizes, versions } from "./catalogue.ts";
 import { isCidr } from "./cidr.ts";
-import { badCidr, outOfRange, unknownSize, unknownVersion, wrongUnit } from "./errors.ts";
+import { badCidr, badMoment, outOfRange, unknownSize, unknownVersion, wrongUnit } from "./errors.ts";
 import { isName, shown } from "./names.ts";
 import type { Engine } from "./types.ts";
 import { durationSeconds, sizeBytes } from "./units.ts";
@@ -85,6 +85,20 @@ const cidr = z
   .string()
   .transform((text, ctx) => (isCidr(text) ? text : refuse(ctx, badCidr, `${shown(text)} is no block`)));
 
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** The 31st of February is no day, although `Date` takes it for one of March. */
+const isDay = (day: string): boolean => {
+  const ms = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+};
+
+/** A moment with its offset, in UTC to the millisecond: two texts of one moment are one value. */
+const moment = z.string().transform((text, ctx) => {
+  const ms = rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text.replace(" ", "T")) : Number.NaN;
+  return Number.isNaN(ms) ? refuse(ctx, badMoment, `${shown(text)} is no moment`) : new Date(ms).toISOString();
+});
+
 /** `secret("name")`: what a declaration says instead of a password. */
 export const secretReference = z.strictObject({
   kind: z.literal("secret"),
@@ -123,9 +137,23 @@ const plainBackups = z.strictObject({ retention }).optional();
 const extension = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/);
 const charset = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/);
 
+const count = z.number().int().min(1).max(limits.maxConnections);
+const timeout = duration(1, limits.maxTimeoutSeconds, true);
+
+const connections = z
+  .strictObject({
+    max: count.optional(),
+    perSecond: count.optional(),
+    idleTimeout: timeout.optional(),
+    transactionTimeout: timeout.optional(),
+    statementTimeout: timeout.optional(),
+  })
+  .optional();
+
 const postgres = z.strictObject({
   version: version("postgres"),
   ...common,
+  connections,
   replicas,
   backups: pitrBackups,
   roles,
@@ -188,6 +216,19 @@ export const optionSchemas = {
   redis,
   elasticsearch,
 } as const;
+
+/** The declared options of a branch: what it says of itself, beside what it has from its parent. */
+export const branchOptions = z.strictObject({
+  of: z.string(),
+  at: moment.optional(),
+  ttl: duration(limits.minTtlSeconds, limits.maxTtlSeconds, false).optional(),
+  size: common.size,
+  compute: common.compute,
+  connections,
+  backups: pitrBackups,
+  allowFrom: common.allowFrom,
+  tags: common.tags,
+});
 
 /** What only some engines have, with what it is when the declaration does not say. */
 export const engineDefaults = {

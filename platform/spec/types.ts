@@ -37,6 +37,36 @@ export type DatabaseSpec = {
   /** Options that only this engine has, validated by its schema. */
   readonly engineOptions: Readonly<Record<string, string | number | boolean>>;
   readonly retire: boolean;
+  /*
+   * What came after the first release stands in a spec only where a declaration says it: what was deployed before these fields
+   * existed is the same spec, with the same hash, and no upgrade changes anything (docs/decisions/0016).
+   */
+  /** The limits on clients that were declared; `connectionLimits` fills the others. Never empty. */
+  readonly connections?: Partial<ConnectionLimits>;
+  readonly branch?: BranchSpec;
+};
+
+/** Limits on a database's clients. */
+export type ConnectionLimits = {
+  /** Sessions at a time at the direct endpoint. */
+  readonly max: number;
+  readonly perSecond: number;
+  /** 0: none, here and below. */
+  readonly idleSeconds: number;
+  /** How long an open transaction may wait for its client. */
+  readonly transactionSeconds: number;
+  readonly statementSeconds: number;
+};
+
+/** A database that began as a copy of another one of its project. */
+export type BranchSpec = {
+  readonly of: string;
+  /** The moment whose data it has, RFC 3339 UTC; null: that of its creation. */
+  readonly at: string | null;
+  /** From its creation; null: it stays. */
+  readonly ttlSeconds: number | null;
+  /** The pull request that it lives as long as: such a branch is made by the platform and stands in no file. */
+  readonly pull?: number;
 };
 
 export type RoleSpec = { readonly name: string; readonly login: boolean; readonly access: "read" | "write" };
@@ -60,6 +90,8 @@ export type ProjectSpec = {
   readonly quota: Quota | null;
   /** Sorted by name. */
   readonly databases: readonly DatabaseSpec[];
+  /** Databases of which each pull request has a branch; only where it is declared. Sorted, never empty. */
+  readonly previewBranches?: readonly string[];
 };
 
 export const memberRoles = ["domain-admin", "project-admin", "developer", "viewer", "billing-viewer"] as const;

@@ -18,7 +18,7 @@ import { declarationFiles, fileOf, readable, refuseComputed, requireProject } fr
 import { parseLiteral } from "./literal.ts";
 import { applyValue, locate, type Subject } from "./patch.ts";
 import { block } from "./render.ts";
-import { styleOf } from "./style.ts";
+import { type Style, styleOf } from "./style.ts";
 import {
   type DatabasePlace,
   type FileEdits,
@@ -53,12 +53,7 @@ export function createDatabase(
   requireProject(files, wanted);
   const resolved = resolveDatabase({ engine, name, options });
   if (resolved.kind === "invalid") throw invalid(name, resolved.problems);
-  const path = `${projectFolder(wanted)}/${name}.ts`;
-  const neighbours = declarationFiles(files, wanted);
-  const taken = files.has(path) ? path : neighbours.find((file) => declaredNames(files, file).includes(name));
-  if (taken !== undefined) throw alreadyDeclared(`${wanted.tenant}/${wanted.project} has ${name} already, in ${taken}`);
-  const texts = [...neighbours, `${projectFolder(wanted)}/project.ts`].flatMap((file) => files.get(file) ?? []);
-  const style = styleOf(texts);
+  const { path, style } = newFile(files, wanted);
   const { quote, eol, semicolon } = style;
   const content = [
     `import { ${classes[engine]} } from ${quote}${vocabularyModule}${quote}${semicolon}`,
@@ -69,6 +64,17 @@ export function createDatabase(
   const next = new Map(files).set(path, content);
   readable(next, path);
   return { changes: [{ path, content }] };
+}
+
+/** Where a new declaration goes, and how its neighbours are written. @throws NEB641 when its name is taken. */
+export function newFile(files: FileSet, wanted: DatabasePlace): { readonly path: string; readonly style: Style } {
+  const { name } = wanted;
+  const path = `${projectFolder(wanted)}/${name}.ts`;
+  const neighbours = declarationFiles(files, wanted);
+  const taken = files.has(path) ? path : neighbours.find((file) => declaredNames(files, file).includes(name));
+  if (taken !== undefined) throw alreadyDeclared(`${wanted.tenant}/${wanted.project} has ${name} already, in ${taken}`);
+  const texts = [...neighbours, `${projectFolder(wanted)}/project.ts`].flatMap((file) => files.get(file) ?? []);
+  return { path, style: styleOf(texts) };
 }
 
 /**
@@ -98,6 +104,14 @@ export function deleteDatabase(files: FileSet, place: DatabasePlace): FileEdits 
   const retire = locate(files, { place, file }, ["retire"]);
   if (retire.kind === "absent" || parseLiteral(retire.text) !== true)
     throw notRetired(`${place.tenant}/${place.project}/${place.name} does not say retire: true`);
+  return removeDeclared(files, place, file);
+}
+
+/** Takes a branch's declaration away: it is a copy, and need not be retired. @throws NEB642 to NEB645, NEB648 */
+export const deleteBranch = (files: FileSet, place: DatabasePlace): FileEdits =>
+  removeDeclared(files, place, fileOf(files, place));
+
+function removeDeclared(files: FileSet, place: DatabasePlace, file: string): FileEdits {
   if (declaredNames(files, file).length > 1) {
     const edited = removeDeclaration(files, file, place.name);
     if (edited.kind === "computed") throw refuseComputed(place.name, "the place", edited);

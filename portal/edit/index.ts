@@ -8,9 +8,10 @@
  *    What code computes, or others share, is refused with file:line:column and the reason; never overwritten.
  * 3. Asking for what is there already changes nothing.
  * 4. Every edit is read back before it is returned, and a file that does not parse never leaves.
- * 5. A deletion needs `retire: true` in the declaration. Names and values come out as literals only: no input becomes code.
+ * 5. A deletion needs `retire: true` in the declaration; of a branch, which is a copy, it does not. Names and values come out as literals only: no input becomes code.
  */
-export { changeDatabase, createDatabase, deleteDatabase, retireDatabase } from "./database.ts";
+export { createBranch } from "./branch.ts";
+export { changeDatabase, createDatabase, deleteBranch, deleteDatabase, retireDatabase } from "./database.ts";
 export * from "./errors.ts";
 export { type MemberEdit, putMember, removeMember } from "./members.ts";
 export { createProject } from "./project.ts";

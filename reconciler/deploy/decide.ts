@@ -65,7 +65,9 @@ export function runningSpec(
   wanted: ProjectSpec,
   instances: readonly Pick<Instance, "database" | "phase" | "spec">[],
 ): ProjectSpec | null {
-  const live = instances.filter(({ phase }) => phase !== "Removed" && phase !== "Creating").map(({ spec }) => spec);
+  // What belongs to a pull request stands in no file, and a commit does not delete it.
+  const declared = instances.filter(({ spec }) => spec.branch?.pull === undefined);
+  const live = declared.filter(({ phase }) => phase !== "Removed" && phase !== "Creating").map(({ spec }) => spec);
   if (applied === null && live.length === 0) return null;
   const known = new Set(instances.map(({ database }) => database));
   const unseen = (applied?.databases ?? []).filter(({ name }) => !known.has(name));
@@ -75,7 +77,9 @@ export function runningSpec(
 
 function leftoversOf({ tenant, project, databases }: ProjectSpec, instances: readonly Instance[]): string[] {
   const declared = new Set(databases.map(({ name }) => databaseId(tenant, project, name) as string));
-  return instances.filter(({ id, phase }) => phase === "Creating" && !declared.has(id)).map(({ id }) => id);
+  return instances
+    .filter(({ id, phase, spec }) => phase === "Creating" && spec.branch?.pull === undefined && !declared.has(id))
+    .map(({ id }) => id);
 }
 
 function toBlocked(block: Plan["blocked"][number], plan: Plan, operation: string): ProblemDocument {

@@ -37,9 +37,16 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
   const [head = "", ...more] = path.split(".");
   const inner = more.join(".");
   if (head === "roles") return { ...spec, roles: setRole(spec.roles, inner, to) };
-  if (inner === "") return { ...spec, [head]: to };
-  return { ...spec, [head]: setMember(plain[head] as Plain, inner, to) };
+  if (inner !== "") {
+    const record = (plain[head] ?? {}) as Plain;
+    // Of a branch null is a value: no moment is now, no end is never.
+    return { ...spec, [head]: head === "branch" ? { ...record, [inner]: to } : setMember(record, inner, to) };
+  }
+  return to === null && isLater(head) ? (setMember(plain, head, null) as DatabaseSpec) : { ...spec, [head]: to };
 }
+
+/** A field that a spec has only where it is declared; of the others null is a value. */
+const isLater = (head: string): boolean => head === "connections" || head === "branch";
 
 function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): DatabaseSpec["roles"] {
   const [name = "", member] = path.split(".");
@@ -57,6 +64,10 @@ function setMember(record: Plain, key: string, to: JsonValue): Plain {
 
 function setOwn(spec: ProjectSpec, { path, to }: Change): ProjectSpec {
   const [head = "", member] = path.split(".");
+  if (head === "previewBranches" && to === null) {
+    const { previewBranches: _, ...rest } = spec;
+    return rest;
+  }
   if (member === undefined) return { ...spec, [head]: to };
   return { ...spec, quota: { ...spec.quota, [member]: to } as ProjectSpec["quota"] };
 }

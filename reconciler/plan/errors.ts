@@ -28,3 +28,18 @@ export const versionNotInPlace = blocked(
   "This placement does not upgrade in place yet",
   "Make a new database of that version under another name, copy the data, then retire this one.",
 );
+export const momentToCome = blocked(
+  "NEB136",
+  "A branch of a moment that has not come",
+  "Write a moment that is past, or leave `at` out to branch from now.",
+);
+export const momentOver = blocked(
+  "NEB137",
+  "A branch of a moment that is not kept any more",
+  "Write a later moment, or leave `at` out to branch from now; `nebula db backups` shows what can be restored.",
+);
+export const branchMoves = blocked(
+  "NEB138",
+  "A branch cannot become one of something else",
+  "Declare another branch under another name, and delete this one's file. `nebula branch reset` makes it anew of the same.",
+);

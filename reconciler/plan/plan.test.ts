@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DatabaseSpec, ProjectSpec } from "../../platform/spec/index.ts";
-import { type Change, describeChange, describeStep, planProject, type Step, summarisePlan } from "./index.ts";
+import {
+  applyPlan as applyReviewed,
+  type Change,
+  describeChange,
+  describeStep,
+  planProject,
+  type Step,
+  summarisePlan,
+} from "./index.ts";
 
 const GiB = 1024 ** 3;
 const database = (change: Partial<DatabaseSpec> = {}): DatabaseSpec => ({
@@ -281,3 +289,60 @@ function write(target: Record<string, unknown>, path: string, to: unknown): void
   else if (to === null && first !== "compute") delete (target[first] as Record<string, unknown>)[second];
   else (target[first] as Record<string, unknown>)[second] = to;
 }
+
+describe("a branch", () => {
+  const now = new Date("2026-11-21T00:00:00Z");
+  const branch = (change: Partial<DatabaseSpec> = {}, at: string | null = null): DatabaseSpec =>
+    database({ name: "feature-x", branch: { of: "orders", at, ttlSeconds: null }, ...change });
+  const created = (at: string | null) =>
+    planProject(project(database()), project(branch({}, at), database()), { now }).steps.map(
+      ({ kind, blocked }) => `${kind} ${blocked?.code ?? ""}`,
+    );
+  const changed = (from: DatabaseSpec, to: DatabaseSpec) =>
+    planProject(project(from, database()), project(to, database()), { now }).steps.flatMap(({ changes, blocked }) =>
+      changes.map(({ path, effect }) => `${path} ${effect} ${blocked?.code ?? ""}`),
+    );
+
+  test("is made of now, or of a moment that its parent keeps", () => {
+    expect(created(null)).toEqual(["create "]);
+    expect(created("2026-11-20T00:00:00.000Z")).toEqual(["create "]);
+    expect(created("2026-11-22T00:00:00.000Z")).toEqual(["create NEB136"]);
+    expect(created("2026-11-13T00:00:00.000Z")).toEqual(["create NEB137"]);
+  });
+
+  test("whose moment was reviewed in time has the same plan later", () => {
+    const next = project(branch({}, "2026-11-20T00:00:00.000Z"), database());
+    expect(planProject(project(database()), next, { now }).hash).toBe(planProject(project(database()), next).hash);
+  });
+
+  test("goes with its file, without being retired", () => {
+    const [gone] = planProject(project(branch(), database()), project(database())).steps;
+    expect(gone).toMatchObject({ kind: "delete", risk: "data-loss" });
+    expect(gone?.blocked).toBeUndefined();
+  });
+
+  test("lives longer or becomes a database of its own online, and is never of something else", () => {
+    const ends = branch({ branch: { of: "orders", at: null, ttlSeconds: 60 } });
+    expect(changed(branch(), ends)).toEqual(["branch.ttlSeconds online "]);
+    const { branch: _, ...own } = branch();
+    expect(changed(branch(), own)).toEqual(["branch online "]);
+    expect(changed(own, branch())).toEqual(["branch data-loss NEB138"]);
+    expect(changed(branch(), branch({}, "2026-11-20T00:00:00.000Z"))).toEqual(["branch.at data-loss NEB138"]);
+    const other = branch({ branch: { of: "catalog", at: null, ttlSeconds: null } });
+    expect(changed(branch(), other)).toEqual(["branch.of data-loss NEB138"]);
+  });
+});
+
+test("a spec of the previous release is the same as one of this, and its plans too", () => {
+  const plain = project(database());
+  expect(planProject(plain, project({ ...database() })).steps).toEqual([]);
+  const limited = project(database({ connections: { max: 10 } }));
+  const [grown] = planProject(plain, limited).steps;
+  expect(grown?.changes.map(({ path, effect }) => [path, effect])).toEqual([["connections", "online"]]);
+  for (const [from, to] of [
+    [plain, limited],
+    [limited, plain],
+    [limited, project(database({ connections: { perSecond: 5 } }))],
+  ] as const)
+    expect(applyReviewed(from, planProject(from, to))).toEqual(to);
+});

@@ -8,6 +8,7 @@ import {
   specHash,
   stackName,
 } from "../../platform/spec/index.ts";
+import { branchWhy, momentBlock } from "./branches.ts";
 import { type Difference, differencesOf, elementwise } from "./differences.ts";
 import { placementChanges } from "./errors.ts";
 import { deletionWhy, judge } from "./rules.ts";
@@ -32,9 +33,7 @@ export function planProject(previous: ProjectSpec | null, next: ProjectSpec, fac
   if (previous !== null && stackName(previous.tenant, previous.project) !== stack)
     throw internalError(`a plan of ${stack} was asked from another project's spec`);
   const differences = differencesOf(previous, next);
-  const steps = differences.databases.flatMap(
-    (diff) => stepOf(diff, next.placement, facts.usedBytes?.[diff.database]) ?? [],
-  );
+  const steps = differences.databases.flatMap((diff) => stepOf(diff, next, facts) ?? []);
   const project = differences.project.map(projectChange);
   const lives = (previous?.databases ?? []).length > 0;
   const blocked = [...(lives ? project.flatMap(projectBlock) : []), ...steps.flatMap(blockOf)];
@@ -42,25 +41,37 @@ export function planProject(previous: ProjectSpec | null, next: ProjectSpec, fac
   return { stack, steps, project, blocked, risk, hash: hashOf(stack, steps, project) };
 }
 
-function stepOf(diff: DatabaseDiff, placement: Placement, usedBytes: number | undefined): Step | undefined {
+function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts: Facts): Step | undefined {
   switch (diff.kind) {
     case "added":
-      return createStep(diff.next);
+      return createStep(diff.next, databases, facts);
     case "removed":
       return deleteStep(diff.previous);
     case "changed":
-      return changeStep(diff, elementwise(diff.changes), placement, usedBytes);
+      return changeStep(diff, elementwise(diff.changes), placement, facts.usedBytes?.[diff.database]);
   }
 }
 
-function createStep(next: DatabaseSpec): Step {
-  const why = next.retire ? "a new database, kept stopped" : "a new, empty database";
+function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { now }: Facts): Step {
+  const { branch } = next;
+  const why =
+    branch !== undefined
+      ? branchWhy(branch.of, branch.at)
+      : next.retire
+        ? "a new database, kept stopped"
+        : "a new, empty database";
   const change: Change = { path: "", from: null, to: next as unknown as JsonValue, effect: "online", why };
-  return { kind: "create", database: next.name, changes: [change], risk: "none" };
+  const parent = databases.find(({ name }) => name === branch?.of);
+  const blocked = now === undefined ? undefined : momentBlock(next, parent, now);
+  return {
+    ...{ kind: "create", database: next.name, changes: [change], risk: "none" },
+    ...(blocked === undefined ? {} : { blocked }),
+  };
 }
 
 function deleteStep(previous: DatabaseSpec): Step {
-  const { name, retire } = previous;
+  const { name, branch } = previous;
+  const retire = previous.retire || branch !== undefined;
   const from = previous as unknown as JsonValue;
   const { code, hint } = deletedWithoutRetire.definition;
   return {
@@ -93,6 +104,8 @@ function changeStep(
 }
 
 function projectChange(difference: Difference): Change {
+  if (difference.path === "previewBranches")
+    return { ...difference, effect: "online", why: "what each pull request has branches of" };
   if (difference.path.startsWith("quota"))
     return { ...difference, effect: "online", why: "what the project may ask for" };
   return { ...difference, effect: "data-loss", why: "its databases would begin again elsewhere, empty" };

@@ -5,6 +5,7 @@ import {
   formatSizeBytes,
   type Placement,
 } from "../../platform/spec/index.ts";
+import { judgeBranch } from "./branches.ts";
 import type { Difference } from "./differences.ts";
 import { engineChanges, storageShrinks, versionGoesDown, versionNotInPlace } from "./errors.ts";
 import { localRestarts } from "./local.ts";
@@ -71,6 +72,15 @@ export function judge(one: Case): Verdict {
       );
     case "tags":
       return online("labels only");
+    case "connections":
+      return online("new sessions keep to it");
+    case "branch":
+    case "branch.of":
+    case "branch.at":
+    case "branch.ttlSeconds": {
+      const { why, blocked } = judgeBranch(one, one.next.name);
+      return blocked === undefined ? online(why) : { effect: "data-loss", why, blocked };
+    }
     case "passwordSecret":
       return online("the owner's password changes; open sessions stay");
     case "retire":
@@ -83,7 +93,7 @@ export function judge(one: Case): Verdict {
 
 /** `tags.owner` and `extensions[pgcrypto]` are options of `tags` and `extensions`; `compute.maxUnits` is one itself. */
 function optionOf(path: string): string {
-  const whole = /^(extensions|roles|allowFrom|tags|engineOptions)(?=[.[])/.exec(path);
+  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections)(?=[.[])/.exec(path);
   return whole?.[1] ?? path;
 }
 
@@ -137,7 +147,9 @@ function compareVersions(a: readonly number[], b: readonly number[]): number {
 }
 
 /** What becomes of a deleted database's data. */
-export const deletionWhy = ({ backups }: DatabaseSpec): string =>
-  backups.retentionSeconds === 0
-    ? "it is removed for good: its backups are kept for no time"
-    : `it is removed; a final copy is kept for ${formatDurationSeconds(backups.retentionSeconds)}`;
+export const deletionWhy = ({ backups, branch }: DatabaseSpec): string =>
+  branch !== undefined
+    ? `the branch goes, with what was written in it; ${branch.of} stays as it is`
+    : backups.retentionSeconds === 0
+      ? "it is removed for good: its backups are kept for no time"
+      : `it is removed; a final copy is kept for ${formatDurationSeconds(backups.retentionSeconds)}`;

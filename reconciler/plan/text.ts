@@ -8,6 +8,12 @@ const declared: Readonly<Record<string, string>> = {
   "compute.suspendAfterSeconds": "compute.suspendAfter",
   storageBytes: "storage",
   "backups.retentionSeconds": "backups.retention",
+  "connections.idleSeconds": "connections.idleTimeout",
+  "connections.transactionSeconds": "connections.transactionTimeout",
+  "connections.statementSeconds": "connections.statementTimeout",
+  "branch.of": "of",
+  "branch.at": "at",
+  "branch.ttlSeconds": "ttl",
 };
 
 /** `compute.max 0.5 → 1`, `extensions pgcrypto added`: one change in a few words, in the words of the declaration. */
@@ -46,6 +52,7 @@ function valueText(path: string, value: JsonValue): string {
   if (value === null) return "none";
   if (typeof value === "number" && path.endsWith("Bytes")) return formatSizeBytes(value);
   if (typeof value === "number" && path.endsWith("Seconds")) return formatDurationSeconds(value);
+  if (Array.isArray(value)) return value.join(", ");
   if (typeof value !== "object") return String(value);
   const { login, access } = value as { login?: boolean; access?: string };
   if (access === undefined) return JSON.stringify(value);

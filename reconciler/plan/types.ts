@@ -43,5 +43,10 @@ export type Plan = {
   readonly hash: string;
 };
 
-/** What the plan may know about the machine; leaving it out only ever blocks more. */
-export type Facts = { readonly usedBytes?: Readonly<Record<string, number>> };
+/** What the plan may know beside the specs. */
+export type Facts = {
+  /** Without it storage never shrinks. */
+  readonly usedBytes?: Readonly<Record<string, number>>;
+  /** Without it the moment of a new branch is not looked at: whoever makes the branch looks again. */
+  readonly now?: Date;
+};

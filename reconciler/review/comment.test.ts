@@ -119,6 +119,16 @@ describe("the comment", () => {
     for (const word of ["Ready to merge", "restart", "USD a month", "10 CPU"]) expect(first).toContain(word);
   });
 
+  test("names the branches that are made for it, and how to get to them", () => {
+    const from = project(database("orders"));
+    const to = project(database("orders", { compute: { minUnits: 0.25, maxUnits: 2, suspendAfterSeconds: 300 } }));
+    const branches = [{ name: "pr-7-orders", of: "orders", monthMicros: 4_200_000, currency: "USD" }];
+    const text = renderComment(review([projectReview(from, to, { branches })]));
+    expect(text).toContain("`pr-7-orders` is a branch of `orders` while this is open");
+    expect(text).toContain("`nebula db url acme/shop/pr-7-orders`");
+    expect(renderComment(review([projectReview(from, to)]))).not.toContain("branch of");
+  });
+
   test("shows what is refused and how to go on", async () => {
     const from = project(database("orders"), database("old", { storageBytes: 20 * GiB }));
     const to = project(

@@ -86,10 +86,22 @@ function renderProject(project: ProjectReview, limits: Limits): string {
     title,
     table(["", "Database", "What", "Why", "Risk"], "lllll", planRows(project, limits.rows)),
     table(["", "Policy", "What to do"], "lll", policyRows(project, limits.rows)),
+    renderBranches(project),
     folded.filter((one) => one !== "").join("\n"),
   ]
     .filter((part) => part !== "")
     .join("\n\n");
+}
+
+/** What is there to be tried out, and how to get to it. */
+function renderBranches({ branches = [], stack }: ProjectReview): string {
+  return branches
+    .map(({ name, of, monthMicros, currency }) => {
+      const address = `${stack.replaceAll(".", "/")}/${name}`;
+      const price = plain(formatMoney(monthMicros, currency));
+      return `🌱 ${code(name)} is a branch of ${code(of)} while this is open (at most ${price} a month): ${code(`nebula db url ${address}`)}`;
+    })
+    .join("  \n");
 }
 
 function renderMoney({ price }: ProjectReview, limits: Limits): string {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { asNebulaError, failpoint } from "../../platform/core/index.ts";
 import { githubConflict, githubNotMergeable, isFault, type Pull } from "../../platform/github/index.ts";
 import { mayMerge, touchedPaths } from "../../platform/ownership/index.ts";
@@ -58,6 +59,7 @@ export async function noteState({ sql }: ReviewerParts, repository: RepositoryRo
 }
 
 async function needsReview(parts: ReviewerParts, repository: RepositoryRow, row: Row, pull: Pull): Promise<boolean> {
+  if (!isDeepStrictEqual([...row.labels].sort(), [...pull.labels].sort())) return true; // they may ask for branches
   if (row.headCommit !== pull.head.sha || row.postedAt === null || row.verdict === "error") return true;
   const until = row.review?.waitsUntil ?? null;
   if (until !== null && Date.parse(until) <= parts.clock.now()) return true; // a grace time is over

@@ -9,8 +9,15 @@ import {
   deletionsWaiting,
   type Retired,
 } from "../../platform/policy/index.ts";
-import { metersOf, priceDifference } from "../../platform/pricing/index.ts";
-import type { DeclarationProblem, FleetSpec, ProjectSpec, StackName, TenantSpec } from "../../platform/spec/index.ts";
+import { metersOf, monthlyEstimate, priceDifference } from "../../platform/pricing/index.ts";
+import {
+  type DeclarationProblem,
+  type FleetSpec,
+  type ProjectSpec,
+  previewBranches,
+  type StackName,
+  type TenantSpec,
+} from "../../platform/spec/index.ts";
 import { getProjects } from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
 import { evaluateProjects, readRetired, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
@@ -79,6 +86,8 @@ type Rules = {
   readonly now: Date;
   readonly fleet: FleetSpec | null;
   readonly tenants: readonly TenantSpec[];
+  /** The pull request. */
+  readonly pull: { readonly number: number; readonly labels: readonly string[] };
 };
 
 /** Plan, price, quota and policy of every touched project. Pure. */
@@ -98,7 +107,7 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
   if (after === null && before === null) return { ...named, ...unknown, kind: "removed" };
   const removed = after === null && before !== null;
   const next = after?.spec ?? { ...(before as ProjectSpec), databases: [] };
-  const plan = planProject(before, next);
+  const plan = planProject(before, next, { now: rules.now });
   const kind = removed
     ? "removed"
     : before === null
@@ -120,7 +129,22 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
     policy: removed ? checkProjectDeleted(before, appeared) : checkPolicy(next, authority, before, appeared),
     waiting: deletionsWaiting(before, next, { retired: one.retired, policies: fleet.policies, now }),
     preview,
+    ...(kind === "changed" && before !== null ? branchesOf(before, rules.pull, fleet) : {}),
   };
+}
+
+/** What is made for the pull request while it is open, of what runs. */
+function branchesOf(
+  before: ProjectSpec,
+  pull: Rules["pull"],
+  { priceBook }: FleetSpec,
+): Pick<ProjectReview, "branches"> {
+  const branches = previewBranches(before, pull).map((spec) => ({
+    ...{ name: spec.name, of: spec.branch?.of ?? "" },
+    monthMicros: monthlyEstimate(spec, priceBook, metersOf[before.placement]).micros,
+    currency: priceBook.currency,
+  }));
+  return branches.length === 0 ? {} : { branches };
 }
 
 const unknown = {

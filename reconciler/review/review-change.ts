@@ -4,6 +4,7 @@ import { judgeChange, touchedBy, touchedPaths } from "../../platform/ownership/i
 import { pruneBudget, pruneBudgetExceeded } from "../../platform/policy/index.ts";
 import type { Policies, ProjectSpec, StackName } from "../../platform/spec/index.ts";
 import { countApplied, type RepositoryRow } from "../../platform/store/index.ts";
+import { deletesOf } from "../plan/index.ts";
 import { pathsOf, readFiles, type SourceParts } from "../source/index.ts";
 import { assemble, type Findings, joinProblems } from "./assemble.ts";
 import { readAuthor } from "./author.ts";
@@ -26,6 +27,7 @@ export type Change = {
   /** The account of the Git host that opened it. */
   readonly login: string;
   readonly accountId: number | null;
+  readonly labels: readonly string[];
 };
 
 /** A review, and git's tree of the merge that it speaks of: what must be on the default branch afterwards. */
@@ -54,6 +56,7 @@ export async function reviewChange(
   const projects = reviewProjects(touched, {
     commit: change.base,
     now: new Date(parts.clock.now()),
+    pull: { number: change.number, labels: change.labels },
     ...rules.base,
   });
   const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
@@ -92,7 +95,7 @@ async function pruneNotes(
   policies: Policies,
 ): Promise<readonly Note[]> {
   const deleted = projects.flatMap(({ stack, plan }) =>
-    (plan?.steps ?? []).filter(({ kind }) => kind === "delete").map(({ database }) => `${stack}.${database}`),
+    deletesOf(plan?.steps ?? []).map((database) => `${stack}.${database}`),
   );
   if (deleted.length <= policies.prune.databases) return [];
   const budget = pruneBudget(policies, await countApplied(sql, repository.id));

@@ -8,6 +8,7 @@ import {
   markPosted,
   type PullRow,
   type RepositoryRow,
+  recordLabels,
   recordPull,
   recordReview,
 } from "../../platform/store/index.ts";
@@ -85,6 +86,7 @@ async function runReview(
   const host = hosts.of(repository);
   const about = { repository: repository.id, number: pull.number, head: pull.head.sha };
   const row = await recordPull(sql, { ...about, requestedBy: pull.author, by: "reconciler" });
+  await recordLabels(sql, { ...about, labels: pull.labels });
   await beginReview(sql, about);
   const known = row.commentId === null ? {} : { commentId: row.commentId };
   const targetUrl = `${parts.portalUrl}/api/v1/pulls/${pull.number}`;
@@ -103,7 +105,7 @@ async function runReview(
     publisher,
     {
       ...{ repository, number: pull.number, head: pull.head.sha, base },
-      ...{ login: pull.author, accountId: pull.authorId },
+      ...{ login: pull.author, accountId: pull.authorId, labels: pull.labels },
     },
     signal,
   );

@@ -32,6 +32,14 @@ export type Preview =
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
+export type PreviewBranch = {
+  readonly name: string;
+  readonly of: string;
+  /** Of a month at the most that it can use. */
+  readonly monthMicros: number;
+  readonly currency: string;
+};
+
 export type ProjectReview = {
   readonly stack: StackName;
   readonly tenant: string;
@@ -48,6 +56,8 @@ export type ProjectReview = {
   /** Deletions whose grace time is not over. */
   readonly waiting: readonly Waiting[];
   readonly preview: Preview;
+  /** Databases that are made for this pull request alone, while it is open. Absent: none. */
+  readonly branches?: readonly PreviewBranch[];
   /** Where each database stands in the head, for links. */
   readonly sources: Readonly<Record<string, SourceLocation>>;
 };

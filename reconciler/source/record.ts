@@ -172,9 +172,10 @@ async function prunedAbove(
   return deletes > budget ? { deletes, budget } : undefined;
 }
 
-/** Databases that run and that a text would delete. */
+/** Databases that run and that a text would delete. A branch is a copy: it does not count. */
 function deletedBy({ row, admission }: Understood): number {
   if (admission === "forget" || admission.kind !== "spec") return 0;
   const kept = new Set(admission.spec.databases.map(({ name }) => name));
-  return (row?.appliedSpec?.databases ?? []).filter(({ name }) => !kept.has(name)).length;
+  return (row?.appliedSpec?.databases ?? []).filter(({ name, branch }) => branch === undefined && !kept.has(name))
+    .length;
 }

@@ -185,6 +185,60 @@ export default fs;`,
   });
 });
 
+describe("a branch", () => {
+  const feature = (options: string, first = 'import orders from "./orders.ts";') => `${first}
+import { Branch } from "@nebuladb/platform";
+
+export default new Branch("feature-x", { ${options} });
+`;
+
+  test("is a copy of the sibling that its file imports, whichever file comes first", async () => {
+    const evaluated = await evaluate({
+      "feature-x.ts": feature('of: orders, at: "2026-11-20T10:00:00Z", ttl: "7d"'),
+      "orders.ts": database("orders", 'version: "18", storage: "20Gi"'),
+    });
+    expect(evaluated).toMatchObject({
+      kind: "ok",
+      spec: {
+        databases: [
+          {
+            ...{ name: "feature-x", engine: "postgres", version: "18", storageBytes: 20 * 2 ** 30 },
+            branch: { of: "orders", at: "2026-11-20T10:00:00.000Z", ttlSeconds: 7 * 86_400 },
+          },
+          { name: "orders" },
+        ],
+      },
+      sources: { "feature-x": { file: "tenants/acme/shop/feature-x.ts", line: 4, column: 16 } },
+    });
+  });
+
+  test("of nothing, of itself, of a branch, of what is retired: refused where it says of what", async () => {
+    const orders = { "orders.ts": database("orders") };
+    const of = (options: string, more: Readonly<Record<string, string>> = orders) =>
+      evaluate({ ...more, "feature-x.ts": feature(options, "//") }).then(places);
+    expect(await of('of: "order"')).toEqual(["feature-x.ts:4:46 NEB132"]);
+    expect(await of('of: "feature-x"')).toEqual(["feature-x.ts:4:46 NEB133"]);
+    expect(await of('of: "orders"', { "orders.ts": database("orders", 'version: "18", retire: true') })).toEqual([
+      "feature-x.ts:4:46 NEB133",
+    ]);
+    const second = feature('of: "feature-x"', "//").replace('"feature-x", {', '"second", {');
+    expect(await of('of: "second"', { ...orders, "second.ts": second })).toEqual([
+      "feature-x.ts:4:46 NEB133",
+      "second.ts:4:43 NEB133",
+    ]);
+    expect(await of("of: 7")).toEqual(["feature-x.ts:4:46 NEB111"]);
+    expect(await of('of: "orders", ttl: "0d"')).toEqual(["feature-x.ts:4:61 NEB135"]);
+  });
+
+  test("of a database that is wrong itself is not blamed for that", async () => {
+    const evaluated = await evaluate({
+      "orders.ts": database("orders", 'version: "3"'),
+      "feature-x.ts": feature("of: orders"),
+    });
+    expect(places(evaluated)).toEqual([expect.stringMatching(/^orders\.ts:\d+:\d+ NEB114$/)]);
+  });
+});
+
 describe("names and folders", () => {
   test("a single database has the name of its file", async () => {
     expect(places(await evaluate({ "orders.ts": database("order") }))).toEqual(["orders.ts:3:29 NEB120"]);

@@ -6,6 +6,8 @@ import {
   engines,
   nearest,
   type ProjectSpec,
+  parentUnknown,
+  resolveBranch,
   resolveDatabase,
   resolveProject,
   type SourceLocation,
@@ -33,15 +35,19 @@ export async function evaluateProject(
     problems.push(problemAt(noProjectFile, topOf(projectFile), `${folder} has no project.ts`));
 
   const databases: Database[] = [];
+  const branches: Recorded[] = [];
   let own: Recorded | undefined;
   for (const file of declaringFiles(files.keys(), folder)) {
     const result = await runFile(workspace, file);
     if (workspace.broken) return undefined;
     if (result === undefined) continue;
     if (file === projectFile) own = readProject(workspace, file, result);
-    else databases.push(...readDatabases(workspace, file, result));
+    else {
+      databases.push(...readDatabases(workspace, file, result));
+      branches.push(...result.declared.filter(({ kind }) => kind === "branch"));
+    }
   }
-  const unique = withoutTwins(workspace, databases);
+  const unique = withoutTwins(workspace, [...databases, ...readBranches(workspace, databases, branches)]);
   const resolved = resolveProject(
     tenant,
     project,
@@ -84,8 +90,9 @@ function readProject({ problems }: Workspace, file: string, { many, declared }: 
 function readDatabases(workspace: Workspace, file: string, { many, declared }: FileResult): Database[] {
   return declared.flatMap((one) => {
     const { files, problems } = workspace;
-    const { engine, name, options, at } = one;
-    if (one.kind !== "database" || !isEngine(engine) || typeof name !== "string") {
+    const { kind, engine, name, options, at } = one;
+    const isKnown = kind === "branch" || (kind === "database" && isEngine(engine));
+    if (!isKnown || typeof name !== "string") {
       problems.push(problemAt(notADeclaration, at, whatItIs(one)));
       return [];
     }
@@ -99,9 +106,32 @@ function readDatabases(workspace: Workspace, file: string, { many, declared }: F
           renameHint(name, base),
         ),
       );
+    // A branch is resolved when all that it could be of is known.
+    if (kind === "branch" || !isEngine(engine)) return [];
     const resolved = resolveDatabase({ engine, name, options: options ?? {} });
     if (resolved.kind === "ok") return [{ spec: resolved.spec, at }];
     problems.push(...placeProblems(files, { name, at }, resolved.problems));
+    return [];
+  });
+}
+
+/** Branches of the project's databases. While something else of the project is wrong, a parent that is missing may be just that. */
+function readBranches(
+  { files, problems }: Workspace,
+  databases: readonly Database[],
+  branches: readonly Recorded[],
+): Database[] {
+  const declared = branches.flatMap(({ name, options, at }) =>
+    typeof name === "string" ? [{ name, options, at }] : [],
+  );
+  const names = declared.map(({ name }) => name);
+  const siblings = databases.map(({ spec }) => spec);
+  const whole = problems.length === 0;
+  return declared.flatMap(({ at, ...one }) => {
+    const resolved = resolveBranch(one, siblings, names);
+    if (resolved.kind === "ok") return [{ spec: resolved.spec, at }];
+    const own = resolved.problems.filter(({ code }) => whole || code !== parentUnknown.definition.code);
+    problems.push(...placeProblems(files, { name: one.name, at }, own));
     return [];
   });
 }

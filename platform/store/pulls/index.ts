@@ -1,5 +1,12 @@
 export type { PullRow, PullState, Verdict } from "./pull.ts";
-export { getPullRow, listPullRows, listUndeployedPulls, listUnreportedPulls } from "./read-pulls.ts";
+export {
+  getPullRow,
+  listPreviewWishes,
+  listPullRows,
+  listUndeployedPulls,
+  listUnreportedPulls,
+  type PreviewWish,
+} from "./read-pulls.ts";
 export {
   attributeOperations,
   beginReview,
@@ -9,6 +16,7 @@ export {
   markPullReported,
   moveBase,
   type PullOpened,
+  recordLabels,
   recordPull,
   recordPullState,
   recordReview,

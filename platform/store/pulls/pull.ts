@@ -31,10 +31,12 @@ export type PullRow<Review = unknown> = {
   readonly deployedCommit: string | null;
   readonly deployedAt: Date | null;
   readonly reportedAt: Date | null;
+  /** As the Git host says them. */
+  readonly labels: readonly string[];
 };
 
 export const pullColumns = `repository, number, requested_by as "requestedBy", operation, auto_merge as "autoMerge",
   auto_merge_head as "autoMergeHead", head_commit as "headCommit", base_commit as "baseCommit", plan as review,
   plan_hash as "planHash", verdict, reviewed_at as "reviewedAt", posted_at as "postedAt", comment_id as "commentId",
   state, merge_commit as "mergeCommit", merged_at as "mergedAt", deployed_commit as "deployedCommit",
-  deployed_at as "deployedAt", reported_at as "reportedAt"`;
+  deployed_at as "deployedAt", reported_at as "reportedAt", labels`;

@@ -46,3 +46,20 @@ export const listUndeployedPulls = <Review = unknown>(
     `select ${pullColumns} from pulls where repository = $1 and state = 'merged' and deployed_at is null order by merged_at`,
     [repository],
   );
+
+export type PreviewWish = {
+  readonly number: number;
+  readonly labels: readonly string[];
+  readonly stacks: readonly string[];
+};
+
+/** Open pull requests with the stacks that they change, where any of them may want branches: by a label, or by a declaration. */
+export const listPreviewWishes = (sql: Sql, label: string): Promise<readonly PreviewWish[]> =>
+  sql.query(
+    `select number, labels, array(select p ->> 'stack' from jsonb_array_elements(plan -> 'projects') p
+       where p ->> 'kind' = 'changed' order by 1) as stacks
+     from pulls where state = 'open' and plan is not null
+       and ($1 = any(labels) or exists (select from projects where applied_spec ? 'previewBranches'))
+     order by repository, number`,
+    [label],
+  );

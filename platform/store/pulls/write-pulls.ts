@@ -36,6 +36,18 @@ export const recordPull = (sql: Sql, pull: PullOpened & { readonly by: "portal" 
     ],
   );
 
+/** The labels as the Git host says them now. */
+export async function recordLabels(
+  sql: Sql,
+  pull: { readonly repository: string; readonly number: number; readonly labels: readonly string[] },
+): Promise<void> {
+  await sql.query("update pulls set labels = $3 where repository = $1 and number = $2 and labels <> $3", [
+    pull.repository,
+    pull.number,
+    pull.labels,
+  ]);
+}
+
 /** Nobody asks for its merge any more. */
 export async function stopAutoMerge(sql: Sql, repository: string, number: number): Promise<void> {
   await sql.query("update pulls set auto_merge = false, auto_merge_head = null where repository = $1 and number = $2", [

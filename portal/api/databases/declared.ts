@@ -1,5 +1,7 @@
 import { z } from "zod";
 import {
+  type BranchSpec,
+  branchOptions,
   type DatabaseSpec,
   type Engine,
   engines,
@@ -7,6 +9,7 @@ import {
   formatSizeBytes,
   knownOptions,
   optionSchemas,
+  resolveBranch,
   resolveDatabase,
   versions,
 } from "../../../platform/spec/index.ts";
@@ -51,6 +54,13 @@ export const patchDocument = named(
     autoMerge,
   }),
 );
+const { of: _of, ...branchShape } = branchOptions.shape;
+export const branchBody = z.looseObject({ name, autoMerge });
+export const branchDocument = named(
+  "NewBranch",
+  "A branch as it is declared: a copy of the database with an endpoint and credentials of its own.",
+  z.strictObject({ name, ...branchShape, autoMerge }),
+);
 const { size, compute, storage, replicas, instances } = postgresOptions;
 export const scaleDocument = named(
   "Scale",
@@ -80,13 +90,41 @@ export function newOptions({
   return options as OptionsPatch;
 }
 
-/** A change of a declared database. @throws NEB601 when the database that it would give does not resolve. */
-export function patchOptions(current: DatabaseSpec, { autoMerge: _auto, ...given }: Body): OptionsPatch {
+/** The options of a new branch. @throws NEB601 with every problem */
+export function newBranchOptions(
+  of: string,
+  { name: branch, autoMerge: _auto, ...given }: Body & { name: string },
+  databases: readonly DatabaseSpec[],
+): OptionsPatch {
+  const resolved = resolveBranch({ name: branch, options: { of, ...given } }, ...aroundBranch(databases));
+  if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
+  return given as OptionsPatch;
+}
+
+/** What a branch may be of, and what it may not: the other branches. */
+const aroundBranch = (databases: readonly DatabaseSpec[]) =>
+  [
+    databases.filter(({ branch }) => branch === undefined),
+    databases.filter(({ branch }) => branch !== undefined).map(({ name }) => name),
+  ] as const;
+
+/**
+ * A change of a declared database. @throws NEB601 when the database that it would give does not resolve.
+ * @param databases of its project, as they are declared.
+ */
+export function patchOptions(
+  current: DatabaseSpec,
+  { autoMerge: _auto, ...given }: Body,
+  databases: readonly DatabaseSpec[],
+): OptionsPatch {
   const patch = given as OptionsPatch;
   if (Object.keys(patch).length === 0) throw requestProblems([{ path: "", message: "names nothing to change" }]);
   const merged = mergePatch(optionsOf(current, patch), patch);
   const { engine, name: database } = current;
-  const resolved = resolveDatabase({ engine, name: database, options: merged });
+  const resolved =
+    current.branch === undefined
+      ? resolveDatabase({ engine, name: database, options: merged })
+      : resolveBranch({ name: database, options: merged }, ...aroundBranch(databases));
   if (resolved.kind === "invalid") throw optionProblems(resolved.problems);
   return patch;
 }
@@ -108,13 +146,33 @@ function optionsOf(spec: DatabaseSpec, patch: OptionsPatch): OptionsPatch {
     allowFrom: spec.allowFrom,
     tags: spec.tags,
     retire: spec.retire,
+    ...(spec.connections === undefined ? {} : { connections: connectionsOf(spec.connections) }),
     ...(spec.passwordSecret === null ? {} : { password: { kind: "secret", name: spec.passwordSecret } }),
     ...spec.engineOptions,
+    ...(spec.branch === undefined ? {} : branchOptionsOf(spec.branch)),
   };
-  const known = knownOptions(spec.engine, []);
+  const known = spec.branch === undefined ? knownOptions(spec.engine, []) : Object.keys(branchOptions.shape);
   const has = (key: string) => known.includes(key) && !(key === "backups" && spec.backups.retentionSeconds === 0);
   return Object.fromEntries(Object.entries(all).filter(([key]) => has(key))) as OptionsPatch;
 }
+
+const branchOptionsOf = ({ of, at, ttlSeconds }: BranchSpec): Record<string, string> => ({
+  of,
+  ...(at === null ? {} : { at }),
+  ...(ttlSeconds === null ? {} : { ttl: formatDurationSeconds(ttlSeconds) }),
+});
+
+function connectionsOf(said: NonNullable<DatabaseSpec["connections"]>): Record<string, string | number> {
+  const { max, perSecond, ...seconds } = said;
+  const timeouts = Object.entries(seconds).map(([key, value]) => [
+    key.replace(/Seconds$/, "Timeout"),
+    formatDurationSeconds(value),
+  ]);
+  return { ...dropUndefined({ max, perSecond }), ...Object.fromEntries(timeouts) };
+}
+
+const dropUndefined = (record: Readonly<Record<string, number | undefined>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(record).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 
 /** RFC 7396. */
 export function mergePatch(target: OptionsPatch, patch: OptionsPatch): OptionsPatch {

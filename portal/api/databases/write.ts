@@ -134,7 +134,8 @@ export const databaseWrites = [
     summary: "Open a pull request that retires a database, or deletes one that is retired",
     description:
       "The first time the pull request says `retire: true`: merged, the database stops and everything is kept. The second " +
-      "time it removes the declaration: merged, a final copy is kept for the retention time.",
+      "time it removes the declaration: merged, a final copy is kept for the retention time. A branch is a copy: its declaration " +
+      "is removed the first time.",
     params: databaseParams,
     query: z.strictObject({ autoMerge: z.stringbool().default(false) }),
     match: true,
@@ -142,18 +143,21 @@ export const databaseWrites = [
   }).handle(async (call, portal) => {
     const { domain, project, database: name } = call.params;
     const { wanted, base } = await readDeclared(call, portal);
-    const { deleteDatabase, retireDatabase } = await import("../../edit/index.ts");
+    const { deleteBranch, deleteDatabase, retireDatabase } = await import("../../edit/index.ts");
     const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
-    const edit = wanted.retire ? deleteDatabase : retireDatabase;
+    const { branch } = wanted;
+    const deletes = wanted.retire || branch !== undefined;
+    const edit = branch !== undefined ? deleteBranch : wanted.retire ? deleteDatabase : retireDatabase;
     const { changes } = edit(base.files, place);
+    const kept = branch === undefined ? "for the retention time" : "for a day";
     const answer = await propose(portal, call, base, {
       tenant: domain,
       project,
       database: name,
-      step: wanted.retire ? "delete" : "retire",
-      title: `${wanted.retire ? "Delete" : "Retire"} ${name} of ${domain}/${project}`,
-      why: wanted.retire
-        ? `Removes the declaration of ${databaseId(domain, project, name)}; a final copy is kept for the retention time.`
+      step: deletes ? "delete" : "retire",
+      title: `${deletes ? "Delete" : "Retire"} ${name} of ${domain}/${project}`,
+      why: deletes
+        ? `Removes the declaration of ${databaseId(domain, project, name)}; a final copy is kept ${kept}.`
         : `Stops ${databaseId(domain, project, name)} and keeps everything; deleting it is a second pull request.`,
       autoMerge: call.query.autoMerge,
       changes,
@@ -170,8 +174,8 @@ async function proposeChange(
   type: ProposedType = "PULL_REQUEST",
 ) {
   const { domain, project, database: name } = call.params;
-  const { wanted, base } = await readDeclared(call, portal);
-  const patch = patchOptions(wanted, call.body);
+  const { wanted, base, siblings } = await readDeclared(call, portal);
+  const patch = patchOptions(wanted, call.body, siblings);
   mustGrow(wanted, patch, type);
   const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
   const { changeDatabase } = await import("../../edit/index.ts");
@@ -208,11 +212,13 @@ function mustGrow({ engine, storageBytes, version }: DatabaseSpec, patch: Option
     throw requestProblems([{ path: "version", message: `is older than the ${version} it has` }]);
 }
 
+type Declared = { readonly wanted: DatabaseSpec; readonly base: Base; readonly siblings: readonly DatabaseSpec[] };
+
 /**
  * The declaration that a change is about, held against If-Match and against the default branch as it is now.
  * @throws NEB612 when it is not declared any more, NEB607 when it is not what the caller read.
  */
-async function readDeclared(call: InDatabase, portal: Portal): Promise<{ wanted: DatabaseSpec; base: Base }> {
+async function readDeclared(call: InDatabase, portal: Portal): Promise<Declared> {
   const { domain, project, database: name } = call.params;
   const view = await findView(portal, domain, project, name);
   if (view.wanted === null) throw wrongState(`${domain}/${project}/${name} is not declared any more`);
@@ -221,7 +227,7 @@ async function readDeclared(call: InDatabase, portal: Portal): Promise<{ wanted:
     throw matchFailed(`${domain}/${project}/${name} has the ETag ${tag} now`);
   const base = await readBase(portal, domain, project);
   if (call.match !== "*") await demandSeen(portal, view, base);
-  return { wanted: view.wanted, base };
+  return { wanted: view.wanted, base, siblings: view.project.wantedSpec?.databases ?? [] };
 }
 
 /** The ledger may be a moment behind Git: what the caller read must be what the default branch says now. */

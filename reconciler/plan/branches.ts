@@ -1,0 +1,46 @@
+import { type DatabaseSpec, formatDurationSeconds } from "../../platform/spec/index.ts";
+import type { Difference } from "./differences.ts";
+import { branchMoves, momentOver, momentToCome } from "./errors.ts";
+import type { Block, Step } from "./types.ts";
+
+/** What a new branch is, in words. */
+export const branchWhy = (of: string, at: string | null): string =>
+  `a copy of ${of} as it ${at === null ? "is" : `was at ${at}`}, with an endpoint and credentials of its own`;
+
+/** Why a new branch cannot be made of the moment that it names. */
+export function momentBlock(next: DatabaseSpec, parent: DatabaseSpec | undefined, now: Date): Block | undefined {
+  const at = next.branch?.at ?? null;
+  if (at === null || parent === undefined) return undefined;
+  const ageSeconds = (now.getTime() - Date.parse(at)) / 1000;
+  const { retentionSeconds } = parent.backups;
+  if (ageSeconds < 0)
+    return toBlock(momentToCome, `${next.name} is to be ${parent.name} as it was at ${at}, which has not come`);
+  if (ageSeconds <= retentionSeconds) return undefined;
+  const kept = `${parent.name} keeps ${formatDurationSeconds(retentionSeconds)}`;
+  return toBlock(momentOver, `${next.name} is to be ${parent.name} as it was at ${at}; ${kept}`);
+}
+
+export type BranchVerdict = { readonly why: string; readonly blocked?: Block };
+
+/** What a change of a branch's own facts does. */
+export function judgeBranch({ path, from, to }: Difference, name: string): BranchVerdict {
+  if (path === "branch.ttlSeconds") return { why: to === null ? "it stays" : "it ends so long after its creation" };
+  if (path === "branch" && to === null) return { why: "it stays, as a database of its own" };
+  const message =
+    path === "branch"
+      ? `${name} has data of its own; it cannot become a branch`
+      : `${name} is a branch of another ${path === "branch.of" ? "database" : "moment"}: ${from ?? "now"}`;
+  return { why: message, blocked: toBlock(branchMoves, message) };
+}
+
+const toBlock = ({ definition: { code, hint } }: typeof branchMoves, message: string): Block => ({
+  code,
+  message,
+  hint,
+});
+
+/** The databases that steps delete, as the prune budget counts them: a branch is a copy. */
+export const deletesOf = (steps: readonly Step[]): readonly string[] =>
+  steps.filter(({ kind, changes }) => kind === "delete" && !isBranch(changes[0]?.from)).map(({ database }) => database);
+
+const isBranch = (spec: unknown): boolean => (spec as DatabaseSpec | null | undefined)?.branch !== undefined;
