@@ -6,6 +6,7 @@ export default defineConfig({
       "platform/**/*.test.ts",
       "reconciler/**/*.test.ts",
       "portal/**/*.test.ts",
+      "gateway/**/*.test.ts",
       "launcher/**/*.test.ts",
       "tools/**/*.test.ts",
       "charts/**/*.test.ts",

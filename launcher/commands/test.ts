@@ -28,7 +28,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Tests beside the code; every other suite is a folder of tests/. */
-const unitRooms = ["platform", "reconciler", "portal", "launcher", "tools", "charts", "bench"];
+const unitRooms = ["platform", "reconciler", "portal", "gateway", "launcher", "tools", "charts", "bench"];
 
 export function suiteNames(): string[] {
   const folders = readdirSync(join(repository, "tests"), { withFileTypes: true });

@@ -59,6 +59,12 @@ function levelOf(observation: Observation): LogLevel {
       return observation.state === "FAILED" ? "error" : "info";
     case "http.request":
       return observation.status >= 500 ? "error" : "debug";
+    case "gateway.refused":
+      return observation.reason === "server" || observation.reason === "unavailable" ? "warn" : "info";
+    case "gateway.cancel":
+      return observation.verdict === "passed" ? "debug" : "warn";
+    case "gateway.opened":
+    case "gateway.closed":
     case "deploy.phase":
     case "status.passed":
     case "drift.passed":
@@ -79,9 +85,12 @@ function levelOf(observation: Observation): LogLevel {
     case "signing_key.rotated":
     case "instance.started":
     case "instance.stopped":
+    case "instance.suspended":
     case "drift.opened":
     case "drift.closed":
     case "usage.rolled":
+    case "gateway.woke":
+    case "tls.loaded":
       return "info";
   }
 }

@@ -73,6 +73,7 @@ function makeInstruments(registry: Registry) {
     locksRemoved: counter("state_locks_removed_total", "Pulumi locks removed from owners proved dead.", []),
     starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
     stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
+    suspensions: counter("instances_suspended_total", "Database instances frozen or stopped as idle.", ["depth"]),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
     driftPasses: histogram("drift_pass_duration_seconds", "One drift pass over all databases.", []),
     driftOpened: counter("drift_opened_total", "Differences between databases and declarations found.", []),
@@ -87,6 +88,19 @@ function makeInstruments(registry: Registry) {
     resealed: counter("vault_values_resealed_total", "Secrets sealed anew under another key.", []),
     auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
+    connects: histogram("gateway_connect_duration_seconds", "Sessions opened, first byte to ready.", [
+      "endpoint",
+      "wake",
+    ]),
+    sessionBytes: counter("gateway_session_bytes_total", "Bytes of sessions that ended.", ["endpoint", "direction"]),
+    refused: counter("gateway_refused_total", "Clients not let in.", ["reason", "code"]),
+    wakes: histogram("gateway_wake_phase_duration_seconds", "Phases of wakes by connections.", ["how", "phase"]),
+    cancels: counter("gateway_cancels_total", "Cancel requests.", ["verdict"]),
+    tlsValidTo: new Gauge({
+      name: "nebuladb_tls_valid_until_seconds",
+      help: "When the gateway's certificate ends, in seconds since the epoch.",
+      registers,
+    }),
   };
 }
 
@@ -131,6 +145,8 @@ function record(to: Instruments, o: Observation): void {
       return to.starts.observe(o.durationMs / 1000);
     case "instance.stopped":
       return to.stops.observe(o.durationMs / 1000);
+    case "instance.suspended":
+      return to.suspensions.inc({ depth: o.depth });
     case "instance.healed":
       return to.heals.inc();
     case "drift.passed":
@@ -161,6 +177,20 @@ function record(to: Instruments, o: Observation): void {
       return to.resealed.inc(o.values);
     case "audit.pruned":
       return to.auditPruned.inc(o.lines);
+    case "gateway.opened":
+      return to.connects.observe({ endpoint: o.endpoint, wake: o.wake }, o.durationMs / 1000);
+    case "gateway.closed":
+      to.sessionBytes.inc({ endpoint: o.endpoint, direction: "in" }, o.bytesIn);
+      return to.sessionBytes.inc({ endpoint: o.endpoint, direction: "out" }, o.bytesOut);
+    case "gateway.refused":
+      return to.refused.inc({ reason: o.reason, code: o.code });
+    case "gateway.woke":
+      for (const [phase, ms] of wakePhases(o)) to.wakes.observe({ how: o.how, phase }, ms / 1000);
+      return;
+    case "gateway.cancel":
+      return to.cancels.inc({ verdict: o.verdict });
+    case "tls.loaded":
+      return to.tlsValidTo.set(Date.parse(o.validTo) / 1000);
     case "signing_key.rotated":
     case "process.ended":
     case "process.started":
@@ -168,3 +198,15 @@ function record(to: Instruments, o: Observation): void {
       return;
   }
 }
+
+type Woke = Extract<Observation, { kind: "gateway.woke" }>;
+
+const wakePhases = (o: Woke): readonly (readonly [phase: string, ms: number])[] => [
+  ["accept", o.acceptMs],
+  ["queued", o.queuedMs],
+  ["start", o.startMs],
+  ["ready", o.readyMs],
+  ["authenticate", o.authMs],
+  ["first row", o.firstRowMs],
+  ["total", o.totalMs],
+];

@@ -100,6 +100,14 @@ export type Observation =
   | { readonly kind: "lock.removed"; readonly stack: string; readonly owner: string; readonly proof: string }
   | { readonly kind: "instance.started"; readonly instance: string; readonly durationMs: number }
   | { readonly kind: "instance.stopped"; readonly instance: string; readonly durationMs: number }
+  /** Nobody used it: its processes stand still, or were stopped. */
+  | {
+      readonly kind: "instance.suspended";
+      readonly instance: string;
+      readonly depth: "frozen" | "asleep";
+      /** Direct sessions that it had. */
+      readonly sessions: number;
+    }
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
   | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
   | {
@@ -126,6 +134,50 @@ export type Observation =
   | { readonly kind: "keys.resealed"; readonly key: string; readonly values: number; readonly failed: number }
   | { readonly kind: "audit.pruned"; readonly lines: number }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
+  /** A client's session stands: from its first byte to ready for its first query. */
+  | {
+      readonly kind: "gateway.opened";
+      readonly instance: string;
+      readonly endpoint: "direct" | "pooled";
+      readonly tls: boolean;
+      readonly wake: "none" | "start" | "thaw";
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "gateway.closed";
+      readonly instance: string;
+      readonly endpoint: "direct" | "pooled";
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+      readonly durationMs: number;
+    }
+  /** A client was not let in, with the SQLSTATE that it was told. */
+  | {
+      readonly kind: "gateway.refused";
+      readonly reason: string;
+      readonly code: string;
+      readonly address: string;
+      readonly instance?: string;
+    }
+  /** A connection woke a database; the phases add up to `totalMs`. */
+  | {
+      readonly kind: "gateway.woke";
+      readonly instance: string;
+      readonly how: "start" | "thaw";
+      readonly tries: number;
+      /** Until its client had signed in. */
+      readonly acceptMs: number;
+      readonly queuedMs: number;
+      readonly startMs: number;
+      readonly readyMs: number;
+      /** Signed in at the server. */
+      readonly authMs: number;
+      /** From then to the first answer; the client's own time is in it. */
+      readonly firstRowMs: number;
+      readonly totalMs: number;
+    }
+  | { readonly kind: "gateway.cancel"; readonly verdict: "passed" | "unknown" | "limited" }
+  | { readonly kind: "tls.loaded"; readonly fingerprint: string; readonly validTo: string; readonly own: boolean }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
 
 export type Observe = (observation: Observation) => void;

@@ -1,0 +1,9 @@
+import { defineError } from "../../platform/core/index.ts";
+
+export const gatewayPortTaken = defineError({
+  code: "NEB700",
+  status: 500,
+  title: "The gateway's port is taken",
+  retry: false,
+  hint: "Stop the program that listens there, or choose other ports: nebula up --port N takes N+90 to N+92 for the gateway.",
+});
