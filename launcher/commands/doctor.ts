@@ -11,6 +11,7 @@ import { defaultPort, isFree, portsFrom } from "../ports.ts";
 import { columns, type Format, print } from "../print.ts";
 import { findRunning } from "../running.ts";
 import { cacheDir } from "../toolchain/cache.ts";
+import { findPgBouncer, wantedPgBouncer } from "../toolchain/pgbouncer.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
 import { onPath, run } from "../toolchain/programs.ts";
 import { findLanguageHost, findPulumi, isAtLeast, wanted } from "../toolchain/pulumi.ts";
@@ -34,6 +35,7 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkProgram("npm", /(\d+\.\d+\.\d+)/, "8.0.0", "fail", env, "Install npm; set-up needs it once."),
     checkProgram("git", /(\d+\.\d+(\.\d+)?)/, "2.38", "fail", env, "Install git 2.38 or newer."),
     checkPostgres(env),
+    checkPgBouncer(env),
     checkPulumi(env),
     checkLanguageHost(env),
     checkBuilder("go", ["version"], /go(\d+\.\d+(\.\d+)?)/, env, "Needed only to build the Pulumi command line."),
@@ -94,6 +96,17 @@ async function checkPostgres(env: Env): Promise<Finding> {
         "postgres",
         `${text}, server only`,
         `These need a PostgreSQL 18 with client tools: ${needComplete}. Install it from your system's packages, or Python 3 with pip.`,
+      );
+}
+
+async function checkPgBouncer(env: Env): Promise<Finding> {
+  const found = await findPgBouncer(env);
+  return found
+    ? ok("pgbouncer", `${found.version} from ${found.source} (${found.path})`)
+    : warn(
+        "pgbouncer",
+        "not there yet",
+        `Without it there is no pooled endpoint. \`nebula up\` builds ${wantedPgBouncer.built} where a C compiler, make and OpenSSL's headers are; ${wantedPgBouncer.floor} or newer on PATH is used.`,
       );
 }
 

@@ -9,6 +9,7 @@ import { delimiter, dirname, join } from "node:path";
 import { repository } from "../data-folder.ts";
 import { unknownName } from "../errors.ts";
 import type { Format } from "../print.ts";
+import { tryPgBouncer } from "../toolchain/pgbouncer.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolveLanguageHost, resolvePulumi } from "../toolchain/pulumi.ts";
 import { makeSay } from "../toolchain/say.ts";
@@ -94,12 +95,14 @@ async function prepare(): Promise<NodeJS.ProcessEnv> {
   const postgres = await resolvePostgres(process.env, say);
   const pulumi = await resolvePulumi(process.env, say);
   const languageHost = await resolveLanguageHost(pulumi, process.env, say);
+  const pgBouncer = await tryPgBouncer(process.env, say);
   say.done();
   return {
     ...process.env,
     PATH: [dirname(process.execPath), process.env.PATH, dirname(languageHost)].join(delimiter),
     NEBULA_PG_BIN: postgres.binDir,
     NEBULA_PULUMI_BIN: pulumi.path,
+    ...(pgBouncer === undefined ? {} : { NEBULA_PGBOUNCER_BIN: pgBouncer.path }),
   };
 }
 

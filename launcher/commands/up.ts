@@ -15,6 +15,7 @@ import { findRunning, lockPath } from "../running.ts";
 import { endMains } from "../shutdown.ts";
 import type { Report } from "../supervise.ts";
 import { supervise } from "../supervisor.ts";
+import { tryPgBouncer } from "../toolchain/pgbouncer.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolvePulumi } from "../toolchain/pulumi.ts";
 import { makeSay, type Say } from "../toolchain/say.ts";
@@ -27,7 +28,12 @@ export type UpOptions = {
   readonly output: Format;
 };
 
-type Tools = { readonly pgBin: string; readonly pulumiBin: string };
+type Tools = {
+  readonly pgBin: string;
+  readonly pulumiBin: string;
+  /** Empty: there is none, and no pooled endpoint. */
+  readonly pgBouncerBin: string;
+};
 type Start = {
   readonly folder: DataFolder;
   readonly port: number | undefined;
@@ -55,11 +61,12 @@ export async function up(options: UpOptions): Promise<void> {
 /** The tools, unless the platform runs already, which needs none. @throws NEB370, NEB923-925 naming the one that is missing */
 export async function prepareStart(folder: DataFolder, port: number | undefined, say: Say): Promise<Start> {
   prepareData(folder, await resolveOsUser());
-  if (findRunning(folder)) return { folder, port, say, tools: { pgBin: "", pulumiBin: "" } };
+  if (findRunning(folder)) return { folder, port, say, tools: { pgBin: "", pulumiBin: "", pgBouncerBin: "" } };
   await requireGit();
   const postgres = await resolvePostgres(process.env, say);
   const pulumi = await resolvePulumi(process.env, say);
-  return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path } };
+  const pgBouncerBin = (await tryPgBouncer(process.env, say))?.path ?? "";
+  return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path, pgBouncerBin } };
 }
 
 type FirstTokens = { readonly adminToken?: string | undefined; readonly setupToken?: string | undefined };
@@ -86,7 +93,7 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
       port: start.port,
       replicas: start.replicas ?? 1,
       ...start.tools,
-      env: process.env,
+      env: { ...process.env, NEBULA_PGBOUNCER_BIN: start.tools.pgBouncerBin },
       observe,
       step: say.step,
     });
@@ -144,7 +151,12 @@ function launch({ folder, port, replicas = 1, tools, say }: Start): Promise<Excl
     cwd: "/",
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
-    env: { ...process.env, NEBULA_PG_BIN: tools.pgBin, NEBULA_PULUMI_BIN: tools.pulumiBin },
+    env: {
+      ...process.env,
+      NEBULA_PG_BIN: tools.pgBin,
+      NEBULA_PULUMI_BIN: tools.pulumiBin,
+      NEBULA_PGBOUNCER_BIN: tools.pgBouncerBin,
+    },
   });
   closeSync(log);
   return new Promise((resolve, reject) => {

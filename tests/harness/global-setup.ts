@@ -3,7 +3,15 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { canEnter, findLanguageHost, findPostgres, findPulumi, quiet, resolvePostgres } from "../../launcher/index.ts";
+import {
+  canEnter,
+  findLanguageHost,
+  findPgBouncer,
+  findPostgres,
+  findPulumi,
+  quiet,
+  resolvePostgres,
+} from "../../launcher/index.ts";
 import { makePostgresServer, type PostgresServer, resolveOsUser } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
@@ -18,6 +26,8 @@ export default async function setup(): Promise<() => Promise<void>> {
   const postgres = (await findPostgres(process.env)) ?? (await resolvePostgres(process.env, quiet));
   process.env.NEBULA_PG_BIN = postgres.binDir;
   await namePulumi(process.env);
+  const pgBouncer = await findPgBouncer(process.env);
+  if (pgBouncer !== undefined) process.env.NEBULA_PGBOUNCER_BIN = pgBouncer.path;
   process.env[socketVariable] = join(home, "run.sock");
 
   let lent: Promise<Lent> | undefined;

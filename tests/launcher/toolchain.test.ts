@@ -3,12 +3,16 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  findPgBouncer,
   findPostgres,
   findPulumi,
   install,
   isAtLeast,
   quiet,
+  resolvePgBouncer,
   resolvePulumi,
+  tryPgBouncer,
+  verifyArchive,
   verifyWheel,
 } from "../../launcher/index.ts";
 
@@ -99,4 +103,39 @@ test("the Go modules are complete: their sums are committed and no version is lo
     expect(readFileSync(join(folder, "go.mod"), "utf8")).not.toMatch(/=> [./]/);
     expect(readFileSync(join(folder, "go.sum"), "utf8")).toContain("h1:");
   }
+});
+
+function pgBouncer(version: string, tls = "OpenSSL 3.0.19"): string {
+  return program("pgbouncer", `PgBouncer ${version}\nlibevent 2.1\ntls: ${tls}`);
+}
+
+const elsewhere = () => ({ PATH: path(), NEBULA_CACHE: join(home, "cache"), HOME: home });
+
+test("a PgBouncer on PATH is used from the tested version on, when it speaks TLS", async () => {
+  pgBouncer("1.18.0");
+  expect((await findPgBouncer(elsewhere()))?.source).not.toBe("PATH");
+  pgBouncer("1.25.1", "none");
+  expect((await findPgBouncer(elsewhere()))?.source).not.toBe("PATH");
+  const found = pgBouncer("1.25.1");
+  expect(await findPgBouncer(elsewhere())).toEqual({ path: found, version: "1.25.1", source: "PATH" });
+});
+
+test("a named PgBouncer that cannot be used is an error that says so", async () => {
+  const env = { ...elsewhere(), NEBULA_PGBOUNCER_BIN: pgBouncer("1.12.0") };
+  await expect(resolvePgBouncer(env, quiet)).rejects.toMatchObject({
+    code: "NEB923",
+    message: expect.stringContaining("1.24.0"),
+  });
+});
+
+test("without PgBouncer set-up goes on and says what is missing", async () => {
+  const lines: string[] = [];
+  const say = { ...quiet, line: (text: string) => void lines.push(text) };
+  const env = { ...elsewhere(), NEBULA_PGBOUNCER_BIN: join(home, "nothing") };
+  expect(await tryPgBouncer(env, say)).toBeUndefined();
+  expect(lines.join()).toContain("No pooled endpoint");
+});
+
+test("a source with another checksum is refused", () => {
+  expect(() => verifyArchive(Buffer.from("x"), "pgbouncer.tar.gz", "0".repeat(64))).toThrow("pgbouncer.tar.gz");
 });

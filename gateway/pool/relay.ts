@@ -1,0 +1,96 @@
+/**
+ * A connection of PgBouncer's that arrived at a closed door: the instance is woken for it, and it is relayed as long as it lasts.
+ *
+ * 1. PgBouncer connects only for a client that has proved a password: a wake here is always somebody's who may.
+ * 2. A connection that lost the race against a suspend is thrown away before PgBouncer has said anything on it, and tried again.
+ */
+import { connect, type Socket } from "node:net";
+import { asNebulaError, type Clock } from "../../platform/core/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import { errorResponse } from "./frames.ts";
+import { type Kept, keep, type PoolKeeper } from "./types.ts";
+
+export type RelayDeps = {
+  readonly keeper: PoolKeeper;
+  readonly clock: Clock;
+  /** The server is reached, and nobody suspends: from here on PgBouncer may come straight. */
+  readonly onStanding: (id: DatabaseId, entered: Kept) => void;
+};
+
+/** Settles when the connection has ended. */
+export async function relay(id: DatabaseId, socket: Socket, deps: RelayDeps): Promise<void> {
+  socket.on("error", () => undefined);
+  try {
+    const { entered, upstream } = await reach(id, deps.keeper);
+    try {
+      if (socket.destroyed) return void upstream.destroy();
+      deps.onStanding(id, entered);
+      await join(socket, upstream, entered);
+    } finally {
+      entered.leave();
+    }
+  } catch (thrown) {
+    await refuse(socket, thrown, deps.clock);
+  }
+}
+
+async function reach(id: DatabaseId, keeper: PoolKeeper): Promise<{ entered: Kept; upstream: Socket }> {
+  for (;;) {
+    const entered = keep(await keeper.enter(id, "pooled"));
+    try {
+      const upstream = await open(entered.socketPath);
+      if (entered.confirm()) return { entered, upstream };
+      upstream.destroy();
+    } catch (thrown) {
+      entered.leave();
+      throw thrown;
+    }
+    entered.leave();
+  }
+}
+
+const open = (path: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject).on("error", () => undefined);
+      resolve(socket);
+    });
+  });
+
+function join(client: Socket, server: Socket, entered: Kept): Promise<void> {
+  client.on("data", () => entered.touch());
+  client.pipe(server);
+  server.pipe(client);
+  return new Promise((resolve) => {
+    let open = 2;
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      one.on("close", () => {
+        other.destroy();
+        open -= 1;
+        if (open === 0) resolve();
+      });
+    if (client.destroyed) server.destroy();
+  });
+}
+
+/**
+ * Says why. PgBouncer passes the state and the sentence on to the clients that wait, except for 57P03, with which it lets them wait and
+ * tries again: so only what may soon be different is 57P03, and it is not said in a hurry.
+ */
+async function refuse(socket: Socket, thrown: unknown, clock: Clock): Promise<void> {
+  const { status, message, hint } = asNebulaError(thrown);
+  const state = status === 404 ? "3D000" : status === 409 || status === 422 ? "55000" : "57P03";
+  socket.resume(); // what was said is taken off the line: the system would drop our answer with it
+  if (state === "57P03") await clock.sleep(1_000);
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    socket.once("close", () => resolve());
+    socket.end(errorResponse(state, message, hint));
+    setTimeout(() => socket.destroy(), 2_000).unref();
+  });
+}
