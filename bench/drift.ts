@@ -4,7 +4,7 @@
  * their files, and looked into by asking each of them.
  */
 import type { InstanceWanted, LocalDriver } from "../platform/compute/index.ts";
-import { makeStateDriver } from "../platform/compute/index.ts";
+import { limitsFor, makeStateDriver } from "../platform/compute/index.ts";
 import { Secret } from "../platform/core/index.ts";
 import { objectNames, specHash } from "../platform/spec/index.ts";
 import type { Pool } from "../platform/sql/index.ts";
@@ -94,6 +94,7 @@ async function addDatabase({ sql, vault, portBase }: Ground, driver: LocalDriver
     ...{ id, version: "18", port: portBase + i, units: database.compute.maxUnits, databaseName: names.database },
     ...{ ownerRole: names.ownerRole, ownerPassword: await ensureCredential(sql, vault, id, names.ownerRole) },
     ...{ roles: [], extensions: [], allowFrom: [], storageBytes: database.storageBytes, tags: database.tags },
+    ...{ suspendAfterSeconds: 0, limits: limitsFor(database.compute.maxUnits) },
   };
   const made = await driver.ensure(drifts ? { ...wanted, storageBytes: 1, ownerPassword: new Secret("x") } : wanted);
   await addRows(sql, { id, spec, port: wanted.port, identity: made.identity });

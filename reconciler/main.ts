@@ -6,7 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeLocalDriver } from "../platform/compute/index.ts";
+import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/compute/index.ts";
 import {
   asNebulaError,
   choice,
@@ -26,7 +26,7 @@ import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
 import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makePool } from "../platform/sql/index.ts";
-import { during, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
+import { during, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
@@ -112,7 +112,7 @@ async function run(scope: Scope): Promise<void> {
   const once = (name: string, begin: Parameters<typeof during>[0]) =>
     scope.add(whileHolding({ sql, clock, observe }, name, during(begin)), (it) => it.close());
   const singletons = [
-    once("status", () => makeStatusPass({ sql, driver, observe })),
+    once("status", () => makeStatusPass({ sql, driver, observe, tend: (rows) => tend(driver, rows) })),
     once("usage", () => {
       const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
       return makeUsageWorker({ sql, clock, observe: observeWith(driver), report: observe, sampleEveryMs });
@@ -131,6 +131,18 @@ async function run(scope: Scope): Promise<void> {
   observe({ kind: "process.started", process: "reconciler", version });
   console.log(JSON.stringify({ ready: true, process: "reconciler" }));
   observe({ kind: "process.stopping", process: "reconciler", reason: await stopSignal() });
+}
+
+/** What a machine's instances need from time to time, beside being up. */
+async function tend(driver: LocalDriver, rows: readonly Instance[]): Promise<void> {
+  const specs = new Map(rows.map(({ id, spec }) => [id, spec]));
+  await driver.rotateLogs();
+  await driver.keepGates((id) => {
+    const spec = specs.get(id);
+    if (spec === undefined) return undefined;
+    const { maxUnits, suspendAfterSeconds } = spec.compute;
+    return { suspendAfterSeconds: spec.replicas > 0 ? 0 : suspendAfterSeconds, limits: limitsFor(maxUnits) };
+  });
 }
 
 /** A mirror is fetched into by one process: replicas on one data folder have one each. */

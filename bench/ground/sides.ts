@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { findPostgres, quiet, resolvePostgres, resolvePulumi } from "../../launcher/index.ts";
 import { Project } from "../../platform/components/index.ts";
-import { type LocalDriver, makeLocalDriver, makePostgresServer } from "../../platform/compute/index.ts";
+import { type LocalDriver, limitsFor, makeLocalDriver, makePostgresServer } from "../../platform/compute/index.ts";
 import { makeVault, openScope, type Scope, Secret, type Vault } from "../../platform/core/index.ts";
 import { type DatabaseInputs, type Effects, idOf, serveProvider } from "../../platform/provider/index.ts";
 import { objectNames, type ProjectSpec, resolveDatabase, resolveProject } from "../../platform/spec/index.ts";
@@ -130,6 +130,7 @@ export function driverEffects(driver: LocalDriver, passwords: Map<string, Secret
       const { host, port } = await driver.ensure({
         ...{ id, version, extensions, allowFrom, storageBytes, tags, ownerPassword, ownerRole },
         ...{ port: await freePort(), units: compute.maxUnits, databaseName: database, roles: [] },
+        ...{ suspendAfterSeconds: compute.suspendAfterSeconds, limits: limitsFor(compute.maxUnits) },
       });
       return { host, port, database, owner: ownerRole, credentialRef: "" };
     },

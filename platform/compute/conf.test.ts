@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type ConfInput, renderConf } from "./conf.ts";
+import { parseConf } from "./conf-read.ts";
 
 const input: ConfInput = {
   ...{ id: "acme.shop.orders", databaseName: "orders", socketDir: "/run/x", hbaPath: "/i/pg_hba.conf" },
@@ -17,6 +18,7 @@ test("equal wishes are equal bytes, and the fingerprint covers both files", () =
 test("passwords by SCRAM only; the administrator never over TCP; one database; the allow-list after loopback", () => {
   expect(renderConf(input).hba.split("\n").slice(1)).toEqual([
     "local all nebula_admin scram-sha-256",
+    "local replication nebula_admin scram-sha-256",
     "host all nebula_admin all reject",
     'local "orders" all scram-sha-256',
     'host "orders" all 127.0.0.1/32 scram-sha-256',
@@ -31,4 +33,11 @@ test("values cannot break out of their quotes", () => {
   expect(renderConf({ ...input, socketDir: "/it's\\here" }).conf).toContain(
     "unix_socket_directories = '/it''s\\\\here'\n",
   );
+});
+
+test("a log is archived only where a spool is, by one shell command that no path breaks out of", () => {
+  expect(renderConf(input).conf).toContain("archive_command = 'true'\n");
+  const spool = "/it's 100% $(here)/spool";
+  const { archive_command: command } = parseConf(renderConf({ ...input, spool }).conf);
+  expect(command).toContain(`f='/it'\\''s 100%% $(here)/spool'/%f`);
 });

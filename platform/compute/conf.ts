@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { archiveCommand } from "./archive.ts";
 import { isLoopback, type Settings, type Shape, settingsOf } from "./settings.ts";
 
 export const adminRole = "nebula_admin";
@@ -11,10 +12,12 @@ export type ConfInput = Shape & {
   readonly databaseName: string;
   readonly socketDir: string;
   readonly hbaPath: string;
+  /** Where its log goes; null: nowhere, it has no backups. */
+  readonly spool?: string | null;
 };
 
 /** The texts of postgresql.conf and pg_hba.conf and their common fingerprint. Pure: equal wishes are equal bytes. */
-export function renderConf(input: ConfInput): { conf: string; hba: string; fingerprint: string } {
+export function renderConf({ spool = null, ...input }: ConfInput): { conf: string; hba: string; fingerprint: string } {
   const hba = renderHba(input.databaseName, input.allowFrom);
   const settings: Settings = {
     ...settingsOf(input),
@@ -22,6 +25,10 @@ export function renderConf(input: ConfInput): { conf: string; hba: string; finge
     unix_socket_directories: input.socketDir,
     hba_file: input.hbaPath,
     ident_file: "/dev/null",
+    archive_command: spool === null ? "true" : archiveCommand(spool),
+    // with 15 s for the way to the store, what was committed a minute ago is there
+    archive_timeout: spool === null ? "0" : "45s",
+    summarize_wal: spool === null ? "off" : "on",
   };
   const lines = settingLines(settings);
   const fingerprint = createHash("sha256").update(lines).update(hba).digest("hex").slice(0, 16);
@@ -46,6 +53,7 @@ function renderHba(databaseName: string, allowFrom: readonly string[]): string {
   const networks = ["127.0.0.1/32", "::1/128", ...allowFrom.filter((cidr) => !isLoopback(cidr))];
   const rows = [
     ["local", "all", adminRole, "scram-sha-256"],
+    ["local", "replication", adminRole, "scram-sha-256"],
     ["host", "all", adminRole, "all", "reject"],
     ["local", database, "all", "scram-sha-256"],
     ...networks.map((cidr) => ["host", database, "all", withMask(cidr), "scram-sha-256"]),

@@ -5,8 +5,11 @@ import { failpoint } from "../core/index.ts";
 import { isUnavailable, sqlState } from "../sql/index.ts";
 import { clearSite, removeTree } from "./cluster.ts";
 import { adminLoginRefused, instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
+import { writeGateFor } from "./gate-write.ts";
 import { markIdentity, ownerTag } from "./identity.ts";
+import { keepAdminKey } from "./kept-key.ts";
 import { type Manifest, manifestOf, readManifest, settle, syncFolder, writeManifest } from "./manifest.ts";
+import { manifestWithOrigin, mustBeMadeOf, type Origin } from "./origin.ts";
 import { closedFolder, type Layout, openFolder, type Place, placeOf } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
 import { translateFs } from "./programs.ts";
@@ -28,9 +31,15 @@ export type Changes = {
  * 1. The folder appears by rename, whole, or not at all.
  * 2. A failure before the first success takes the folder away again; after it, nothing is ever taken away.
  */
-export async function ensureInstance(context: Context, template: Template, wanted: InstanceWanted): Promise<Changes> {
+export async function ensureInstance(
+  context: Context,
+  template: Template,
+  wanted: InstanceWanted,
+  origin?: Origin,
+): Promise<Changes> {
   const place = placeOf(context.layout, wanted.id);
   const before = await readManifest(place);
+  mustBeMadeOf(wanted.id, before, origin);
   await mustBeAllowed(template, place, before, wanted);
   const owner = ownerTag(context.vault);
   mustBeOurs(place, before, owner);
@@ -39,8 +48,10 @@ export async function ensureInstance(context: Context, template: Template, wante
     before === undefined ? "" : (before.identity ?? (await markIdentity(place.pgdata, context.programs.user)));
   let manifest = manifestOf(wanted, before, { now, owner, identity });
   try {
-    if (before === undefined) manifest = await createFolder(context, template, place, manifest);
-    else if (!same(before, manifest)) await writeManifest(place, manifest);
+    if (before === undefined) {
+      if (origin !== undefined) manifest = manifestWithOrigin(manifest, origin);
+      manifest = await createFolder(context, origin?.make ?? template.take, place, manifest);
+    } else if (!same(before, manifest)) await writeManifest(place, manifest);
     failpoint("compute.folder-made");
     const { started, restarted, done, versions } = await unlessItDied(place, () =>
       bringUp(context, place, manifest, wanted),
@@ -48,7 +59,7 @@ export async function ensureInstance(context: Context, template: Template, wante
     failpoint("compute.synced");
     const settled = settle(manifest, wanted, versions);
     if (!same(manifest, settled)) await writeManifest(place, settled);
-    if (settled.intent === "paused") await stopServer(context, place, wanted.id, "fast");
+    if (settled.intent === "paused") await stopServer(context, place, wanted.id, "fast", "paused");
     const changed = [
       ...(before === undefined ? [] : describe(before, settled)),
       ...done,
@@ -70,6 +81,8 @@ async function bringUp(context: Context, place: Place, manifest: Manifest, wante
     if (sqlState(thrown) !== noSuchDatabase) throw thrown;
     throw instanceDamaged(`${wanted.id} runs, but its database ${wanted.databaseName} is gone`, { cause: thrown });
   });
+  await keepAdminKey(context, place, manifest.id);
+  await writeGateFor(context, place, wanted, synced.verifiers);
   return { started, restarted, done: [...claimed, ...synced.done], versions: synced.versions };
 }
 
@@ -121,7 +134,7 @@ async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWa
 
 async function createFolder(
   { layout, programs }: Context,
-  template: Template,
+  fill: (pgdata: string) => Promise<unknown>,
   place: Place,
   wanted: Manifest,
 ): Promise<Manifest> {
@@ -130,14 +143,14 @@ async function createFolder(
   const site = join(layout.instances, `${draftPrefix(wanted.id)}${randomUUID()}`);
   try {
     await openFolder(site);
-    await template.take(join(site, "pgdata"));
+    await fill(join(site, "pgdata"));
     const manifest = { ...wanted, identity: await markIdentity(join(site, "pgdata"), programs.user) };
     await writeManifest({ ...place, manifest: join(site, "instance.json") }, manifest);
     await rename(site, place.folder);
     await syncFolder(layout.instances);
     return manifest;
   } catch (thrown) {
-    await removeTree(site);
+    await clearSite(site);
     throw thrown;
   }
 }
@@ -162,7 +175,9 @@ async function undo(context: Context, place: Place): Promise<void> {
 
 const same = (a: Manifest, b: Manifest) => JSON.stringify(a) === JSON.stringify(b);
 
-const described = ["units", "port", "allowFrom", "storageBytes", "tags", "intent"] as const;
+const described = [
+  ...(["units", "minUnits", "port", "allowFrom", "storageBytes", "tags", "intent", "suspendAfterSeconds", "limits"] as const),
+];
 
 function describe(before: Manifest, after: Manifest): string[] {
   return described

@@ -143,3 +143,43 @@ export const instanceNotRunnable = defineError({
   retry: false,
   hint: "A paused instance is resumed, a retired one is brought back by removing `retire: true` from its declaration.",
 });
+
+export const adminKeyMissing = defineError({
+  code: "NEB358",
+  status: 503,
+  title: "Instance not yet prepared for a gateway",
+  retry: true,
+  hint: "An earlier release made it. The reconciler prepares it while the ledger is up; a deployment does so at once.",
+});
+
+export const wakeTimedOut = defineError({
+  code: "NEB359",
+  status: 503,
+  title: "Database did not wake in time",
+  retry: true,
+  hint: "Connect again in a moment. If it stays so, its log under log/ in the data folder says why the server does not start.",
+});
+
+export const keeperClosing = defineError({
+  code: "NEB360",
+  status: 503,
+  title: "Gateway is going down",
+  retry: true,
+  hint: "Connect again in a moment; sessions that stand are let to their end.",
+});
+
+export const limitRefused = defineError({
+  code: "NEB730",
+  status: 500,
+  title: "Compute units cannot be enforced",
+  retry: true,
+  hint: "The control groups of the machine refused; the message says how. The database runs on, and is billed at its smallest size.",
+});
+
+export const freezeFailed = defineError({
+  code: "NEB361",
+  status: 500,
+  title: "Database server cannot be frozen",
+  retry: true,
+  hint: "Its processes do not stand still; it goes on running. The log of the gateway says which.",
+});

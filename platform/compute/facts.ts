@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { spoolOf } from "./archive.ts";
 import { readAutoConf } from "./auto-conf.ts";
 import { header, renderConf } from "./conf.ts";
 import { type FilesRead, fileDeviations, readConf } from "./conf-read.ts";
@@ -46,6 +47,7 @@ export async function readFiles(place: Place, manifest: Manifest): Promise<Files
 }
 
 function wantedFiles(place: Place, manifest: Manifest): FilesRead {
-  const { conf, hba } = renderConf({ ...manifest, socketDir: place.socketDir, hbaPath: place.hba });
+  const { socketDir, hba: hbaPath } = place;
+  const { conf, hba } = renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest) });
   return readConf(conf, hba, header);
 }

@@ -10,23 +10,34 @@
  * 4. A tenant is never superuser, and gets no files, no programs and no other database; plain passwords never reach a server.
  * 5. Data goes away only by `purge`. `remove` puts aside; a failed `ensure` takes back only what nobody was ever given.
  */
+export type { Groups, GroupUsage } from "./cgroups.ts";
+export { findGroups, noGroups } from "./cgroups.ts";
 export * from "./errors.ts";
 export type { ConnectionLimits, Gate, GateRole, PreviousPassword } from "./gate.ts";
 export { gatesIn, openClientKey, previousOf, readGate, sealClientKey } from "./gate.ts";
-export type { LocalDriver, LocalDriverOptions } from "./local-driver.ts";
+export type { GateSettings } from "./gate-write.ts";
+export type { JournalLine, JournalState } from "./journal.ts";
+export type { LocalDriver, LocalDriverOptions, MachineDriver } from "./local-driver.ts";
 export { makeLocalDriver } from "./local-driver.ts";
+export type { InstanceRunner, LocalRunnerOptions } from "./local-runner.ts";
+export { makeLocalRunner } from "./local-runner.ts";
 export { withLock } from "./lock.ts";
+export type { Asking, Lent, Machinery, ScratchInput } from "./machinery.ts";
+export type { Origin, OriginNote } from "./origin.ts";
 export type { OsUser } from "./os-user.ts";
 export { mustReach, resolveOsUser } from "./os-user.ts";
 export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts";
 export { makePostgresServer } from "./postgres-server.ts";
 export { isPortFree } from "./postmaster.ts";
+export type { Programs } from "./programs.ts";
 export { adminPurposes } from "./running.ts";
 export type { Settings, Shape } from "./settings.ts";
-export { computeSettings, restartSettings, restartsBetween } from "./settings.ts";
+export { computeSettings, limitsFor, restartSettings, restartsBetween } from "./settings.ts";
 export { makeStateDriver } from "./state-driver.ts";
 export type {
+  Activity,
   ComputeDriver,
+  CpuUse,
   Deviation,
   Ensured,
   FinalCopy,
@@ -37,8 +48,11 @@ export type {
   InstancePhase,
   InstanceRole,
   InstanceWanted,
+  Load,
   RoleInside,
   StopMode,
   Trace,
+  Woken,
 } from "./types.ts";
+export { unitStep, unitsFor, unitsForMemory } from "./unit-limits.ts";
 export { allowedExtensions } from "./validate.ts";

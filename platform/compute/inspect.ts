@@ -18,7 +18,7 @@ export async function inspectInstance(
 ): Promise<InstanceInside | undefined> {
   const place = placeOf(context.layout, manifest.id);
   const running = await findPostmaster(place.pgdata);
-  if (running?.ready !== true) return undefined;
+  if (running?.ready !== true || running.frozen) return undefined;
   const door = doorOf(context, place, manifest, running);
   const { given } = await readFiles(place, manifest);
   const shown = await asAdmin(door, "postgres", (sql) => showSettings(sql, Object.keys(given)));

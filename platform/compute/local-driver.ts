@@ -1,23 +1,31 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
+import { findGroups, type Groups } from "./cgroups.ts";
 import { clearDrafts, ensureInstance } from "./ensure.ts";
-import { instanceDamaged, instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { instanceBusy, instanceDamaged, instanceMissing, instanceNotRunnable } from "./errors.ts";
 import { readFacts } from "./facts.ts";
 import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
+import { readGateOf } from "./gate.ts";
+import { type GateSettings, makeGate } from "./gate-write.ts";
 import { ownerTag } from "./identity.ts";
 import { inspectInstance } from "./inspect.ts";
+import { readJournal } from "./journal.ts";
+import { runnerOf } from "./local-runner.ts";
 import { withLock } from "./lock.ts";
-import { looksWhole, type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import { type Machinery, machineryOf } from "./machinery.ts";
+import { type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import { type Origin, replaceData } from "./origin.ts";
 import { mustReach } from "./os-user.ts";
 import { layoutOf, placeOf } from "./paths.ts";
 import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
 import { findPrograms, translateFs } from "./programs.ts";
-import { type Context, doorOf, startServer, stopServer, templatePassword } from "./running.ts";
+import { type Context, doorOf, findThawed, startServer, stopServer, templatePassword } from "./running.ts";
+import { lockOf } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
 import { makeTemplate, measure } from "./template.ts";
 import { readTraces } from "./traces.ts";
-import type { ComputeDriver, InstanceMeasured, InstanceObserved, InstancePhase } from "./types.ts";
+import type { ComputeDriver, Ensured, InstanceMeasured, InstanceObserved, InstanceWanted } from "./types.ts";
 import { mustBeSensible, mustOffer } from "./validate.ts";
 
 export type LocalDriverOptions = {
@@ -32,7 +40,11 @@ export type LocalDriverOptions = {
   readonly spares?: number;
   /** Bytes that must be left on the disk before another instance is made. */
   readonly reserveBytes?: number;
+  /** How long a password that was rotated away still opens the gate. Default: an hour. */
+  readonly overlapSeconds?: number;
   readonly observe?: Observe;
+  /** What holds servers to their units; what this machine has when absent. */
+  readonly groups?: Groups;
   readonly now?: () => number;
 };
 
@@ -41,18 +53,33 @@ export type LocalDriver = ComputeDriver & {
   prepare(): Promise<void>;
   /** Keeps the servers' logs under their limit. */
   rotateLogs(): Promise<void>;
+  /** Gives instances that an earlier release made what a gateway needs, where their servers answer. */
+  keepGates(settings: (id: DatabaseId) => GateSettings | undefined): Promise<void>;
   /** Waits for what still runs in the background. Stops no database. */
   close(): Promise<void>;
 };
 
+/** With what only real servers have: for backups and branches. */
+export type MachineDriver = Omit<LocalDriver, "ensure"> & {
+  /** Makes a new instance of something else than the template. @throws NEB353 when it is there and was made of something else. */
+  ensure(wanted: InstanceWanted, origin?: Origin): Promise<Ensured>;
+  /** Puts the data of an instance aside as a final copy, and other data in its place. Passwords are as in that data: `ensure` again. */
+  replace(id: DatabaseId, origin: Origin): Promise<InstanceObserved>;
+  /** What lies on this machine, and servers for a moment. */
+  readonly machinery: Machinery;
+};
+
 /** Real PostgreSQL servers on this machine, one folder and one port each. */
-export async function makeLocalDriver(options: LocalDriverOptions): Promise<LocalDriver> {
+export async function makeLocalDriver(options: LocalDriverOptions): Promise<MachineDriver> {
   const { vault, observe = ignoreObservations, now = Date.now, spares = 2, reserveBytes = 64 * 1024 * 1024 } = options;
   const layout = layoutOf(options.dataDir);
   const programs = await findPrograms(options.pgBin, options.osUser);
   await mkdir(layout.root, { recursive: true });
   await mustReach(programs.user, layout.root, "the data folder");
-  const context: Context = { layout, programs, vault, observe, now };
+  const { overlapSeconds = 3600 } = options;
+  const groups = options.groups ?? (await findGroups());
+  const context: Context = { layout, programs, vault, observe, groups, now, overlapSeconds };
+  const runner = runnerOf(context);
   const template = makeTemplate({ layout, programs, password: templatePassword(vault), spares, reserveBytes });
 
   let refilling: Promise<void> = Promise.resolve();
@@ -65,8 +92,14 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       });
   };
 
-  const locked = <T>(id: DatabaseId, body: () => Promise<T>): Promise<T> =>
-    withLock(`instance:${placeOf(layout, id).folder}`, body);
+  const locked = <T>(id: DatabaseId, body: () => Promise<T>): Promise<T> => withLock(lockOf(context, id), body);
+
+  /** A short look inside: nobody freezes the server under it, and it waits for nobody for long. Undefined where it had to. */
+  const looking = <T>(id: DatabaseId, body: () => Promise<T>): Promise<T | undefined> =>
+    withLock(lockOf(context, id), body, 2000).catch((thrown) => {
+      if (asNebulaError(thrown).code !== instanceBusy.definition.code) throw thrown;
+      return undefined;
+    });
 
   const change = (id: DatabaseId, body: (manifest: Manifest) => Promise<void>): Promise<InstanceObserved> =>
     locked(id, async () => {
@@ -78,48 +111,37 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       return mustObserve(id);
     });
 
-  const stopWith = (intent: Manifest["intent"] | "as it is", mode: StopMode) => (id: DatabaseId) =>
+  const stopWith = (intent: "retired" | "as it is", mode: StopMode) => (id: DatabaseId) =>
     change(id, async (manifest) => {
       const place = placeOf(layout, id);
       if (intent !== "as it is" && manifest.intent !== intent) await writeManifest(place, { ...manifest, intent });
-      await stopServer(context, place, id, mode);
+      await stopServer(context, place, id, mode, intent === "as it is" ? "stopped" : intent);
     });
 
-  const observeInstance = async (id: DatabaseId): Promise<InstanceObserved | undefined> => {
-    const place = placeOf(layout, id);
-    const manifest = await readManifest(place);
-    if (manifest === undefined) return undefined;
-    const [running, whole] = await Promise.all([findPostmaster(place.pgdata), looksWhole(place.pgdata)]);
-    const { version, databaseName, ownerRole, units, storageBytes } = manifest;
-    return {
-      ...{ id, version, databaseName, ownerRole, units, storageBytes },
-      phase: phaseOf(manifest, running, whole),
-      running: running !== undefined,
-      pid: running?.pid ?? null,
-      host: "127.0.0.1",
-      port: manifest.port,
-      socketDir: place.socketDir,
-      dataDir: place.folder,
-      startedAt: running?.startedAt ?? null,
-      createdAt: new Date(manifest.createdAt),
-      identity: manifest.identity ?? null,
-    };
-  };
-
   const mustObserve = async (id: DatabaseId): Promise<InstanceObserved> => {
-    const found = await observeInstance(id);
+    const found = await runner.observe(id);
     if (found === undefined) throw instanceMissing(`there is no instance ${id} in ${layout.instances}`);
     return found;
   };
 
   const measureInstance = async (id: DatabaseId): Promise<InstanceMeasured | undefined> => {
-    const [place, found] = [placeOf(layout, id), await observeInstance(id)];
+    const [place, found] = [placeOf(layout, id), await runner.observe(id)];
     const manifest = await readManifest(place);
     if (found === undefined || manifest === undefined) return undefined;
     const { bytes } = await measure(place.pgdata);
-    const asked = found.phase === "Ready" ? await askServer(context, manifest).catch(() => undefined) : undefined;
+    const ask = () => askServer(context, manifest);
+    const asked = found.phase === "Ready" ? await looking(id, ask).catch(() => undefined) : undefined;
     const { connections = 0, databaseSizeBytes = null } = asked ?? {};
     return { ...found, connections, sizeBytes: bytes, databaseSizeBytes };
+  };
+
+  const keepGateOf = async (id: DatabaseId, settings: GateSettings | undefined): Promise<void> => {
+    const place = placeOf(layout, id);
+    if (settings === undefined || (await readGateOf(place)) !== undefined) return;
+    await looking(id, async () => {
+      const manifest = await readManifest(place);
+      if (manifest?.settled === true) await makeGate(context, place, manifest, settings);
+    });
   };
 
   const tag = ownerTag(vault);
@@ -136,10 +158,10 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
   };
 
   return {
-    ensure: async (wanted) => {
+    ensure: async (wanted, origin) => {
       mustBeSensible(wanted, programs.major);
       return locked(wanted.id, async () => {
-        const changes = await ensureInstance(context, template, wanted);
+        const changes = await ensureInstance(context, template, wanted, origin);
         if (changes.created) refillLater();
         return { ...(await mustObserve(wanted.id)), ...changes };
       });
@@ -155,7 +177,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
         if (manifest.intent === "retired") throw instanceNotRunnable(`${id} is retired`);
         const place = placeOf(layout, id);
         if (manifest.intent !== "paused") await writeManifest(place, { ...manifest, intent: "paused" });
-        await stopServer(context, place, id, "fast");
+        await stopServer(context, place, id, "fast", "paused");
       }),
     resume: (id) =>
       change(id, async (manifest) => {
@@ -178,31 +200,40 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
       }),
     purge: (id, removedBefore) => locked(id, () => purgeCopies(layout, id, removedBefore)),
     finalCopies: (id) => finalCopiesIn(layout, id),
-    observe: observeInstance,
+    ...runner,
+    journal: (id) => readJournal(placeOf(layout, id)),
     measure: measureInstance,
     async mark(id, name) {
       const manifest = await mustRead(id);
-      return manifest === undefined ? undefined : markServer(context, manifest, name);
+      return manifest === undefined ? undefined : locked(id, () => markServer(context, manifest, name));
     },
     list: async () => {
-      const found = await Promise.all((await ids()).map(observeInstance));
+      const found = await Promise.all((await ids()).map(runner.observe));
       return found.filter((instance) => instance !== undefined);
     },
     facts: async (id) => {
       const manifest = await mustRead(id);
-      const observed = manifest === undefined ? undefined : await observeInstance(id);
+      const observed = manifest === undefined ? undefined : await runner.observe(id);
       if (manifest === undefined || observed === undefined) return undefined;
       return readFacts(placeOf(layout, id), manifest, observed, tag);
     },
     inspect: async (id, passwords) => {
       const manifest = await mustRead(id);
-      return manifest === undefined ? undefined : inspectInstance(context, manifest, passwords);
+      return manifest === undefined ? undefined : looking(id, () => inspectInstance(context, manifest, passwords));
     },
     traces: () => readTraces(layout, tag),
     mustOffer: async (id, extensions) => mustOffer({ id, extensions }, (await template.prepare()).extensions),
+    replace: async (id, origin) => {
+      await replaceData(context, id, origin, (body) => locked(id, body));
+      return mustObserve(id);
+    },
+    machinery: machineryOf(context, (id, body) => locked(id, body)),
     prepare: async () => {
       await template.prepare();
       await template.refill();
+    },
+    keepGates: async (settings) => {
+      for (const id of await ids()) await keepGateOf(id, settings(id)).catch(() => undefined);
     },
     rotateLogs: async () => {
       for (const id of await ids()) await rotateLog(placeOf(layout, id).log, true);
@@ -211,20 +242,10 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Loca
   };
 }
 
-type Running = { readonly ready: boolean } | undefined;
-
-function phaseOf({ intent }: Manifest, running: Running, whole: boolean): InstancePhase {
-  if (!whole) return "Damaged";
-  if (intent === "paused") return "Paused";
-  if (intent === "retired") return "Retired";
-  if (running === undefined) return "Stopped";
-  return running.ready ? "Ready" : "Starting";
-}
-
 /** A restore point, and with it everything before: it is on disk when this returns. */
 async function markServer(context: Context, manifest: Manifest, name: string): Promise<string | undefined> {
   const place = placeOf(context.layout, manifest.id);
-  const running = await findPostmaster(place.pgdata);
+  const running = await findThawed(context, place, manifest);
   if (running?.ready !== true) return undefined;
   return asAdmin(doorOf(context, place, manifest, running), "postgres", async (sql) => {
     const { lsn } = await sql.one<{ lsn: string }>("select pg_create_restore_point($1)::text as lsn", [name]);
@@ -237,7 +258,7 @@ type Asked = { readonly connections: number; readonly databaseSizeBytes: number 
 async function askServer(context: Context, manifest: Manifest): Promise<Asked | undefined> {
   const place = placeOf(context.layout, manifest.id);
   const running = await findPostmaster(place.pgdata);
-  if (running === undefined) return undefined;
+  if (running?.ready !== true || running.frozen) return undefined;
   return asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, (sql) =>
     sql.one<Asked>(
       `select (select count(*) from pg_stat_activity where backend_type = 'client backend' and usename <> current_user)

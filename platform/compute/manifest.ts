@@ -1,6 +1,8 @@
 import { open, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
+import type { ConnectionLimits } from "./gate.ts";
+import type { OriginNote } from "./origin.ts";
 import type { Place } from "./paths.ts";
 import type { Shape } from "./settings.ts";
 import type { Managed } from "./sync.ts";
@@ -28,6 +30,15 @@ export type Manifest = Shape & {
   readonly owner?: string;
   /** Of the managed extensions, as they were when it was last ensured. */
   readonly extensionVersions?: Readonly<Record<string, string>>;
+  /** Whether its log goes to the spool (`archive.ts`). */
+  readonly archive?: boolean;
+  /** What it was made of, when not of the template. */
+  readonly origin?: OriginNote;
+  /** For the gate. Absent until a release that writes them has ensured it. */
+  readonly suspendAfterSeconds?: number;
+  readonly limits?: ConnectionLimits;
+  /** What it may shrink to while it runs; absent: it has `units` always. */
+  readonly minUnits?: number;
 };
 
 export async function readManifest(place: Place): Promise<Manifest | undefined> {
@@ -48,6 +59,7 @@ export function manifestOf(
   { now, owner, identity }: { readonly now: Date; readonly owner: string; readonly identity: string },
 ): Manifest {
   const { id, version, units, port, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags } = wanted;
+  const { suspendAfterSeconds, limits, archive = false, minUnits = units } = wanted;
   const union = (old: readonly string[] | undefined, add: readonly string[]) =>
     [...new Set([...(old ?? []), ...add])].sort();
   return {
@@ -62,7 +74,10 @@ export function manifestOf(
       extensions: union(before?.managed.extensions, extensions),
     },
     createdAt: before?.createdAt ?? now.toISOString(),
-    ...{ identity, owner },
+    ...{ identity, owner, suspendAfterSeconds, limits },
+    ...(minUnits < units ? { minUnits } : {}),
+    ...(archive ? { archive } : {}),
+    ...(before?.origin === undefined ? {} : { origin: before.origin }),
     ...(before?.extensionVersions === undefined ? {} : { extensionVersions: before.extensionVersions }),
   };
 }

@@ -12,7 +12,9 @@ import type { OsUser } from "./os-user.ts";
  *     spares/<version>/<n>/     copies of it, ready to be renamed into place             0700, ours
  *     building/                 a template while it is built                             entered by Postgres's user
  *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by Postgres's user
- *                               gate.json: who may come in (`gate.ts`)                 0600, ours
+ *                               gate.json: who may come in; admin.key                  0600, ours
+ *                               asleep: a mark; journal.jsonl: when it was awake
+ *                               spool/<identity>/: finished parts of its log, until they are stored; Postgres's user
  *     retired/<id>-<time>/      final copies                                             0700, ours
  *     run/<hash>/               the folder of an instance's Unix socket                  0700, Postgres's user
  *     log/instances/<id>.log    what it said
@@ -43,9 +45,14 @@ export function placeOf(layout: Layout, id: string) {
     pgdata: join(folder, "pgdata"),
     manifest: join(folder, "instance.json"),
     gate: join(folder, "gate.json"),
+    adminKey: join(folder, "admin.key"),
+    asleep: join(folder, "asleep"),
+    hold: join(folder, "hold"),
+    journal: join(folder, "journal.jsonl"),
     conf: join(folder, "postgresql.conf"),
     hba: join(folder, "pg_hba.conf"),
     log: join(layout.log, `${id}.log`),
+    spool: join(folder, "spool"),
     socketDir: socketDirOf(layout, id),
   };
 }

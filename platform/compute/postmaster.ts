@@ -23,6 +23,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { diskFull, portTaken, startFailed, stopFailed } from "./errors.ts";
+import { isStopped, thawPostmaster } from "./frozen.ts";
 import { cleanEnvironment, freeBytes, identity, type Programs, saysDiskFull } from "./programs.ts";
 
 export type Postmaster = {
@@ -31,6 +32,8 @@ export type Postmaster = {
   readonly startedAt: Date;
   /** Whether it answers queries; while it recovers it runs but is not ready. */
   readonly ready: boolean;
+  /** Whether it stands still (`frozen.ts`): whoever connects waits until it is thawed. */
+  readonly frozen: boolean;
 };
 
 export type StopMode = "smart" | "fast" | "immediate";
@@ -40,10 +43,12 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 /** The running postmaster of a data folder, or undefined. */
 export async function findPostmaster(pgdata: string): Promise<Postmaster | undefined> {
   const noted = await readPidFile(pgdata);
-  return noted !== undefined && (await worksIn(noted.pid, pgdata)) ? noted : undefined;
+  if (noted === undefined) return undefined;
+  const [ours, frozen] = await Promise.all([worksIn(noted.pid, pgdata), isStopped(noted.pid)]);
+  return ours ? { ...noted, frozen } : undefined;
 }
 
-async function readPidFile(pgdata: string): Promise<Postmaster | undefined> {
+async function readPidFile(pgdata: string): Promise<Omit<Postmaster, "frozen"> | undefined> {
   const text = await readFile(join(pgdata, "postmaster.pid"), "utf8").catch(() => undefined);
   const [pid, , startedAt, port, , , , status] = text?.split("\n") ?? [];
   if (pid === undefined || !/^\d+$/.test(pid)) return undefined;
@@ -83,9 +88,13 @@ export type StartInput = {
   readonly logFile: string;
   /** The folder of its Unix socket, which no other server uses. */
   readonly socketDir: string;
-  /** Addresses and port to be probed first; none for a server without TCP. */
+  /** Addresses and port to be probed when it does not start; none for a server without TCP. */
   readonly listen?: { readonly port: number; readonly host: string };
+  /** Probes them before the start as well. A wake leaves that out: the server says it soon enough. */
+  readonly probe?: boolean;
   readonly timeoutMs?: number;
+  /** Told when the process is there. */
+  readonly spawned?: () => void;
   /** Named in messages. */
   readonly name: string;
 };
@@ -102,6 +111,7 @@ export async function startPostmaster(input: StartInput): Promise<Started> {
   const adopt = async (): Promise<Started | undefined> => {
     const running = await findPostmaster(input.pgdata);
     if (running === undefined) return undefined;
+    if (running.frozen) await thawPostmaster(running.pid);
     return { ...(await untilReady(input, running.pid, deadline, () => undefined)), adopted: true };
   };
   const running = await adopt();
@@ -117,12 +127,13 @@ export async function startPostmaster(input: StartInput): Promise<Started> {
 
 async function startFresh(input: StartInput, deadline: number): Promise<Postmaster> {
   await clearRemains(input.pgdata, input.socketDir);
-  await mustBeFree(input);
+  if (input.probe !== false) await mustBeFree(input);
   await rotateLog(input.logFile);
   const log = await open(input.logFile, "a", 0o640);
   try {
     const { size } = await log.stat();
     const { pid, ended } = launch(input, log);
+    input.spawned?.();
     try {
       return await untilReady(input, pid, deadline, ended);
     } catch (thrown) {
@@ -162,7 +173,7 @@ async function untilReady(
 ) {
   for (let round = 0; ; round++) {
     const noted = await readPidFile(pgdata);
-    if (noted?.pid === pid && noted.ready) return noted;
+    if (noted?.pid === pid && noted.ready) return { ...noted, frozen: false };
     const end = ended();
     if (end !== undefined) throw startFailed(`${name}: ${end}`);
     if (round % 64 === 63 && !isAlive(pid)) throw startFailed(`${name}: it ended before it was ready`);
@@ -248,6 +259,7 @@ export async function stopPostmaster(
   const order: readonly StopMode[] = ["smart", "fast", "immediate"];
   for (const step of order.slice(order.indexOf(mode))) {
     kill(running.pid, signals[step]);
+    if (running.frozen) await thawPostmaster(running.pid); // the signal is there when it goes on
     if (await gone(running.pid, pgdata, patienceMs)) return true;
   }
   throw stopFailed(`${name}: process ${running.pid} does not end`);

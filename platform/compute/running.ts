@@ -1,11 +1,15 @@
 import { rm } from "node:fs/promises";
 import type { Observe, Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
+import { prepareSpool, spoolOf } from "./archive.ts";
 import { clearAutoConf } from "./auto-conf.ts";
 import { renderConf } from "./conf.ts";
 import { parseConf } from "./conf-read.ts";
 import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
+import { thawPostmaster } from "./frozen.ts";
 import { ownerPurpose } from "./identity.ts";
+import type { Groups } from "./cgroups.ts";
+import { appendJournal, type JournalState, lastTransition } from "./journal.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
 import { folderOf, type Layout, openFolder, type Place } from "./paths.ts";
 import {
@@ -21,6 +25,7 @@ import type { Programs } from "./programs.ts";
 import { deviationsOf, type SettingShown } from "./setting-values.ts";
 import { restartSettings, type Settings } from "./settings.ts";
 import { asAdmin, type Door } from "./sync.ts";
+import { groupOf, unitsAtStart, unitsHeld } from "./units.ts";
 
 /** What every verb of the local driver needs. */
 export type Context = {
@@ -28,11 +33,15 @@ export type Context = {
   readonly programs: Programs;
   readonly vault: Pick<Vault, "derive">;
   readonly observe: Observe;
+  /** What holds servers to their units on this machine. */
+  readonly groups: Groups;
   readonly now: () => number;
+  /** How long a replaced password still opens the gate. */
+  readonly overlapSeconds: number;
 };
 
 const templatePurpose = "compute:template-admin";
-const adminPurpose = (id: string) => `compute:admin:${id}`;
+export const adminPurpose = (id: string) => `compute:admin:${id}`;
 /** What a driver derives to reach these databases and to make new ones. */
 export const adminPurposes = (ids: readonly string[]): readonly string[] => [
   templatePurpose,
@@ -55,9 +64,10 @@ export type Run = { readonly postmaster: Postmaster; readonly started: boolean; 
 
 /** Makes the server run with exactly the settings of its manifest, restarting it when one of them needs that. */
 export async function runAsWanted(context: Context, place: Place, manifest: Manifest): Promise<Run> {
+  await prepareSpool(place, manifest, context.programs);
   const written = await writeConf(place, manifest);
   const cleared = await clearAutoConf(place.pgdata);
-  const running = await findPostmaster(place.pgdata);
+  const running = await findThawed(context, place, manifest);
   const server = running?.ready === true ? { ...running, adopted: true } : await startServer(context, place, manifest);
   const started = running?.ready !== true;
   if (!server.adopted) return { postmaster: server, started, restarted: [] };
@@ -70,7 +80,8 @@ export async function runAsWanted(context: Context, place: Place, manifest: Mani
 type Written = { readonly settings: Settings; readonly fingerprint: string };
 
 async function writeConf(place: Place, manifest: Manifest): Promise<Written> {
-  const { conf, hba, fingerprint } = renderConf({ ...manifest, socketDir: place.socketDir, hbaPath: place.hba });
+  const { socketDir, hba: hbaPath } = place;
+  const { conf, hba, fingerprint } = renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest) });
   await writeIfDifferent(place.hba, hba);
   await writeIfDifferent(place.conf, conf);
   return { settings: parseConf(conf), fingerprint };
@@ -123,40 +134,90 @@ export const showSettings = (sql: Sql, names: readonly string[]): Promise<readon
     [names],
   );
 
+/** The running server, made to go on when it was frozen. */
+export async function findThawed(context: Context, place: Place, manifest: Manifest): Promise<Postmaster | undefined> {
+  const running = await findPostmaster(place.pgdata);
+  if (running?.frozen !== true) return running;
+  await thawPostmaster(running.pid);
+  await note(context, place, "awake", await unitsHeld(context, place, manifest));
+  return { ...running, frozen: false };
+}
+
+/** Writes a transition into the journal. A disk that takes no line stops no database: usage then counts what it can prove. */
+export async function note({ now }: Context, place: Place, state: JournalState, units: number): Promise<void> {
+  await appendJournal(place, { state, units, atMs: now() }).catch(() => undefined);
+}
+
+type StartOptions = {
+  /** Looks first whether its port is free. A wake leaves that out: a server that does not start says why. */
+  readonly probe?: boolean;
+  /** Told when its process is there. */
+  readonly spawned?: () => void;
+};
+
 /** Starts the server with the settings of its manifest, or waits for one that is starting. */
-export async function startServer(context: Context, place: Place, manifest: Manifest): Promise<Started> {
-  const { programs, layout, observe } = context;
-  if (manifest.version !== programs.major)
-    throw versionUnavailable(
-      `${manifest.id} is PostgreSQL ${manifest.version}; the programs here are ${programs.version}`,
-    );
-  if (!(await looksWhole(place.pgdata)))
-    throw instanceDamaged(`${manifest.id}: ${place.pgdata} lacks its control file`);
-  await writeConf(place, manifest);
-  await openFolder(layout.log);
-  await openFolder(layout.run);
-  await folderOf(programs.user, place.socketDir);
+export async function startServer(
+  context: Context,
+  place: Place,
+  manifest: Manifest,
+  { probe = true, spawned = () => undefined }: StartOptions = {},
+): Promise<Started> {
+  const { programs, observe } = context;
+  const { id, version } = manifest;
+  if (version !== programs.major)
+    throw versionUnavailable(`${id} is PostgreSQL ${version}; the programs here are ${programs.version}`);
+  if (!(await looksWhole(place.pgdata))) throw instanceDamaged(`${id}: ${place.pgdata} lacks its control file`);
+  const [units] = await Promise.all([
+    unitsAtStart(context, place, manifest),
+    ...[writeConf(place, manifest), makeFolders(context, place), prepareSpool(place, manifest, programs)],
+  ]);
   const began = performance.now();
   const listen = { port: manifest.port, host: manifest.allowFrom.length > 0 ? "*" : "127.0.0.1" };
   const { pgdata, conf: configFile, log: logFile, socketDir } = place;
-  const started = await startPostmaster({
-    programs,
-    pgdata,
-    configFile,
-    logFile,
-    socketDir,
-    listen,
-    name: manifest.id,
-  });
-  if (!started.adopted)
-    observe({ kind: "instance.started", instance: manifest.id, durationMs: performance.now() - began });
-  return started;
+  let noted: Promise<unknown> | undefined;
+  const begun = () => {
+    // while the server starts, which takes longer
+    noted = Promise.all([note(context, place, "awake", units), rm(place.asleep, { force: true })]);
+    spawned();
+  };
+  try {
+    const files = { pgdata, configFile, logFile, socketDir };
+    const started = await startPostmaster({ programs, ...files, listen, probe, spawned: begun, name: id });
+    if (started.adopted) await noteAdopted(context, place, units);
+    else observe({ kind: "instance.started", instance: id, durationMs: performance.now() - began });
+    await noted;
+    return started;
+  } catch (thrown) {
+    await noted;
+    if (noted !== undefined) await note(context, place, "stopped", units);
+    throw thrown;
+  }
 }
 
-export async function stopServer({ observe }: Context, place: Place, id: string, mode: StopMode): Promise<void> {
+async function makeFolders({ programs, layout }: Context, place: Place): Promise<void> {
+  await Promise.all([openFolder(layout.log), openFolder(layout.run)]);
+  await folderOf(programs.user, place.socketDir);
+}
+
+/** A server that somebody else began, or that was frozen: unless its journal says so already. */
+async function noteAdopted(context: Context, place: Place, units: number): Promise<void> {
+  await rm(place.asleep, { force: true });
+  if ((await lastTransition(place))?.state !== "awake") await note(context, place, "awake", units);
+}
+
+/** Stops a server that runs, frozen or not. `becomes` is what its journal says from then on. */
+export async function stopServer(
+  context: Context,
+  place: Place,
+  id: string,
+  mode: StopMode,
+  becomes: JournalState = "stopped",
+): Promise<void> {
   const began = performance.now();
-  if (await stopPostmaster(place.pgdata, mode, id))
-    observe({ kind: "instance.stopped", instance: id, durationMs: performance.now() - began });
+  if (!(await stopPostmaster(place.pgdata, mode, id))) return;
+  context.observe({ kind: "instance.stopped", instance: id, durationMs: performance.now() - began });
+  await note(context, place, becomes, 0);
+  await context.groups.remove(groupOf(place));
 }
 
 /** Removes what a server leaves outside its folder. */

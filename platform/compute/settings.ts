@@ -1,3 +1,5 @@
+import type { ConnectionLimits } from "./gate.ts";
+
 /** Settings of a server by name, as text that stands in postgresql.conf. */
 export type Settings = Readonly<Record<string, string>>;
 
@@ -35,6 +37,14 @@ export function computeSettings(units: number): Settings {
 /** Kept for NebulaDB itself, so that a tenant who uses all connections can still be served and observed. */
 const reservedConnections = 3;
 
+/** What a gateway lets in when the declaration does not say. */
+export const limitsFor = (units: number): ConnectionLimits => ({
+  connections: Number(computeSettings(units).max_connections) - reservedConnections,
+  connectionsPerSecond: 200,
+  idleSeconds: 0,
+  idleInTransactionSeconds: 0,
+});
+
 /** What every instance has, whatever its size. */
 export const commonSettings: Settings = {
   allow_alter_system: "off",
@@ -63,8 +73,15 @@ export const commonSettings: Settings = {
   unix_socket_permissions: "0700",
 };
 
+/** Beside them, of an instance alone: its log is archived (`archive.ts`), and a change of what becomes of it restarts nothing. */
+const archiveSettings: Settings = {
+  archive_mode: "on",
+  wal_summary_keep_time: "2d",
+};
+
 /** Of the settings above and below, those that a running server takes only by a restart (a test asks Postgres). */
 export const restartSettings: ReadonlySet<string> = new Set([
+  "archive_mode",
   "autovacuum_worker_slots",
   "cluster_name",
   "huge_pages",
@@ -101,6 +118,7 @@ const preloaded: readonly string[] = ["pg_stat_statements"];
 export function settingsOf({ units, port, allowFrom, extensions }: Shape): Settings {
   return {
     ...commonSettings,
+    ...archiveSettings,
     ...computeSettings(units),
     port: String(port),
     listen_addresses: allowFrom.every(isLoopback) ? "127.0.0.1" : "*",

@@ -16,6 +16,8 @@ type Kept = {
   readonly id: DatabaseId;
   readonly intent: "run" | "paused" | "retired";
   readonly running: boolean;
+  /** How it rests: frozen runs, asleep does not. */
+  readonly rest?: "frozen" | "asleep" | null;
   readonly version: string;
   readonly port: number;
   readonly units: number;
@@ -92,20 +94,56 @@ export function makeStateDriver({
     start: (id) =>
       change(id, (kept) => {
         if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
-        return { running: true };
+        return { running: true, rest: null };
       }),
-    stop: (id) => change(id, () => ({ running: false })),
+    async wake(id) {
+      const before = await live(id);
+      const { socketDir, port } = await change(id, (kept) => {
+        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        return { running: true, rest: null };
+      });
+      const kind = before?.rest === "frozen" ? "thaw" : before?.running === true ? "none" : "start";
+      return { kind, queuedMs: 0, startMs: 0, readyMs: 0, socketPath: join(socketDir, `.s.PGSQL.${port}`) };
+    },
+    hold: async () => undefined,
+    journal: async () => [],
+    freeze: (id, unless = () => false) =>
+      change(id, (kept) => {
+        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        return kept.running && !unless() ? { rest: "frozen" } : {};
+      }),
+    sleep: (id, unless = () => false) =>
+      change(id, (kept) => {
+        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        return unless() ? {} : { running: false, rest: "asleep" };
+      }),
+    async activity(id) {
+      const kept = await live(id);
+      if (kept === undefined || kept.intent !== "run" || !kept.running || kept.rest === "frozen") return undefined;
+      const nobody = { clients: 0, busy: 0, overTcp: 0, longRunning: 0, idleMs: null };
+      return { ...nobody, replication: 0, baseBackups: 0, maintenance: 0 };
+    },
+    used: async () => undefined,
+    async load(id) {
+      const kept = await live(id);
+      if (kept === undefined || kept.intent !== "run" || !kept.running || kept.rest === "frozen") return undefined;
+      const { units } = kept;
+      const idle = { cpuMs: 0, throttled: 0, periods: 0, runnable: 0, memoryBytes: null };
+      return { minUnits: units, maxUnits: units, units, enforced: false, held: false, ...idle };
+    },
+    resize: async () => undefined,
+    stop: (id) => change(id, ({ running, rest = null }) => (running ? { running: false, rest: null } : { rest })),
     pause: (id) =>
       change(id, (kept) => {
         mustNotBeRetired(kept);
-        return { intent: "paused", running: false };
+        return { intent: "paused", running: false, rest: null };
       }),
     resume: (id) =>
       change(id, (kept) => {
         mustNotBeRetired(kept);
-        return { intent: "run", running: true };
+        return { intent: "run", running: true, rest: null };
       }),
-    retire: (id) => change(id, () => ({ intent: "retired", running: false })),
+    retire: (id) => change(id, () => ({ intent: "retired", running: false, rest: null })),
     async remove(id) {
       const kept = await read(id);
       if (kept === undefined) return undefined;
@@ -142,7 +180,7 @@ export function makeStateDriver({
     },
     async inspect(id) {
       const kept = await live(id);
-      return kept?.running === true ? toInside(kept) : undefined;
+      return kept?.running === true && kept.rest !== "frozen" ? toInside(kept) : undefined;
     },
     async traces() {
       const all = await Promise.all((await ids()).map(read));
@@ -154,6 +192,7 @@ export function makeStateDriver({
       });
     },
     prepare: async () => undefined,
+    keepGates: async () => undefined,
     rotateLogs: async () => undefined,
     close: async () => undefined,
   };
@@ -165,16 +204,17 @@ function keptOf(wanted: InstanceWanted, { intent, createdAt }: Pick<Kept, "inten
   return {
     ...{ id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags },
     roles: roles.map(({ name, login, access }) => ({ name, login, access })),
-    ...{ intent, createdAt, running: intent === "run", removedAt: null },
+    ...{ intent, createdAt, running: intent === "run", rest: null, removedAt: null },
   };
 }
 
 const differences = (before: Kept, next: Kept): string[] =>
   (Object.keys(next) as (keyof Kept)[]).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]));
 
-function phaseOf({ intent, running }: Kept): InstancePhase {
+function phaseOf({ intent, running, rest = null }: Kept): InstancePhase {
   if (intent === "paused") return "Paused";
   if (intent === "retired") return "Retired";
+  if (rest !== null) return rest === "frozen" ? "Frozen" : "Asleep";
   return running ? "Ready" : "Stopped";
 }
 

@@ -81,6 +81,8 @@ export type Synced = {
   readonly done: readonly string[];
   /** Versions of the extensions that are wanted. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What the server stores of the passwords of the roles that log in. */
+  readonly verifiers: Readonly<Record<string, string>>;
 };
 
 /** Makes roles, passwords, privileges and extensions what is wanted. */
@@ -88,7 +90,7 @@ export async function syncDatabase(door: Door, wanted: InstanceWanted, before: M
   return asAdmin(door, wanted.databaseName, async (sql) => {
     const found = await observeDatabase(sql, wanted.ownerRole);
     const steps = [...groupSteps(found), ...planSync(found, await resolveWanted(found, wanted, before))];
-    if (steps.length === 0) return { done: [], versions: pick(found.versions, wanted.extensions) };
+    if (steps.length === 0) return syncedAs(found, wanted, []);
     await sql.tx(async (tx) => {
       for (const { what, statements } of steps)
         for (const text of statements)
@@ -96,10 +98,24 @@ export async function syncDatabase(door: Door, wanted: InstanceWanted, before: M
             throw translate(thrown, what);
           });
     });
-    const { versions } = await observeDatabase(sql, wanted.ownerRole);
-    return { done: steps.map(({ what }) => what), versions: pick(versions, wanted.extensions) };
+    return syncedAs(
+      await observeDatabase(sql, wanted.ownerRole),
+      wanted,
+      steps.map(({ what }) => what),
+    );
   });
 }
+
+const syncedAs = ({ roles, versions }: Seen, wanted: InstanceWanted, done: readonly string[]): Synced => ({
+  done,
+  versions: pick(versions, wanted.extensions),
+  verifiers: Object.fromEntries(
+    [wanted.ownerRole, ...wanted.roles.filter(({ login }) => login).map(({ name }) => name)].flatMap((name) => {
+      const verifier = roles.find((role) => role.name === name)?.verifier ?? null;
+      return verifier === null ? [] : [[name, verifier]];
+    }),
+  ),
+});
 
 const pick = (versions: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
   Object.fromEntries([...names].sort().flatMap((name) => (versions[name] ? [[name, versions[name]]] : [])));

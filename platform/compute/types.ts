@@ -1,5 +1,7 @@
 import type { Secret } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
+import type { ConnectionLimits } from "./gate.ts";
+import type { JournalLine } from "./journal.ts";
 import type { StopMode } from "./postmaster.ts";
 import type { Deviation } from "./setting-values.ts";
 
@@ -12,8 +14,10 @@ export type InstanceWanted = {
   readonly version: string;
   /** On the local placement the TCP port; unique on the machine. */
   readonly port: number;
-  /** Compute units; where the machine cannot enforce them, the settings follow them (`computeSettings`). */
+  /** The most compute units that it may have: the settings that need a restart follow them (`computeSettings`). */
   readonly units: number;
+  /** The fewest that it has while it runs, where the machine can hold it to them. Absent: it always has `units`. */
+  readonly minUnits?: number;
   readonly databaseName: string;
   readonly ownerRole: string;
   readonly ownerPassword: Secret;
@@ -23,6 +27,13 @@ export type InstanceWanted = {
   readonly allowFrom: readonly string[];
   readonly storageBytes: number;
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether its log is kept, for backups; default no. Who takes the parts out of the spool is not this port's. */
+  readonly archive?: boolean;
+  /** Without activity for so long it may be frozen and stopped; 0: never. */
+  readonly suspendAfterSeconds: number;
+  readonly limits: ConnectionLimits;
+  /** Passwords that were replaced just now, by role: the gateway lets them in for the overlap. */
+  readonly outgoing?: ReadonlyMap<string, Secret>;
 };
 
 export type InstanceRole = {
@@ -34,10 +45,11 @@ export type InstanceRole = {
 };
 
 /**
- * `Ready` answers; `Starting` runs but recovers; `Stopped` should run and does not (died, or asleep); `Paused` and `Retired` are
- * stopped on purpose and stay so; `Damaged` lacks parts of its folder.
+ * `Ready` answers; `Starting` runs but recovers; `Stopped` should run and does not (it died); `Frozen` has its processes stopped and
+ * its memory kept, `Asleep` was stopped because nobody used it: whoever connects wakes both; `Paused` and `Retired` are stopped on
+ * purpose and stay so; `Damaged` lacks parts of its folder.
  */
-export type InstancePhase = "Ready" | "Starting" | "Stopped" | "Paused" | "Retired" | "Damaged";
+export type InstancePhase = "Ready" | "Starting" | "Stopped" | "Frozen" | "Asleep" | "Paused" | "Retired" | "Damaged";
 
 export type InstanceObserved = {
   readonly id: DatabaseId;
@@ -52,7 +64,7 @@ export type InstanceObserved = {
   readonly version: string;
   readonly databaseName: string;
   readonly ownerRole: string;
-  /** Compute units of the settings it was last given. */
+  /** Compute units of the settings it was last given: the most that it may have. */
   readonly units: number;
   readonly storageBytes: number;
   readonly startedAt: Date | null;
@@ -121,6 +133,61 @@ export type InstanceMeasured = InstanceObserved & {
   readonly databaseSizeBytes: number | null;
 };
 
+/** How an instance came to answer. */
+export type Woken = {
+  /** `none`: it answered already. */
+  readonly kind: "start" | "thaw" | "none";
+  /** Waiting for whoever was changing it; until its processes were begun; until it answered. */
+  readonly queuedMs: number;
+  readonly startMs: number;
+  readonly readyMs: number;
+  /** The Unix socket on which it accepts sessions. */
+  readonly socketPath: string;
+};
+
+/** Who uses a server, by its own word. Sessions of our administrator do not count. */
+export type Activity = {
+  /** Sessions of clients. */
+  readonly clients: number;
+  /** Those of them that are in a statement or a transaction. */
+  readonly busy: number;
+  /** Those of them that came by TCP, past the gateway. */
+  readonly overTcp: number;
+  /** Those of them that have had a CPU in one statement for ten seconds. */
+  readonly longRunning: number;
+  /** Since one of them last began or ended something; null without sessions. */
+  readonly idleMs: number | null;
+  /** Standbys and other receivers of the log, our base backups among them. */
+  readonly replication: number;
+  readonly baseBackups: number;
+  /** Autovacuum and other work that the server does on its own account. */
+  readonly maintenance: number;
+};
+
+/** Of one server, since its control group was made. */
+export type CpuUse = {
+  readonly cpuMs: number;
+  /** How often it used up what it may, of how many periods in which it ran. */
+  readonly throttled: number;
+  readonly periods: number;
+};
+
+/** What a server may use and what it does use, without asking it. */
+export type Load = CpuUse & {
+  readonly minUnits: number;
+  readonly maxUnits: number;
+  /** Those that it has now, and is billed for. */
+  readonly units: number;
+  /** Whether this machine can hold a server to its units; where not, `units` is `maxUnits`. */
+  readonly enforced: boolean;
+  /** Whether it holds this one now. One that was just started is let run free for a moment. */
+  readonly held: boolean;
+  /** Processes that want a CPU at this moment. */
+  readonly runnable: number;
+  /** What it cannot give back; null where nobody counts it. */
+  readonly memoryBytes: number | null;
+};
+
 export type Ensured = InstanceObserved & {
   readonly created: boolean;
   /** What was changed, in words; empty when everything was as wanted. */
@@ -153,6 +220,36 @@ export type ComputeDriver = {
   ensure(wanted: InstanceWanted): Promise<Ensured>;
   /** Starts it when it does not run; for self-healing and wake. @throws NEB357 when it is paused or retired. */
   start(id: DatabaseId): Promise<InstanceObserved>;
+  /**
+   * Makes it answer, whether it was frozen, asleep or had died, as fast as the placement can.
+   * @throws NEB347, NEB356, NEB357 when it is missing, damaged, or meant to be stopped.
+   */
+  wake(id: DatabaseId): Promise<Woken>;
+  /**
+   * Keeps it awake for so long, for work of ours that no session shows all the time (a base backup): `freeze` and `sleep` then do
+   * nothing. 0 ends that. Wakes nothing.
+   */
+  hold(id: DatabaseId, seconds: number): Promise<void>;
+  /**
+   * Stops its processes where they are; memory and sessions stay. Nothing where the placement cannot, or when it does not run.
+   * `unless` is asked at the last moment: when it says yes nothing is done.
+   */
+  freeze(id: DatabaseId, unless?: () => boolean): Promise<InstanceObserved>;
+  /** Stops it because nobody uses it: `wake` brings it back, and so does whatever needs its server. */
+  sleep(id: DatabaseId, unless?: () => boolean): Promise<InstanceObserved>;
+  /** When it was awake and when it rested, as far back as usage may still change; empty where nothing was noted. */
+  journal(id: DatabaseId): Promise<readonly JournalLine[]>;
+  /** Cheaper than `load`: what it used. Undefined when it does not run, or nothing holds it to its units. */
+  used(id: DatabaseId): Promise<CpuUse | undefined>;
+  /** What it may use and uses; undefined when it does not answer now. Wakes nothing, and asks the machine, not the server. */
+  load(id: DatabaseId): Promise<Load | undefined>;
+  /**
+   * Gives one that runs other units, between its own bounds, without a restart, and sees that the machine holds it to them. Nothing
+   * where it does not run, or the machine cannot. @throws NEB354 when somebody is changing it, NEB730 when the machine refuses.
+   */
+  resize(id: DatabaseId, units: number): Promise<void>;
+  /** Asks the server who uses it; undefined when it does not answer. Wakes nothing. */
+  activity(id: DatabaseId): Promise<Activity | undefined>;
   /** Stops it for now: it may be started again by anybody. */
   stop(id: DatabaseId, mode?: StopMode): Promise<InstanceObserved>;
   /** Stops it until `resume`. */

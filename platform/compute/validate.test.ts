@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Secret } from "../core/index.ts";
+import { limitsFor } from "./settings.ts";
 import type { InstanceWanted } from "./types.ts";
 import { mustBeSensible, mustOffer } from "./validate.ts";
 
@@ -12,6 +13,8 @@ const good: InstanceWanted = {
     allowFrom: ["10.0.0.0/8", "::1"],
     storageBytes: 1,
     tags: {},
+    suspendAfterSeconds: 300,
+    limits: limitsFor(1),
   },
 };
 

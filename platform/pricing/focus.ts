@@ -13,6 +13,7 @@ type Column = readonly [name: string, read: (row: Row) => string];
 const provider = "NebulaDB";
 const subcategories: Readonly<Record<Meter, string>> = {
   compute_unit_seconds: "Relational Databases",
+  frozen_unit_seconds: "Relational Databases",
   storage_byte_hours: "Relational Databases",
   backup_byte_hours: "Relational Databases",
   egress_bytes: "Other (Databases)",

@@ -6,6 +6,7 @@ export const bytesPerGib = 1024 ** 3;
 
 export type Meter =
   | "compute_unit_seconds"
+  | "frozen_unit_seconds"
   | "storage_byte_hours"
   | "backup_byte_hours"
   | "egress_bytes"
@@ -34,6 +35,7 @@ export const meters: Readonly<Record<Meter, MeterDefinition>> = {
     unit: "unit-seconds",
     price: { per: "unit-hour", divisor: 3600n, micros: (book) => book.prices.computeUnitHourMicros },
   },
+  frozen_unit_seconds: { title: "Compute frozen", unit: "unit-seconds", price: null },
   storage_byte_hours: {
     title: "Storage",
     unit: "byte-hours",
@@ -62,7 +64,7 @@ export const isMeter = (name: string): name is Meter => Object.hasOwn(meters, na
 
 /** The meters that a placement reads today. An estimate that passes them promises nothing that no invoice will ever hold. */
 export const metersOf: Readonly<Record<Placement, readonly Meter[]>> = {
-  local: ["compute_unit_seconds", "storage_byte_hours", "connection_seconds"],
+  local: ["compute_unit_seconds", "frozen_unit_seconds", "storage_byte_hours", "connection_seconds"],
   kubernetes: meterNames,
   aws: meterNames,
 };

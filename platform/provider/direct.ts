@@ -1,4 +1,4 @@
-import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
+import { type ComputeDriver, type InstanceObserved, type InstanceWanted, limitsFor } from "../compute/index.ts";
 import { failpoint, type Secret, type Vault } from "../core/index.ts";
 import { type DatabaseId, objectNames, stackName } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
@@ -84,14 +84,18 @@ export function makeDirectEffects(options: DirectOptions) {
       );
   };
 
-  const ensure = async (scope: EffectScope, inputs: DatabaseInputs): Promise<DatabaseOutputs> => {
+  const ensure = async (
+    scope: EffectScope,
+    inputs: DatabaseInputs,
+    outgoing: ReadonlyMap<string, Secret> = new Map(),
+  ): Promise<DatabaseOutputs> => {
     mustOwn(scope, inputs.tenant, inputs.project);
     const known = await reserve(scope, inputs);
     failpoint("provider.reserved");
     const { port } = known;
     const { owner, roles } = await passwordsOf(sql, inputs);
     failpoint("provider.password-kept");
-    const wanted = toWanted(inputs, port ?? 0, owner, roles);
+    const wanted = { ...toWanted(inputs, port ?? 0, owner, roles), outgoing };
     return sql.tx(async (tx) => {
       await holdFence(tx, scope.stack, scope.fence);
       await mustHaveItsData(known, inputs.retire);
@@ -185,6 +189,9 @@ function toWanted(
     units: compute.maxUnits,
     databaseName: names.database,
     ownerRole: names.ownerRole,
+    // a standby follows its primary's log for ever: with one, nobody sleeps
+    suspendAfterSeconds: inputs.replicas > 0 ? 0 : compute.suspendAfterSeconds,
+    limits: limitsFor(compute.maxUnits),
   };
 }
 

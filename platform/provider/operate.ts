@@ -1,7 +1,9 @@
+import type { Secret } from "../core/index.ts";
 import { type DatabaseId, objectNames } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
 import {
   credentialContext,
+  getCredential,
   getInstance,
   holdFence,
   type Instance,
@@ -20,7 +22,7 @@ export type MachineOperations = {
   resume(id: DatabaseId): Promise<void>;
   /** Stops and starts the server: connections end. */
   restart(id: DatabaseId): Promise<void>;
-  /** New passwords for the owner and every role that logs in; the old ones end with it. */
+  /** New passwords for the owner and every role that logs in; the old ones open the gateway for the overlap, and nothing else. */
   rotate(id: DatabaseId): Promise<void>;
   /** Brings the machine back to what was deployed last, whatever it has become; what was removed stays so. */
   heal(id: DatabaseId): Promise<void>;
@@ -28,7 +30,11 @@ export type MachineOperations = {
   discard(id: DatabaseId): Promise<void>;
 };
 
-type Ensure = (scope: EffectScope, inputs: DatabaseInputs) => Promise<DatabaseOutputs>;
+type Ensure = (
+  scope: EffectScope,
+  inputs: DatabaseInputs,
+  outgoing?: ReadonlyMap<string, Secret>,
+) => Promise<DatabaseOutputs>;
 
 export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: Ensure) {
   const holding = (scope: EffectScope, id: DatabaseId, body: (tx: Sql, known: Instance) => Promise<void>) =>
@@ -42,14 +48,18 @@ export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: En
 
   const rotate = async (scope: EffectScope, id: DatabaseId): Promise<void> => {
     let inputs: DatabaseInputs | undefined;
+    const outgoing = new Map<string, Secret>();
     await holding(scope, id, async (tx, known) => {
-      inputs = toInputs(known);
+      inputs = inputsOf(known);
       const { ownerRole } = objectNames(inputs.tenant, inputs.project, inputs.name);
       const logins = known.spec.roles.filter(({ login }) => login).map(({ name }) => name);
-      for (const role of known.spec.passwordSecret === null ? [ownerRole, ...logins] : logins)
+      for (const role of known.spec.passwordSecret === null ? [ownerRole, ...logins] : logins) {
+        const old = await getCredential(tx, vault, id, role);
+        if (old !== undefined) outgoing.set(role, old);
         await replaceCredential(tx, id, role, vault.seal(makePassword(), credentialContext(id, role)));
+      }
     });
-    if (inputs !== undefined) await ensure(scope, inputs);
+    if (inputs !== undefined) await ensure(scope, inputs, outgoing);
   };
 
   return (scope: EffectScope): MachineOperations => ({
@@ -73,7 +83,7 @@ export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: En
     heal: async (id) => {
       let inputs: DatabaseInputs | undefined;
       await holding(scope, id, async (_, known) => {
-        if (known.phase !== "Removed" && known.phase !== "Creating") inputs = toInputs(known);
+        if (known.phase !== "Removed" && known.phase !== "Creating") inputs = inputsOf(known);
       });
       if (inputs !== undefined) await ensure(scope, inputs);
     },
@@ -86,7 +96,7 @@ export function makeOperations({ sql, vault, driver }: DirectOptions, ensure: En
   });
 }
 
-function toInputs({ id, placement, spec }: Instance): DatabaseInputs {
+export function inputsOf({ id, placement, spec }: Instance): DatabaseInputs {
   const [tenant = "", project = ""] = id.split(".");
   return { tenant, project, placement, region: "", ...spec };
 }

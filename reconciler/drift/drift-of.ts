@@ -99,7 +99,7 @@ function runningDifferences(made: Made, wanted: DatabaseSpec, { phase, running }
   if (wanted.retire) return phase === "Retired" && !running ? [] : differs("running", false, running || phase);
   if (made.phase === "Paused") return phase === "Paused" && !running ? [] : differs("phase", "Paused", phase);
   if (phase === "Paused" || phase === "Retired") return differs("phase", "Ready", phase);
-  return running ? [] : differs("running", true, false);
+  return running || phase === "Asleep" ? [] : differs("running", true, false);
 }
 
 /** What was brought about last against what is declared: a `pulumi up` of a text that is not in force. */

@@ -28,6 +28,13 @@ export function decide(row: Row, seen: Seen): Verdict {
   }
 }
 
+/** What stands in the ledger beside the phase, for whoever asks what a database is doing. */
+export function computeStateOf(seen: Seen): Instance["computeState"] {
+  if (seen?.phase === "Frozen") return "frozen";
+  if (seen?.phase === "Asleep") return "asleep";
+  return seen?.phase === "Ready" ? "awake" : null;
+}
+
 function decideRunning({ phase }: Row, seen: Seen): Verdict {
   const record = (to: InstanceRecordPhase, reason: string): Verdict =>
     phase === to ? agreed : { kind: "record", phase: to, reason };
@@ -42,6 +49,9 @@ function decideRunning({ phase }: Row, seen: Seen): Verdict {
       return agreed;
     case "Ready":
       return record("Ready", "it answers again");
+    case "Frozen":
+    case "Asleep":
+      return record("Ready", "it sleeps, and wakes for whoever connects");
     case "Paused":
       return record("Paused", "it is paused");
     case "Retired":
@@ -62,6 +72,8 @@ function decideStopped({ phase }: Row, seen: Seen): Verdict {
     case "Ready":
     case "Starting":
     case "Stopped":
+    case "Frozen":
+    case "Asleep":
       return { kind: "record", phase: "Ready", reason: `it is not ${phase.toLowerCase()} any more` };
   }
 }

@@ -19,7 +19,9 @@ test("a project's status follows from the outcome alone", () => {
 });
 
 const recorded: InstanceRecordPhase[] = ["Creating", "Ready", "Paused", "Retired", "Removed", "Failed"];
-const seenPhases: InstancePhase[] = ["Ready", "Starting", "Stopped", "Paused", "Retired", "Damaged"];
+const seenPhases: InstancePhase[] = [
+  ...(["Ready", "Starting", "Stopped", "Frozen", "Asleep", "Paused", "Retired", "Damaged"] as const),
+];
 const row = fc.constantFrom(...recorded).map((phase) => ({ phase }));
 const seen = fc.option(fc.record({ phase: fc.constantFrom(...seenPhases), running: fc.boolean() }), { nil: undefined });
 

@@ -2,8 +2,8 @@ import pLimit from "p-limit";
 import type { ComputeDriver } from "../../platform/compute/index.ts";
 import { asNebulaError, type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { type Instance, listInstances, setInstancePhase } from "../../platform/store/index.ts";
-import { decide } from "./decide.ts";
+import { type Instance, listInstances, setComputeState, setInstancePhase } from "../../platform/store/index.ts";
+import { computeStateOf, decide } from "./decide.ts";
 import { purgeFinalCopies } from "./purge-final-copies.ts";
 
 export type StatusFinding = {
@@ -27,7 +27,7 @@ type Options = {
   readonly driver: Pick<ComputeDriver, "observe" | "start" | "stop" | "purge">;
   readonly observe: Observe;
   /** What else is done at every pass, for example keeping the servers' logs short. */
-  readonly tend?: () => Promise<void>;
+  readonly tend?: (local: readonly Instance[]) => Promise<void>;
   readonly intervalMs?: number;
   readonly clock?: Clock;
 };
@@ -51,7 +51,7 @@ export function makeStatusPass({
     const local = rows.filter(({ placement }) => placement === "local");
     const found = await Promise.all(local.map((row) => limit(() => settle({ sql, driver, observe }, row))));
     await purgeFinalCopies(sql, driver);
-    await tend();
+    await tend(local);
     const findings = found.filter((finding) => finding !== undefined);
     const failed = findings.filter(({ kind }) => kind === "failed").length;
     const durationMs = clock.monotonicMs() - began;
@@ -105,7 +105,10 @@ async function settle(deps: Deps, row: Instance): Promise<StatusFinding | undefi
 
 async function act({ sql, driver, observe }: Deps, row: Instance): Promise<StatusFinding | undefined> {
   const { id } = row;
-  const verdict = decide(row, await driver.observe(id));
+  const seen = await driver.observe(id);
+  const state = computeStateOf(seen);
+  if (state !== row.computeState) await setComputeState(sql, row, state);
+  const verdict = decide(row, seen);
   switch (verdict.kind) {
     case "agreed":
       return undefined;

@@ -10,6 +10,11 @@ const gauges = [
     "compute_unit_seconds",
     "Compute units times seconds awake, this month (UTC).",
   ],
+  [
+    "nebuladb_usage_frozen_unit_seconds",
+    "frozen_unit_seconds",
+    "Compute units times seconds frozen, this month (UTC).",
+  ],
   ["nebuladb_usage_storage_byte_hours", "storage_byte_hours", "Bytes stored times hours, this month (UTC)."],
   ["nebuladb_usage_connection_seconds", "connection_seconds", "Client sessions times seconds, this month (UTC)."],
 ] as const;

@@ -57,7 +57,7 @@ function makeWorld() {
     },
     look(of: MeteredInstance = instance()) {
       const moment = timeline();
-      const measured = measure(of, { startedAtMs, connections: 2, storageBytes: gib }, position, moment);
+      const measured = measure(of, { startedAtMs, connections: 2, storageBytes: gib, stretches: [] }, position, moment);
       for (const sample of measured.samples) {
         const held = ledger.get(sample.slotMs);
         if (held !== undefined) {

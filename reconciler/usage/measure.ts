@@ -1,3 +1,4 @@
+import type { JournalState } from "../../platform/compute/index.ts";
 import type { MeteredInstance, UsageSample } from "../../platform/store/index.ts";
 import type { Moment } from "./timeline.ts";
 
@@ -7,7 +8,12 @@ export type Reading = {
   readonly startedAtMs: number | null;
   readonly connections: number;
   readonly storageBytes: number;
+  /** What it was and since when, oldest first, as its journal says; empty where none is kept. */
+  readonly stretches: readonly Stretch[];
 };
+
+/** From so long ago until the next one: awake, frozen (its memory was kept), or neither. */
+export type Stretch = { readonly state: JournalState; readonly agoMs: number };
 
 /** Up to where a database is measured. */
 export type Position = {
@@ -38,7 +44,7 @@ export const positionOf = (sample: UsageSample, monotonicMs: number | null): Pos
 
 /**
  * Files the time since the last reading under its slots. What is read now holds for that time: its size, its connections,
- * and being awake as far as it is proved (see `awakeFrom`). Pure.
+ * and being awake as far as it is proved (see `livedIn`). Pure.
  */
 export function measure(
   instance: MeteredInstance,
@@ -47,11 +53,11 @@ export function measure(
   now: Moment,
 ): Measured {
   const from = measuredFrom(before, reading, now);
-  const awake = instance.phase === "Ready" ? awakeFrom(from, before, reading, now) : now.atMs;
+  const { awake, frozen } = livedIn({ isReady: instance.phase === "Ready", from, before, reading, now });
   const samples: UsageSample[] = [];
   for (let slot = slotOf(from); slot < now.atMs; slot += slotMs) {
     const sameSlot = before?.sample?.slotMs === slot ? before.sample : null;
-    samples.push(extend(sameSlot, { instance, reading, slot, from, awake, untilMs: now.atMs }));
+    samples.push(extend(sameSlot, { instance, reading, slot, from, awake, frozen, untilMs: now.atMs }));
   }
   const position: Position = {
     untilMs: now.atMs,
@@ -64,13 +70,55 @@ export function measure(
 
 /** Never before what is measured already, and never longer ago than time has truly passed. */
 function measuredFrom(before: Position | undefined, reading: Reading, now: Moment): number {
-  if (before === undefined) return Math.max(now.atMs - ranFor(reading, now), now.atMs - finalAfterMs);
+  if (before === undefined) {
+    const noted = reading.stretches[0]?.agoMs ?? 0;
+    return Math.max(now.atMs - Math.max(noted, ranFor(reading, now)), now.atMs - finalAfterMs);
+  }
   const passed =
     before.monotonicMs === null ? Number.POSITIVE_INFINITY : Math.floor(now.monotonicMs - before.monotonicMs);
   const earliest = Math.max(now.atMs - passed, now.atMs - finalAfterMs);
   if (before.untilMs > now.atMs) return before.monotonicMs === null ? now.atMs : earliest;
   return Math.max(before.untilMs, earliest);
 }
+
+type Span = { readonly from: number; readonly to: number };
+type Spent = { readonly awake: readonly Span[]; readonly frozen: readonly Span[] };
+
+type Lived = {
+  readonly isReady: boolean;
+  readonly from: number;
+  readonly before: Position | undefined;
+  readonly reading: Reading;
+  readonly now: Moment;
+};
+
+/** When it was awake and when it was frozen between the last reading and this one. */
+function livedIn({ isReady, from, before, reading, now }: Lived): Spent {
+  const { stretches, startedAtMs } = reading;
+  const byItself = () => (isReady ? spans(awakeFrom(from, before, reading, now), now.atMs) : []);
+  if (stretches.length === 0) return { awake: byItself(), frozen: [] };
+  const spent = { awake: [] as Span[], frozen: [] as Span[] };
+  stretches.forEach(({ state, agoMs }, i) => {
+    if (state !== "awake" && state !== "frozen") return;
+    const [begin, next] = [now.atMs - agoMs, stretches[i + 1]];
+    const end = next === undefined ? now.atMs : now.atMs - next.agoMs;
+    // whoever began anew, or is gone, without a word about the end had crashed: awake as long as somebody has seen it
+    const crashed = next === undefined ? startedAtMs === null : next.state === "awake" && state === "awake";
+    const proved = crashed ? Math.min(end, before?.startedAtMs == null ? begin : before.untilMs) : end;
+    spent[state].push(...spans(Math.max(from, begin), proved));
+  });
+  const last = stretches.at(-1);
+  // a disk that was full took no line: the server that runs says itself since when
+  const silent = startedAtMs !== null && last !== undefined && last.state !== "awake" && last.state !== "frozen";
+  if (silent)
+    spent.awake.push(...byItself().flatMap(({ from: a, to }) => spans(Math.max(a, now.atMs - last.agoMs), to)));
+  return spent;
+}
+
+const spans = (from: number, to: number): readonly Span[] => (to > from ? [{ from, to }] : []);
+
+const overlap = (all: readonly Span[], begin: number, end: number): number =>
+  all.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(end, to) - Math.max(begin, from)), 0);
 
 /**
  * The server that answered the last time and answers now was awake in between, whatever the clock did. Another one was
@@ -85,20 +133,25 @@ function awakeFrom(from: number, before: Position | undefined, reading: Reading,
 const ranFor = ({ startedAtMs }: Reading, { wallMs }: Moment): number =>
   startedAtMs === null ? 0 : Math.max(0, Math.floor(wallMs - startedAtMs));
 
-type Stretch = {
+type Part = {
   readonly instance: MeteredInstance;
   readonly reading: Reading;
   readonly slot: number;
   readonly from: number;
-  readonly awake: number;
+  readonly awake: readonly Span[];
+  readonly frozen: readonly Span[];
   readonly untilMs: number;
 };
 
 /** The sample of one slot, with the part of the stretch that lies in it added to what it held. */
-function extend(held: UsageSample | null, { instance, reading, slot, from, awake, untilMs }: Stretch): UsageSample {
+function extend(
+  held: UsageSample | null,
+  { instance, reading, slot, from, awake, frozen, untilMs }: Part,
+): UsageSample {
   const end = Math.min(slot + slotMs, untilMs);
   const measuredMs = Math.max(0, end - Math.max(slot, from));
-  const awakeMs = Math.max(0, end - Math.max(slot, awake));
+  const awakeMs = Math.round(overlap(awake, slot, end));
+  const frozenMs = Math.round(overlap(frozen, slot, end));
   const { compute, instances, replicas } = instance.spec;
   const computeUnits = compute.maxUnits * (instances + replicas);
   return {
@@ -108,6 +161,7 @@ function extend(held: UsageSample | null, { instance, reading, slot, from, awake
     untilMs: Math.max(end, held?.untilMs ?? 0),
     awakeMs: Math.min((held?.awakeMs ?? 0) + awakeMs, slotMs),
     computeUnitMs: (held?.computeUnitMs ?? 0) + computeUnits * awakeMs,
+    frozenUnitMs: (held?.frozenUnitMs ?? 0) + computeUnits * frozenMs,
     storageByteMs: (held?.storageByteMs ?? 0n) + BigInt(reading.storageBytes) * BigInt(measuredMs),
     connectionMs: (held?.connectionMs ?? 0) + reading.connections * awakeMs,
     computeUnits,

@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InstanceWanted, LocalDriver, LocalDriverOptions } from "../../platform/compute/index.ts";
-import { makeLocalDriver } from "../../platform/compute/index.ts";
+import type { InstanceWanted, LocalDriverOptions, MachineDriver } from "../../platform/compute/index.ts";
+import { limitsFor, makeLocalDriver } from "../../platform/compute/index.ts";
 import { makeVault, Secret } from "../../platform/core/index.ts";
 import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
 import { freePort } from "../harness/ports.ts";
@@ -16,7 +16,7 @@ export const pgBin = (): string => {
   return bin;
 };
 
-export type Ground = { readonly dataDir: string; readonly driver: LocalDriver; clear(): Promise<void> };
+export type Ground = { readonly dataDir: string; readonly driver: MachineDriver; clear(): Promise<void> };
 
 export async function makeGround(options: Partial<LocalDriverOptions> = {}): Promise<Ground> {
   const home = mkdtempSync(join(tmpdir(), "ndb-"));
@@ -49,6 +49,8 @@ export async function wish(changes: Partial<InstanceWanted> = {}): Promise<Insta
     allowFrom: [],
     storageBytes: 1024 ** 3,
     tags: {},
+    suspendAfterSeconds: 300,
+    limits: limitsFor(0.25),
     ...changes,
   };
 }

@@ -140,6 +140,7 @@ beforeAll(async () => {
       untilMs: slotMs + 60_000,
       awakeMs: 60_000,
       computeUnitMs: 30_000,
+      frozenUnitMs: 0,
       storageByteMs: 10n ** 12n,
       connectionMs: 0,
       computeUnits: 0.5,

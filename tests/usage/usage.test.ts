@@ -55,8 +55,8 @@ function makeMachine() {
       offsetMs += ms;
     },
     runs: (id: string, storageBytes = gib) =>
-      reading.set(id, { startedAtMs: clock.now(), connections: 1, storageBytes }),
-    stops: (id: string) => reading.set(id, { startedAtMs: null, connections: 0, storageBytes: gib }),
+      reading.set(id, { startedAtMs: clock.now(), connections: 1, storageBytes, stretches: [] }),
+    stops: (id: string) => reading.set(id, { startedAtMs: null, connections: 0, storageBytes: gib, stretches: [] }),
     answers: (id: string, answer: Reading | Error | undefined) => answer && reading.set(id, answer),
     reading: (id: string) => reading.get(id),
     worker: (report: (observation: Observation) => void = () => {}) =>
@@ -233,6 +233,7 @@ const sample = (slotMs: number, change: Partial<UsageSample> = {}): UsageSample 
   untilMs: slotMs + minute,
   awakeMs: minute,
   computeUnitMs: minute,
+  frozenUnitMs: 0,
   storageByteMs: BigInt(gib) * BigInt(minute),
   connectionMs: 0,
   computeUnits: 1,

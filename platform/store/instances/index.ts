@@ -1,6 +1,6 @@
 export { allocatePort, portsExhausted } from "./allocate-port.ts";
 export type { Instance, InstancePhase as InstanceRecordPhase } from "./instance.ts";
-export { forgetInstance, listPurgeable, setInstancePhase } from "./observe-instance.ts";
+export { forgetInstance, listPurgeable, setComputeState, setInstancePhase } from "./observe-instance.ts";
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {
   type InstanceChange,

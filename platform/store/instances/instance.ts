@@ -2,6 +2,9 @@ import type { DatabaseId, DatabaseSpec, Engine, Placement } from "../../spec/ind
 
 export type InstancePhase = "Creating" | "Ready" | "Paused" | "Retired" | "Removed" | "Failed";
 
+/** What a database that should run is doing: whoever connects wakes one that is frozen or asleep. */
+export type ComputeState = "awake" | "frozen" | "asleep";
+
 /** What the provider made. The truth is the machine; this is the index everybody else reads. */
 export type Instance = {
   readonly id: DatabaseId;
@@ -22,6 +25,8 @@ export type Instance = {
   readonly updatedAt: Date;
   readonly retiredAt: Date | null;
   readonly removedAt: Date | null;
+  /** As last looked at; null: its server does not run, or nobody has looked yet. */
+  readonly computeState: ComputeState | null;
   /** Which data folder it has; null until a deployment or a look notes it. */
   readonly identity: string | null;
   /** The final copy is kept until then. */
@@ -29,5 +34,5 @@ export type Instance = {
 };
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,
-  data_dir as "dataDir", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  data_dir as "dataDir", compute_state as "computeState", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;

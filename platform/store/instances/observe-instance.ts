@@ -18,6 +18,20 @@ export async function setInstancePhase(
   return rows.length > 0;
 }
 
+/** What a look has seen it do; no deployment writes this. */
+export async function setComputeState(
+  sql: Sql,
+  { id }: Pick<Instance, "id">,
+  state: Instance["computeState"],
+): Promise<void> {
+  await sql.query(
+    `with changed as (
+       update instances set compute_state = $2 where id = $1 and compute_state is distinct from $2 returning id
+     ) select pg_notify('nebula_instances', id) from changed`,
+    [id, state],
+  );
+}
+
 /** Removed instances whose final copy has been kept long enough. */
 export const listPurgeable = (sql: Sql): Promise<readonly Instance[]> =>
   sql.query<Instance>(

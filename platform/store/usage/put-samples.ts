@@ -9,16 +9,17 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
   if (samples.length === 0) return;
   const column = <T>(read: (sample: UsageSample) => T) => samples.map(read);
   await sql.query(
-    `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, storage_byte_ms,
-       connection_ms, compute_units, storage_bytes, connections, server_started_at,
+    `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, frozen_unit_ms,
+       storage_byte_ms, connection_ms, compute_units, storage_bytes, connections, server_started_at,
        commit)
      select * from unnest($1::text[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::int[], $6::numeric[],
-       $7::numeric[], $8::bigint[], $9::float8[], $10::bigint[], $11::int[], $12::timestamptz[], $13::text[])
+       $7::numeric[], $8::numeric[], $9::bigint[], $10::float8[], $11::bigint[], $12::int[], $13::timestamptz[], $14::text[])
      order by 1, 2
      on conflict (instance, slot) do update set
        measured_until = greatest(usage_samples.measured_until, excluded.measured_until),
        awake_ms = greatest(usage_samples.awake_ms, excluded.awake_ms),
        compute_unit_ms = greatest(usage_samples.compute_unit_ms, excluded.compute_unit_ms),
+       frozen_unit_ms = greatest(usage_samples.frozen_unit_ms, excluded.frozen_unit_ms),
        storage_byte_ms = greatest(usage_samples.storage_byte_ms, excluded.storage_byte_ms),
        connection_ms = greatest(usage_samples.connection_ms, excluded.connection_ms),
        compute_units = excluded.compute_units,
@@ -34,6 +35,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
       column((one) => new Date(one.untilMs)),
       column((one) => one.awakeMs),
       column((one) => one.computeUnitMs),
+      column((one) => one.frozenUnitMs),
       column((one) => one.storageByteMs.toString()),
       column((one) => one.connectionMs),
       column((one) => one.computeUnits),

@@ -25,6 +25,8 @@ export type UsageSample = {
   readonly untilMs: number;
   readonly awakeMs: number;
   readonly computeUnitMs: number;
+  /** Units times the time in which its processes stood still and its memory was kept. */
+  readonly frozenUnitMs: number;
   readonly storageByteMs: bigint;
   readonly connectionMs: number;
   /** Readings at `untilMs`. */
@@ -44,7 +46,7 @@ export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageBy
 };
 
 export const sampleColumns = `instance, slot, slot_seconds as "slotSeconds", measured_until as until, awake_ms as "awakeMs",
-  compute_unit_ms::float8 as "computeUnitMs", storage_byte_ms::text as "storageByteMs", connection_ms as "connectionMs",
+  compute_unit_ms::float8 as "computeUnitMs", frozen_unit_ms::float8 as "frozenUnitMs", storage_byte_ms::text as "storageByteMs", connection_ms as "connectionMs",
   compute_units as "computeUnits", storage_bytes as "storageBytes", connections,
   server_started_at as "serverStartedAt", commit`;
 

@@ -11,6 +11,7 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
   from (
     select instance, date_trunc('hour', slot, 'UTC') as hour,
            round(sum(compute_unit_ms) / 1000, 6) as unit_seconds,
+           round(sum(frozen_unit_ms) / 1000, 6) as frozen_seconds,
            round(sum(storage_byte_ms) / 3600000, 6) as byte_hours,
            round(sum(connection_ms)::numeric / 1000, 6) as connection_seconds,
            coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
@@ -20,6 +21,7 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
   ) hours
   cross join lateral (values
     ('compute_unit_seconds', unit_seconds),
+    ('frozen_unit_seconds', frozen_seconds),
     ('storage_byte_hours', byte_hours),
     ('connection_seconds', connection_seconds)
   ) meters (meter, quantity)

@@ -1,0 +1,205 @@
+/**
+ * What backups and branches need of this machine beside the port: where an instance's parts lie, its administrator's connection, and
+ * a server for a moment on a cluster that is nobody's yet.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isProvedDead, type Observe, ourHolder, type Secret } from "../core/index.ts";
+import type { DatabaseId } from "../spec/index.ts";
+import type { Sql } from "../sql/index.ts";
+import { spoolOf } from "./archive.ts";
+import { clearSite, copyCluster, syncCluster } from "./cluster.ts";
+import { settingLines } from "./conf.ts";
+import { flushLog } from "./flush-log.ts";
+import { readIdentity } from "./identity.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./paths.ts";
+import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
+import type { Programs } from "./programs.ts";
+import { adminPurpose, type Context, doorOf } from "./running.ts";
+import { commonSettings, type Settings } from "./settings.ts";
+import { wakeInstance } from "./suspend.ts";
+import { asAdmin } from "./sync.ts";
+
+/** An instance as it lies there. */
+export type Lent = {
+  readonly manifest: Manifest;
+  readonly folder: string;
+  readonly pgdata: string;
+  /** Where its log goes; null when it has no backups. */
+  readonly spool: string | null;
+  readonly running: boolean;
+};
+
+/** Arguments and password of a client program of Postgres's. */
+export type Address = { readonly args: readonly string[]; readonly user: string; readonly password: Secret };
+
+export type ScratchInput = {
+  /** A folder of `building`'s, made by `site`. */
+  readonly site: string;
+  /** The cluster, anywhere that Postgres's user may enter. */
+  readonly pgdata: string;
+  /** Whose administrator's password opens it. */
+  readonly of: DatabaseId;
+  /** Beside those of every scratch server. */
+  readonly settings: Settings;
+  readonly timeoutMs: number;
+};
+
+export type Machinery = {
+  readonly programs: Programs;
+  readonly observe: Observe;
+  now(): number;
+  /** undefined when there is no such instance. */
+  find(id: DatabaseId): Promise<Lent | undefined>;
+  ids(): Promise<readonly DatabaseId[]>;
+  /** The text in a cluster that says which it is. */
+  identityIn(pgdata: string): Promise<string | null>;
+  adminPassword(id: DatabaseId): Secret;
+  /** Nobody else changes, wakes or stops the instance meanwhile. */
+  locked<T>(id: DatabaseId, body: () => Promise<T>): Promise<T>;
+  /** Wakes or thaws it without anything that counts as a client. */
+  wake(id: DatabaseId): Promise<void>;
+  /** An administrator's connection to a running instance, and how a program gets one. */
+  admin<T>(id: DatabaseId, database: string, body: (sql: Sql) => Promise<T>): Promise<T>;
+  address(id: DatabaseId): Promise<Address>;
+  /** Everything that it wrote so far goes into the spool. Of one that stands still that was done before. */
+  flush(id: DatabaseId): Promise<void>;
+  /** A folder on the instances' file system for a while; Postgres's user may enter it. Those of dead processes are cleared. */
+  site<T>(body: (site: string) => Promise<T>): Promise<T>;
+  /** A folder on the same file system that only we may enter. */
+  closedSite<T>(body: (site: string) => Promise<T>): Promise<T>;
+  /** Starts a server without network and archive, waits until it has recovered, lends it, and stops it cleanly. */
+  scratch<T>(input: ScratchInput, body: (as: (database: string) => Asking) => Promise<T>): Promise<T>;
+  copy(from: string, to: string): Promise<void>;
+  /** Writes a cluster through to the disk. */
+  sync(pgdata: string): Promise<void>;
+};
+
+export type Asking = <T>(body: (sql: Sql) => Promise<T>) => Promise<T>;
+
+type Locked = <T>(id: DatabaseId, body: () => Promise<T>) => Promise<T>;
+
+export function machineryOf(context: Context, locked: Locked): Machinery {
+  const { layout, programs, vault, observe, now } = context;
+  const adminPassword = (id: DatabaseId) => vault.derive(adminPurpose(id));
+
+  const mustRun = async (id: DatabaseId) => {
+    const place = placeOf(layout, id);
+    const manifest = await readManifest(place);
+    if (manifest === undefined) throw new Error(`${id} is not there`);
+    await wakeInstance(context, id);
+    const running = await findPostmaster(place.pgdata);
+    if (running === undefined) throw new Error(`${id} does not run`);
+    return { place, manifest, door: doorOf(context, place, manifest, running), running };
+  };
+
+  const find = async (id: DatabaseId): Promise<Lent | undefined> => {
+    const place = placeOf(layout, id);
+    const manifest = await readManifest(place);
+    if (manifest === undefined) return undefined;
+    const running = (await findPostmaster(place.pgdata)) !== undefined;
+    return { manifest, folder: place.folder, pgdata: place.pgdata, spool: spoolOf(place, manifest), running };
+  };
+
+  const inSite = async <T>(open: (path: string) => Promise<void>, body: (site: string) => Promise<T>): Promise<T> => {
+    await openFolder(layout.building);
+    await clearSitesOfTheDead(layout.building);
+    const site = join(layout.building, `${sitePrefix}${ourHolder().replaceAll("/", "+")}~${randomUUID()}`);
+    await open(site);
+    try {
+      return await body(site);
+    } finally {
+      await clearSite(site);
+    }
+  };
+
+  return {
+    ...{ programs, observe, now, find, adminPassword, locked },
+    ids: async () => {
+      const names = await readdir(layout.instances).catch(() => []);
+      return names.filter((name) => !name.startsWith(".")) as DatabaseId[];
+    },
+    identityIn: readIdentity,
+    wake: async (id) => {
+      await wakeInstance(context, id);
+    },
+    admin: async (id, database, body) => asAdmin((await mustRun(id)).door, database, body),
+    address: async (id) => {
+      const { place, running } = await mustRun(id);
+      const args = ["--host", place.socketDir, "--port", String(running.port), "--username", "nebula_admin"];
+      return { args: [...args, "--no-password"], user: "nebula_admin", password: adminPassword(id) };
+    },
+    flush: async (id) => {
+      const place = placeOf(layout, id);
+      const manifest = await readManifest(place);
+      const running = await findPostmaster(place.pgdata);
+      if (manifest === undefined || running?.ready !== true || running.frozen) return;
+      await flushLog(doorOf(context, place, manifest, running), place.pgdata);
+    },
+    site: (body) => inSite(openFolder, body),
+    closedSite: (body) => inSite(closedFolder, body),
+    scratch: (input, body) => withScratchServer(context, input, body),
+    copy: (from, to) => copyCluster(from, to, false),
+    sync: (pgdata) => syncCluster(programs, pgdata),
+  };
+}
+
+const sitePrefix = "site-";
+
+/** What a killed process left; its servers are stopped. */
+async function clearSitesOfTheDead(building: string): Promise<void> {
+  for (const name of await readdir(building).catch(() => [])) {
+    if (!name.startsWith(sitePrefix)) continue;
+    const holder = name.slice(sitePrefix.length).split("~")[0] ?? "";
+    if (isProvedDead(holder.replaceAll("+", "/"))) await clearSite(join(building, name));
+  }
+}
+
+/** Lean, and without what only a server with clients needs. It is thrown away or synced as a whole, so it waits for no disk. */
+const scratchSettings: Settings = {
+  ...commonSettings,
+  fsync: "off",
+  full_page_writes: "off",
+  autovacuum: "off",
+  hot_standby: "off",
+  shared_buffers: "128MB",
+  max_connections: "10",
+  max_wal_senders: "0",
+  max_wal_size: "8GB",
+  listen_addresses: "",
+  port: "5432",
+};
+
+async function withScratchServer<T>(
+  { layout, programs, vault }: Context,
+  { site, pgdata, of, settings, timeoutMs }: ScratchInput,
+  body: (as: (database: string) => Asking) => Promise<T>,
+): Promise<T> {
+  const own = join(site, `server-${randomUUID()}`);
+  await mkdir(own, { mode: 0o711 });
+  await openFolder(own);
+  const socketDir = socketDirOf(layout, own);
+  await openFolder(layout.run);
+  await folderOf(programs.user, socketDir);
+  const [configFile, hba, logFile] = [join(own, "postgresql.conf"), join(own, "pg_hba.conf"), join(own, "log")];
+  const files = { unix_socket_directories: socketDir, hba_file: hba, ident_file: "/dev/null" };
+  await writeFile(configFile, settingLines({ ...scratchSettings, ...settings, ...files }), { mode: 0o644 });
+  await writeFile(hba, "local all nebula_admin scram-sha-256\n", { mode: 0o644 });
+  const door = {
+    ...{ socketDir, port: 5432, templatePassword: null },
+    adminPassword: vault.derive(adminPurpose(of)),
+  };
+  try {
+    await startPostmaster({ programs, pgdata, configFile, logFile, socketDir, name: `a copy of ${of}`, timeoutMs });
+    const lent = await body((database) => (ask) => asAdmin(door, database, ask));
+    await stopPostmaster(pgdata, "fast", `a copy of ${of}`, timeoutMs);
+    return lent;
+  } catch (thrown) {
+    await stopPostmaster(pgdata, "immediate", `a copy of ${of}`);
+    throw thrown;
+  } finally {
+    await rm(socketDir, { recursive: true, force: true });
+  }
+}
