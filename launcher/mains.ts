@@ -2,7 +2,7 @@
 import type { Ports } from "./ports.ts";
 
 /** Which script. */
-export type MainKind = "portal" | "reconciler";
+export type MainKind = "portal" | "reconciler" | "gateway";
 
 export type Main = {
   /** Of its pid file and its log: portal, portal-2, reconciler, forge... */
@@ -12,18 +12,21 @@ export type Main = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-/** Their ports end before N + 100, where the databases' begin. */
+/** Their ports end before N + 90, where the gateway's begin. */
 export const mostReplicas = 40;
 
 /**
  * N portals and N reconcilers, in the order in which they start. One of each keeps the ports that it always had; of several the forge
- * is a process of its own, so that no portal is more than the others. The second ones have N+4 and N+5, the third N+6 and N+7.
+ * is a process of its own, so that no portal is more than the others. The second ones have N+4 and N+5, the third N+6 and N+7. There is
+ * one gateway for a data folder, however many they are.
  */
 export function planMains(ports: Ports, replicas: number): readonly Main[] {
+  const gateway: Main = { name: "gateway", kind: "gateway", port: ports.gateway, env: {} };
   if (replicas === 1)
     return [
       { name: "portal", kind: "portal", port: ports.portal, env: {} },
       { name: "reconciler", kind: "reconciler", port: ports.reconciler, env: {} },
+      gateway,
     ];
   const numbers = Array.from({ length: replicas }, (_, i) => i + 1);
   const at = (i: number, first: number, offset: number) => (i === 1 ? first : ports.portal + 2 * i + offset);
@@ -40,12 +43,13 @@ export function planMains(ports: Ports, replicas: number): readonly Main[] {
       const env = { NEBULA_REPLICA: String(i), NEBULA_WEB_PORT: String(port) };
       return { name: nameOf("reconciler", i), kind: "reconciler", port, env };
     }),
+    gateway,
   ];
 }
 
 /** In the order in which they end: whoever works for others first. */
-const endingOrder = ["reconciler", "portal", "forge"];
-const named = /^(reconciler|portal|forge)(?:-\d+)?\.pid$/;
+const endingOrder = ["gateway", "reconciler", "portal", "forge"];
+const named = /^(gateway|reconciler|portal|forge)(?:-\d+)?\.pid$/;
 
 /** Names of the mains whose pid files these are, in the order in which they end. */
 export const mainsAmong = (files: readonly string[]): readonly string[] =>

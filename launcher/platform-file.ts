@@ -6,11 +6,21 @@ import { writeWhole } from "./files.ts";
 import type { Main } from "./mains.ts";
 import type { Ports } from "./ports.ts";
 
+/** Where clients of databases connect. */
+export type Endpoints = {
+  readonly host: string;
+  readonly direct: number;
+  readonly pooled: number;
+  /** The certificate authority's file: sslrootcert. */
+  readonly ca: string;
+};
+
 export type PlatformFile = {
   readonly url: string;
   readonly forgeUrl: string;
   readonly forgeApiUrl: string;
   readonly reconcilerUrl: string;
+  readonly endpoints: Endpoints;
   readonly data: string;
   readonly ports: Ports;
   /** The mains, in the order in which they started. */
@@ -32,6 +42,12 @@ export function describePlatform(
     forgeUrl: at(ports.forge),
     forgeApiUrl: `${at(ports.forge)}/api/v3`,
     reconcilerUrl: at(ports.reconciler),
+    endpoints: {
+      host: "localhost",
+      direct: ports.direct,
+      pooled: ports.pooled,
+      ca: join(folder.root, "tls", "ca.pem"),
+    },
     data: folder.root,
     ports,
     processes: planned.map(({ name, port }) => ({ name, port })),

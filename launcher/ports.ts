@@ -1,12 +1,21 @@
 import { createServer } from "node:net";
 import { portTaken } from "./errors.ts";
 
-/** The ports of a platform: N and the next three, two more for each further replica; its databases follow from N + 100. */
+/**
+ * The ports of a platform: N and the next three, two more for each further replica; the gateway's from N + 90; its databases follow
+ * from N + 100.
+ */
 export type Ports = {
   readonly portal: number;
   readonly forge: number;
   readonly ledger: number;
   readonly reconciler: number;
+  /** Where clients of databases connect: every feature of the protocol. */
+  readonly direct: number;
+  /** The same through a pool of transactions. */
+  readonly pooled: number;
+  /** The gateway's /metrics, /livez and /readyz. */
+  readonly gateway: number;
 };
 
 export const defaultPort = 4400;
@@ -18,6 +27,9 @@ export const portsFrom = (first: number): Ports => ({
   forge: first + 1,
   ledger: first + 2,
   reconciler: first + 3,
+  direct: first + 90,
+  pooled: first + 91,
+  gateway: first + 92,
 });
 
 /** @throws NEB920 naming every taken port and what to do. */
@@ -28,12 +40,12 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   const taken = tried.filter((entry) => entry !== undefined);
   if (taken.length === 0) return;
   throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
-    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), and N+100 upwards for databases.`,
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), N+90 to N+92 for the gateway, and N+100 upwards for databases.`,
     fields: { ports: taken },
   });
 }
 
-/** A first port whose four are free now, away from the default ones. */
+/** A first port whose own are all free now, away from the default ones. */
 export async function findFreePorts(): Promise<number> {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 40_000);

@@ -51,6 +51,7 @@ export type Running = {
 const realScripts = {
   portal: join(repository, "portal/main.ts"),
   reconciler: join(repository, "reconciler/main.ts"),
+  gateway: join(repository, "gateway/main.ts"),
 };
 
 /** Brings the platform up; returns when it serves. The caller holds the lock. */
@@ -77,7 +78,7 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     const archive = scope.add(openArchive(input, server, ports.ledger), (it) => it.close());
     scope.add(folder, () => endDatabases(folder, input.pgBin));
     scope.add(folder, () => endOrphans(folder.root, 2_000));
-    step("starting the portal and the reconciler");
+    step("starting the portal, the reconciler and the gateway");
     const env = environment(input, ports, secretFiles(folder, ledger, secrets));
     const isFirst = settings.port === undefined || settings.emptyLedger === true;
     const { mains, ...tokens } = await startMains(input, scope, planned, env, isFirst);
@@ -142,8 +143,12 @@ async function startMains(
   return { mains, adminToken, setupToken };
 }
 
-async function requirePorts(server: PostgresServer, { ledger, forge }: Ports, planned: readonly Main[]): Promise<void> {
-  const others = { ...Object.fromEntries(planned.map(({ name, port }) => [name, port])), forge };
+async function requirePorts(
+  server: PostgresServer,
+  { ledger, forge, direct }: Ports,
+  planned: readonly Main[],
+): Promise<void> {
+  const others = { ...Object.fromEntries(planned.map(({ name, port }) => [name, port])), forge, direct };
   const adopted = (await server.find())?.port === ledger;
   await requireFree(adopted ? others : { ...others, ledger }, "nebula up");
 }

@@ -1,6 +1,7 @@
 /** `nebula doctor`: what this machine has, what is missing, what to do. Fetches nothing and changes nothing. */
+import { X509Certificate } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { resolveOsUser } from "../../platform/compute/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { listOrphans } from "../../platform/store/index.ts";
@@ -44,6 +45,8 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkDisk("cache folder's disk", cacheDir(env), 1),
     checkData(data),
     checkPorts(data),
+    checkGateway(data),
+    checkCertificate(data, env),
     checkCgroup(),
     checkOrphans(data, env),
   ]);
@@ -168,6 +171,31 @@ async function checkPorts(data: string): Promise<Finding> {
   return taken.length === 0
     ? ok("ports", `${ports.join(", ")} are free`)
     : warn("ports", `${taken.join(", ")} taken`, "Choose others with `nebula up --port N`.");
+}
+
+async function checkGateway(data: string): Promise<Finding> {
+  const running = findRunning(layout(data));
+  if (running === undefined) return ok("gateway", "not known: NebulaDB does not run");
+  const { endpoints, ports } = running.platform;
+  const answer = await fetch(`http://127.0.0.1:${ports.gateway}/readyz`).catch(() => undefined);
+  return answer?.ok
+    ? ok("gateway", `serves on ${endpoints.host}:${endpoints.direct}`)
+    : warn("gateway", "does not answer", "It is started again by itself; log/gateway.log in the data folder says why.");
+}
+
+const soonDays = 30;
+
+async function checkCertificate(data: string, env: Env): Promise<Finding> {
+  const given = env.NEBULA_GATEWAY_TLS_CERT;
+  const path = given || join(data, "tls", "server.pem");
+  if (!existsSync(path)) return ok("gateway's certificate", "made at the first start");
+  const { validTo } = new X509Certificate(readFileSync(path));
+  const days = Math.floor((Date.parse(validTo) - Date.now()) / 86_400_000);
+  const found = `valid for ${days} days (${path})`;
+  const advice = given
+    ? "Put a newer one in its place; it is read at once."
+    : "The gateway renews it while it runs: start it.";
+  return days > soonDays ? ok("gateway's certificate", found) : warn("gateway's certificate", found, advice);
 }
 
 async function checkCgroup(): Promise<Finding> {

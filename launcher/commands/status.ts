@@ -76,6 +76,7 @@ const addresses = ({ platform }: RunningPlatform) => [
     "user admin; password in secrets/git-token of the data folder",
   ],
   ["reconciler", platform.reconcilerUrl],
+  ["databases", `${platform.endpoints.host}:${platform.endpoints.direct}`, `pooled on ${platform.endpoints.pooled}`],
   ["data", platform.data],
 ];
 

@@ -205,6 +205,11 @@ function printPlatform(
     ["  portal", platform.url, `API reference at ${platform.url}/docs`],
     ["  forge", platform.forgeUrl, `GitHub's REST API at ${platform.forgeApiUrl}`],
     ["  reconciler", platform.reconcilerUrl, "/health, /ready, /metrics"],
+    [
+      "  databases",
+      `${platform.endpoints.host}:${platform.endpoints.direct}`,
+      `pooled on ${platform.endpoints.pooled}`,
+    ],
     ["  data", platform.data],
     ...(hasMailServer(process.env)
       ? []

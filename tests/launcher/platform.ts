@@ -10,6 +10,7 @@ import { freePort } from "../harness/ports.ts";
 export const scripts = {
   portal: join(import.meta.dirname, "stand-in-portal.ts"),
   reconciler: join(import.meta.dirname, "stand-in-reconciler.ts"),
+  gateway: join(import.meta.dirname, "stand-in-gateway.ts"),
 };
 
 export type TestPlatform = {
@@ -23,7 +24,7 @@ export type TestPlatform = {
 export async function makeTestPlatform(): Promise<TestPlatform> {
   const folder = layout(mkdtempSync(join(tmpdir(), "nebula-up-")));
   prepareData(folder, await resolveOsUser());
-  const port = await freePort(8);
+  const port = await freePort(93);
   const seen: Observation[] = [];
   return {
     folder,

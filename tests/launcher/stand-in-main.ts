@@ -1,4 +1,4 @@
-/** Stands in for portal/main.ts or reconciler/main.ts where the supervisor is what is tested: serves, and ends on SIGTERM. */
+/** Stands in for portal/main.ts, reconciler/main.ts or gateway/main.ts where the supervisor is what is tested: serves, and ends on SIGTERM. */
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 
@@ -11,7 +11,7 @@ if (behaviour === "fail") {
 const { NEBULA_SERVE: serve = "api,forge", NEBULA_API_PORT: apiPort, NEBULA_WEB_PORT: webPort } = process.env;
 const first = Number(process.env.NEBULA_PORT);
 const portal = serve === "forge" ? first + 1 : Number(apiPort ?? first);
-const port = name === "portal" ? portal : Number(webPort ?? first + 3);
+const port = name === "portal" ? portal : name === "gateway" ? first + 92 : Number(webPort ?? first + 3);
 // A child of its own, as the reconciler has them.
 spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
 const server = createServer((_, response) => response.end(JSON.stringify({ pid: process.pid, name })));

@@ -36,6 +36,7 @@ test("a start serves, says where, and hands out the administrator's token", asyn
   });
   expect((await askMain(platform.port)).name).toBe("portal");
   expect((await askMain(platform.port + 3)).name).toBe("reconciler");
+  expect((await askMain(platform.port + 92)).name).toBe("gateway");
   expect(await askLedger("nebula")).toEqual({ answer: 1 });
   expect(await askLedger("forge")).toEqual({ answer: 1 });
   await running.stop();
@@ -45,7 +46,7 @@ test("of two replicas each has its ports, the forge is a process of its own, and
   const running = await platform.start({}, 2);
   expect(running.adminToken).toBe("ndb_test");
   const { port, folder } = platform;
-  const wanted = ["forge", "portal", "portal-2", "reconciler", "reconciler-2"];
+  const wanted = ["forge", "portal", "portal-2", "reconciler", "reconciler-2", "gateway"];
   expect(readPlatform(folder)?.processes.map(({ name }) => name)).toEqual(wanted);
   const asked = await Promise.all([0, 1, 3, 4, 5].map((offset) => askMain(port + offset)));
   expect(asked.map(({ name }) => name)).toEqual(["portal", "portal", "reconciler", "portal", "reconciler"]);
@@ -60,7 +61,7 @@ test("what is left of two replicas is ended by name, whoever works for others fi
   await startAndKill((pid) => [pid], 2);
   for (const name of ["portal-2", "reconciler-2"]) expect(existsSync(join(folder.run, `${name}.pid`))).toBe(true);
   expect(await takeDown(folder, process.env)).toEqual([
-    ...["reconciler", "reconciler-2", "portal", "portal-2", "forge", "ledger"],
+    ...["gateway", "reconciler", "reconciler-2", "portal", "portal-2", "forge", "ledger"],
   ]);
   await eventually("no process is left", () => processesOf(folder).length === 0);
 });
@@ -156,7 +157,7 @@ test("pid files that name other people's processes harm nobody", async () => {
 
 test("down without a supervisor stops what is left, and a second down finds nothing", async () => {
   await startAndKill((pid) => [pid]);
-  expect(await takeDown(platform.folder, process.env)).toEqual(["reconciler", "portal", "ledger"]);
+  expect(await takeDown(platform.folder, process.env)).toEqual(["gateway", "reconciler", "portal", "ledger"]);
   await eventually("no process is left", () => processesOf(platform.folder).length === 0);
   expect(await takeDown(platform.folder, process.env)).toEqual([]);
 });

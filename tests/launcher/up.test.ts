@@ -22,18 +22,18 @@ beforeAll(() => {
   cpSync(join(repository, "launcher"), join(checkout, "launcher"), { recursive: true });
   for (const name of ["platform", "node_modules", "package.json", "tools"])
     symlinkSync(join(repository, name), join(checkout, name));
-  for (const name of ["portal", "reconciler"]) {
+  for (const name of ["portal", "reconciler", "gateway"]) {
     mkdirSync(join(checkout, name));
     const standIn = join(import.meta.dirname, "stand-in-main.ts");
     writeFileSync(join(checkout, name, "main.ts"), `process.argv[2] = "${name}";\nawait import("${standIn}");\n`);
   }
-  symlinkSync(join(repository, "portal/cli"), join(checkout, "portal/cli"));
+  for (const room of ["portal/cli", "gateway/pool"]) symlinkSync(join(repository, room), join(checkout, room));
 });
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), "nebula-data-"));
-  port = String(await freePort(4));
+  port = String(await freePort(93));
 });
 afterEach(async () => {
   await nebula("down", "--data", data);
@@ -81,7 +81,7 @@ test("status names the processes while it runs; down leaves none", async () => {
   const status = JSON.parse((await nebula("status", "--data", data, "-o", "json")).out);
   expect(status).toMatchObject({ running: true, url: `http://127.0.0.1:${port}` });
   const names = status.processes.map((one: { name: string }) => one.name);
-  expect(names).toEqual(["supervisor", "portal", "reconciler", "ledger"]);
+  expect(names).toEqual(["supervisor", "portal", "reconciler", "gateway", "ledger"]);
   for (const one of status.processes) expect(one.memoryBytes).toBeGreaterThan(1e6);
   expect((await nebula("down", "--data", data)).out).toContain("stopped: ");
   await noneLeft();

@@ -1,0 +1,196 @@
+/**
+ * The gateway's process: the direct endpoint on N+90, PgBouncer's pooled endpoint on N+91, and HTTP for those who look after it on
+ * N+92 (GET /metrics, /livez, /readyz). One for each data folder. Wires by hand inside one scope, which releases in reverse order on
+ * SIGTERM: no new connections, sessions to their end, then what they used.
+ *
+ * 1. It serves while portal, reconciler and ledger are down: all that it needs lies in the data folder, beside the instances.
+ * 2. It holds no key of the vault and no password.
+ * 3. SIGHUP reads the certificates anew.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gatesIn, makeLocalRunner, readGate, resolveOsUser } from "../platform/compute/index.ts";
+import {
+  asNebulaError,
+  choice,
+  integer,
+  type Metrics,
+  makeLogger,
+  makeMetrics,
+  type Observe,
+  resolveConfig,
+  type Scope,
+  systemClock,
+  text,
+  withScope,
+} from "../platform/core/index.ts";
+import { type Keeper, makeKeeper } from "./keeper/index.ts";
+import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
+import { type Certificates, openCertificates } from "./tls/index.ts";
+import {
+  type DirectEndpoint,
+  makeDirectEndpoint,
+  makeDirectory,
+  makeMeter,
+  makeWatch,
+  mockVerifierText,
+  readGatewayLimits,
+} from "./wire/index.ts";
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
+  version: string;
+};
+
+const fields = {
+  NEBULA_DATA: text(),
+  NEBULA_PORT: integer(4400),
+  NEBULA_PG_BIN: text(),
+  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
+  NEBULA_GATEWAY_PORT: integer(0),
+  NEBULA_POOL_PORT: integer(0),
+  NEBULA_GATEWAY_WEB_PORT: integer(0),
+  NEBULA_GATEWAY_DOMAIN: text("db.localhost"),
+  NEBULA_GATEWAY_NAMES: text(""),
+  NEBULA_GATEWAY_TLS_CERT: text(""),
+  NEBULA_GATEWAY_TLS_KEY: text(""),
+  NEBULA_GATEWAY_REQUIRE_TLS: choice(["outside", "never"], "outside"),
+  NEBULA_GATEWAY_LIMITS: text(""),
+  NEBULA_GATEWAY_DRAIN_SECONDS: integer(5),
+  NEBULA_PGBOUNCER_BIN: text(""),
+  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+};
+
+type Config = ReturnType<typeof resolveConfig<typeof fields>>;
+
+async function run(scope: Scope): Promise<void> {
+  const config = resolveConfig(process.env, fields);
+  if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
+  const [dataDir, pgBin, first, host] = [
+    config.NEBULA_DATA,
+    config.NEBULA_PG_BIN,
+    config.NEBULA_PORT,
+    config.NEBULA_GATEWAY_HOST,
+  ];
+  const metrics = makeMetrics("gateway");
+  const log = makeLogger("gateway", config.NEBULA_LOG_LEVEL);
+  const observe: Observe = (observation) => {
+    log(observation);
+    metrics.observe(observation);
+  };
+  const clock = systemClock;
+  const mockSecret = keepSecret(dataDir);
+  const limits = readGatewayLimits(config.NEBULA_GATEWAY_LIMITS);
+
+  const certificates = scope.add(await openGatewayCertificates(config, observe), (it) => it.close());
+  const meter = scope.add(await makeMeter({ dataDir, clock, observe }), (it) => it.close());
+  const runner = await makeLocalRunner({ dataDir, pgBin, observe });
+  let pooled: PooledEndpoint | undefined;
+  const keeper = makeKeeper({
+    dataDir,
+    runner,
+    observe,
+    clock,
+    vacate: async (id) => (await pooled?.vacate(id)) ?? true,
+  });
+  scope.add(keeper, (it) => it.close());
+  const direct = makeDirectEndpoint({
+    directory: makeDirectory({ gateOf: (id) => readGate(dataDir, id), list: () => gatesIn(dataDir), clock }),
+    ...{ keeper, limits, mockSecret, clock, observe },
+    tls: () => certificates.current(),
+    domain: config.NEBULA_GATEWAY_DOMAIN,
+    requireTls: config.NEBULA_GATEWAY_REQUIRE_TLS === "outside",
+    account: (id) => meter.account(id),
+  });
+  const watch = makeWatch({ metrics, isReady: () => isServing });
+  let isServing = false;
+
+  await scope.add(watch, (it) => it.close()).listen(config.NEBULA_GATEWAY_WEB_PORT || first + 92);
+  await direct.listen(config.NEBULA_GATEWAY_PORT || first + 90, host);
+  scope.add(direct, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
+  if (config.NEBULA_PGBOUNCER_BIN !== "") {
+    pooled = await openPooledEndpoint({
+      ...{ dataDir, keeper, observe, clock, bin: config.NEBULA_PGBOUNCER_BIN },
+      user: await resolveOsUser(),
+      port: config.NEBULA_POOL_PORT || first + 91,
+      addresses: host === "127.0.0.1" ? ["127.0.0.1"] : [host],
+      tls: certificates.files,
+      mockVerifier: (id, role) => mockVerifierText(mockSecret, `${id}:${role}`),
+      onTraffic(id, { bytesIn, bytesOut }) {
+        const account = meter.account(id);
+        account.bytesIn += bytesIn;
+        account.bytesOut += bytesOut;
+      },
+    });
+    const opened = pooled;
+    certificates.onChange(() => void opened.sync());
+    scope.add(opened, (it) => it.close());
+  }
+  await keeper.start();
+  registerGauges(metrics, { keeper, direct, pooled });
+  isServing = true;
+  process.on("SIGHUP", () => void certificates.reload());
+  observe({ kind: "process.started", process: "gateway", version });
+  console.log(JSON.stringify({ ready: true, process: "gateway" }));
+  observe({ kind: "process.stopping", process: "gateway", reason: await stopSignal() });
+  isServing = false;
+}
+
+function openGatewayCertificates(config: Config, observe: Observe): Promise<Certificates> {
+  const { NEBULA_GATEWAY_TLS_CERT: cert, NEBULA_GATEWAY_TLS_KEY: key, NEBULA_GATEWAY_DOMAIN: domain } = config;
+  const names = ["localhost", "127.0.0.1", "::1", domain, `*.${domain}`];
+  const more = config.NEBULA_GATEWAY_NAMES.split(",").map((name) => name.trim());
+  return openCertificates({
+    dataDir: config.NEBULA_DATA,
+    names: [...new Set([...names, ...more.filter((name) => name !== "")])],
+    ...(cert === "" && key === "" ? {} : { given: { cert, key } }),
+    ...{ clock: systemClock, observe },
+  });
+}
+
+/** What unknown names are answered is made of it: kept, so that a restart does not show which names are real. */
+function keepSecret(dataDir: string): Buffer {
+  const folder = join(dataDir, "gateway");
+  const file = join(folder, "mock-secret");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    const kept = readFileSync(file);
+    if (kept.length === 32) return kept;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+  }
+  const made = randomBytes(32);
+  writeFileSync(`${file}.new`, made, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return made;
+}
+
+type Gauged = { readonly keeper: Keeper; readonly direct: DirectEndpoint; readonly pooled: PooledEndpoint | undefined };
+
+function registerGauges(metrics: Metrics, { keeper, direct, pooled }: Gauged): void {
+  metrics.gauge("nebuladb_gateway_sessions", "Open connections of the direct endpoint.", ["state"], async (set) => {
+    const { open, connections } = direct.sessions();
+    set({ state: "open" }, open);
+    set({ state: "handshake" }, connections - open);
+  });
+  metrics.gauge("nebuladb_instances_by_state", "Databases by what they are doing.", ["state"], async (set) => {
+    for (const [state, count] of Object.entries(keeper.counts())) set({ state }, count);
+  });
+  metrics.gauge("nebuladb_pooler_up", "Whether the pooled endpoint serves.", [], async (set) => {
+    set({}, pooled?.state().up ? 1 : 0);
+  });
+}
+
+const stopSignal = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+
+try {
+  await withScope(run);
+  process.exit(0);
+} catch (thrown) {
+  const { code, message, hint } = asNebulaError(thrown);
+  console.error(`${code} ${message}. ${hint}`);
+  process.exit(1);
+}
