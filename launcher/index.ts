@@ -29,3 +29,4 @@ export { findPgBouncer, type PgBouncer, resolvePgBouncer, tryPgBouncer, verifyAr
 export { findPostgres, type Postgres, resolvePostgres, verifyWheel } from "./toolchain/postgres.ts";
 export { findLanguageHost, findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";
 export { makeSay, quiet, type Say } from "./toolchain/say.ts";
+export { findVersitygw, resolveVersitygw } from "./toolchain/versitygw.ts";

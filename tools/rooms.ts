@@ -30,6 +30,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/compute": { rank: 3, says: "start, stop, observe a database" },
   "platform/transfer": { rank: 4, says: "data from a running Postgres" },
   "platform/ownership": { rank: 4, says: "whose a file is, who may change it" },
+  "platform/backup": { rank: 4, says: "backups, restores, branches of databases" },
   "platform/components": { rank: 4, says: "Pulumi components and resources" },
   "platform/provider": { rank: 4, says: "the nebula Pulumi provider" },
   "platform/program.ts": { rank: 5, says: "what `pulumi up` runs" },
@@ -91,6 +92,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "node:child_process": [
     "platform/git",
     "platform/compute",
+    "platform/backup",
     "gateway/pool",
     "platform/evaluate",
     "platform/provider",

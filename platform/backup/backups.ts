@@ -1,0 +1,94 @@
+import type { Ensured, InstanceObserved, InstanceWanted, MachineDriver } from "../compute/index.ts";
+import type { Vault } from "../core/index.ts";
+import type { ObjectStore } from "../objects/index.ts";
+import type { DatabaseId } from "../spec/index.ts";
+import { branchFrom } from "./branch.ts";
+import { type Base, databasesIn, type Index, type Line, linesOf } from "./catalog.ts";
+import { checkBackups, type Damage, verifyBackups } from "./check.ts";
+import { type CopyReport, copyBackups } from "./copy.ts";
+import { type Alive, type Expired, expireBackups } from "./expire.ts";
+import { type ImportDumpInput, importDump } from "./import-dump.ts";
+import { previewRestore, type RestorePreview } from "./preview.ts";
+import { findSource, restoreInPlace, restoreInto } from "./restore.ts";
+import { type Shipped, shipWal } from "./ship.ts";
+import { type TakeInput, takeBackup } from "./take.ts";
+import { type Target, type Window, windowOf } from "./target.ts";
+
+export type BackupsOptions = {
+  readonly driver: MachineDriver;
+  readonly store: ObjectStore;
+  /** A second location. */
+  readonly second?: ObjectStore;
+  readonly vault: Pick<Vault, "derive">;
+};
+
+/** What is kept of one life of a database. */
+export type LineView = Line &
+  Pick<Index, "bases" | "coveredTo" | "last" | "logBytes" | "verified"> & {
+    readonly window: Window | undefined;
+    readonly storedBytes: number;
+  };
+
+export type Backups = {
+  /** For people: where it is, without credentials. */
+  readonly address: string;
+  readonly second: string | null;
+  /** The log that waits in the spool of an instance. Cheap when nothing does. */
+  ship(id: DatabaseId): Promise<Shipped>;
+  take(id: DatabaseId, input: TakeInput): Promise<Base>;
+  /** Oldest first. @throws NEB416 */
+  lines(id: DatabaseId): Promise<readonly LineView[]>;
+  /** Everything of which something is kept, also when it is gone. */
+  databases(): Promise<readonly DatabaseId[]>;
+  /** Whether a target can be restored, without doing it. @throws NEB414, NEB416, NEB420 */
+  admit(id: DatabaseId, target: Target): Promise<{ readonly base: string }>;
+  preview(id: DatabaseId, target: Target): Promise<RestorePreview>;
+  restoreInto(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly target: Target }): Promise<Ensured>;
+  restoreInPlace(id: DatabaseId, how: { readonly target: Target; readonly request: string }): Promise<InstanceObserved>;
+  branch(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly at?: Date }): Promise<Ensured>;
+  check(id: DatabaseId, how: { readonly deep: boolean }): Promise<readonly Damage[]>;
+  verify(id: DatabaseId): Promise<Base>;
+  expire(id: DatabaseId, alive: Alive | undefined): Promise<Expired>;
+  /** To the second location; undefined where there is none. */
+  copy(id: DatabaseId): Promise<CopyReport | undefined>;
+  importDump(input: ImportDumpInput): Promise<void>;
+};
+
+export function makeBackups({ driver, store, second, vault }: BackupsOptions): Backups {
+  const ground = { machinery: driver.machinery, store, vault, driver };
+  return {
+    address: store.address,
+    second: second?.address ?? null,
+    ship: (id) => shipWal(ground, id),
+    take: (id, input) => takeBackup(ground, id, input),
+    async lines(id) {
+      const lines = await linesOf(ground, id);
+      return Promise.all(
+        lines.map(async ({ line, readIndex, nameOf }) => {
+          const index = await readIndex();
+          const { bases = [], coveredTo = null, last = null, logBytes = 0, verified = {} } = index ?? {};
+          const listed = await store.list(nameOf(""));
+          return {
+            ...{ ...line, bases, coveredTo, last, logBytes, verified },
+            window: index === undefined ? undefined : windowOf(index),
+            storedBytes: listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+          };
+        }),
+      );
+    },
+    databases: () => databasesIn(store),
+    async admit(id, target) {
+      const { base } = await findSource(ground, id, target);
+      return { base: base.label };
+    },
+    preview: (id, target) => previewRestore(ground, id, target),
+    restoreInto: (wanted, from) => restoreInto(ground, wanted, from),
+    restoreInPlace: (id, how) => restoreInPlace(ground, id, how),
+    branch: (wanted, from) => branchFrom(ground, wanted, from),
+    check: (id, how) => checkBackups(ground, id, how),
+    verify: (id) => verifyBackups(ground, id),
+    expire: (id, alive) => expireBackups(ground, id, alive),
+    copy: async (id) => (second === undefined ? undefined : copyBackups(ground, second, id)),
+    importDump: (input) => importDump(ground, input),
+  };
+}
