@@ -27,6 +27,7 @@ import {
 } from "../platform/core/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
+import { makeScaler, type Scaler } from "./scaler/index.ts";
 import { type Certificates, openCertificates } from "./tls/index.ts";
 import {
   type DirectEndpoint,
@@ -127,7 +128,9 @@ async function run(scope: Scope): Promise<void> {
     scope.add(opened, (it) => it.close());
   }
   await keeper.start();
-  registerGauges(metrics, { keeper, direct, pooled });
+  const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
+  scaler.start();
+  registerGauges(metrics, { keeper, scaler, direct, pooled });
   isServing = true;
   process.on("SIGHUP", () => void certificates.reload());
   observe({ kind: "process.started", process: "gateway", version });
@@ -165,9 +168,15 @@ function keepSecret(dataDir: string): Buffer {
   return made;
 }
 
-type Gauged = { readonly keeper: Keeper; readonly direct: DirectEndpoint; readonly pooled: PooledEndpoint | undefined };
+type Gauged = {
+  readonly keeper: Keeper;
+  readonly scaler: Scaler;
+  readonly direct: DirectEndpoint;
+  readonly pooled: PooledEndpoint | undefined;
+};
 
-function registerGauges(metrics: Metrics, { keeper, direct, pooled }: Gauged): void {
+function registerGauges(metrics: Metrics, { keeper, scaler, direct, pooled }: Gauged): void {
+  registerSizes(metrics, scaler);
   metrics.gauge("nebuladb_gateway_sessions", "Open connections of the direct endpoint.", ["state"], async (set) => {
     const { open, connections } = direct.sessions();
     set({ state: "open" }, open);
@@ -179,6 +188,19 @@ function registerGauges(metrics: Metrics, { keeper, direct, pooled }: Gauged): v
   metrics.gauge("nebuladb_pooler_up", "Whether the pooled endpoint serves.", [], async (set) => {
     set({}, pooled?.state().up ? 1 : 0);
   });
+}
+
+/** Of the databases that are awake, where the machine holds them to their units. */
+function registerSizes(metrics: Metrics, scaler: Scaler): void {
+  const gauge = (name: `nebuladb_${string}`, help: string, of: "units" | "cpuUnits") =>
+    metrics.gauge(name, help, ["tenant", "project", "database"], async (set) => {
+      for (const [id, size] of scaler.sizes()) {
+        const [tenant = "", project = "", database = ""] = id.split(".");
+        set({ tenant, project, database }, size[of]);
+      }
+    });
+  gauge("nebuladb_compute_units", "Compute units that a database has now, between its min and its max.", "units");
+  gauge("nebuladb_compute_used_units", "CPUs that a database used in the last second.", "cpuUnits");
 }
 
 const stopSignal = (): Promise<string> =>

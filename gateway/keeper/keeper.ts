@@ -26,6 +26,8 @@ export type Keeper = {
   enter(id: DatabaseId, why: Reason): Promise<Entered>;
   /** As known here, without a look. */
   state(id: DatabaseId): KeeperState;
+  /** Those that accept sessions now. */
+  awake(): readonly DatabaseId[];
   /** How many are in which state. */
   counts(): Readonly<Record<KeeperState, number>>;
   /** Knows every instance of the folder, and begins to suspend. */
@@ -102,6 +104,7 @@ export function makeKeeper(options: KeeperOptions): Keeper {
       }
     },
     state: (id) => slots.get(id)?.state ?? "unknown",
+    awake: () => [...slots.values()].filter(({ state }) => state === "awake").map(({ id }) => id),
     counts() {
       const counts = { awake: 0, frozen: 0, asleep: 0, waking: 0, unknown: 0 };
       for (const { state } of slots.values()) counts[state] += 1;

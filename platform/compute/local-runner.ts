@@ -13,7 +13,10 @@ import { freezeInstance, holdInstance, sleepInstance, wakeInstance } from "./sus
 import type { ComputeDriver, InstanceObserved } from "./types.ts";
 
 /** What a gateway does with instances: no more than this. */
-export type InstanceRunner = Pick<ComputeDriver, "observe" | "wake" | "hold" | "freeze" | "sleep" | "activity" | "used" | "load" | "resize">;
+export type InstanceRunner = Pick<
+  ComputeDriver,
+  "observe" | "wake" | "hold" | "freeze" | "sleep" | "activity" | "used" | "load" | "resize"
+>;
 
 export type LocalRunnerOptions = {
   readonly dataDir: string;

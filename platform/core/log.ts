@@ -86,6 +86,7 @@ function levelOf(observation: Observation): LogLevel {
     case "instance.started":
     case "instance.stopped":
     case "instance.suspended":
+    case "instance.scaled":
     case "drift.opened":
     case "drift.closed":
     case "usage.rolled":

@@ -74,6 +74,7 @@ function makeInstruments(registry: Registry) {
     starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
     stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
     suspensions: counter("instances_suspended_total", "Database instances frozen or stopped as idle.", ["depth"]),
+    scalings: counter("instance_scalings_total", "Changes of compute units, by why.", ["direction", "reason"]),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
     driftPasses: histogram("drift_pass_duration_seconds", "One drift pass over all databases.", []),
     driftOpened: counter("drift_opened_total", "Differences between databases and declarations found.", []),
@@ -147,6 +148,8 @@ function record(to: Instruments, o: Observation): void {
       return to.stops.observe(o.durationMs / 1000);
     case "instance.suspended":
       return to.suspensions.inc({ depth: o.depth });
+    case "instance.scaled":
+      return to.scalings.inc({ direction: o.to > o.from ? "up" : "down", reason: o.reason });
     case "instance.healed":
       return to.heals.inc();
     case "drift.passed":

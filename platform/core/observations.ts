@@ -108,6 +108,14 @@ export type Observation =
       /** Direct sessions that it had. */
       readonly sessions: number;
     }
+  /** It has other compute units from now on, without a restart. */
+  | {
+      readonly kind: "instance.scaled";
+      readonly instance: string;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    }
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
   | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
   | {
