@@ -1,6 +1,7 @@
 /** The one order in which a platform ends: reconcilers, portals, forge, tenants' Postgres, ledger. Harmless when nothing runs. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { stopPgBouncer } from "../gateway/pool/index.ts";
 import { makeLocalDriver } from "../platform/compute/index.ts";
 import { Secret } from "../platform/core/index.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -21,8 +22,9 @@ export async function endMains(folder: DataFolder, graceMs: number): Promise<str
   return ended;
 }
 
-/** Stops the tenants' servers; the reconciler starts them again at the next `up`. Returns their ids. */
+/** Stops PgBouncer and the tenants' servers; the reconciler starts them again at the next `up`. Returns their ids. */
 export async function endDatabases(folder: DataFolder, pgBin: string): Promise<string[]> {
+  await stopPgBouncer(folder.root);
   const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: noLogin });
   const running = (await driver.list()).filter((instance) => instance.running);
   await Promise.all(running.map((instance) => driver.stop(instance.id, "fast")));

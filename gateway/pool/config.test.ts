@@ -16,7 +16,7 @@ import { makePace } from "./pace.ts";
 
 const settings: PoolerSettings = {
   ...{ folder: "/d/pool", socketDir: "/d/run/pool", responderDir: "/d/run/gate", addresses: ["127.0.0.1"], port: 4491 },
-  ...{ maxClients: 10_000, tls: true },
+  ...{ maxClients: 10_000, tls: true, serverIdleSeconds: 20 },
 };
 
 const gate = (changes: Partial<Gate> = {}): Gate => ({

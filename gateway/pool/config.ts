@@ -22,6 +22,7 @@ export type PoolerSettings = {
   readonly port: number;
   readonly maxClients: number;
   readonly tls: boolean;
+  readonly serverIdleSeconds: number;
 };
 
 export type PooledDatabase = { readonly gate: Gate; readonly doorDir: string };
@@ -94,7 +95,7 @@ export const fingerprintOf = (settings: PoolerSettings, version: string): string
     .digest("hex")
     .slice(0, 16);
 
-function changing({ folder, maxClients, tls }: PoolerSettings): Record<string, string | number> {
+function changing({ folder, maxClients, tls, serverIdleSeconds }: PoolerSettings): Record<string, string | number> {
   const files = filesOf(folder);
   return {
     pool_mode: "transaction",
@@ -106,7 +107,7 @@ function changing({ folder, maxClients, tls }: PoolerSettings): Record<string, s
     // a Unix socket says at once when the other side is gone
     server_check_query: "",
     // Connections nobody uses keep a database from sleeping; after this time PgBouncer itself lets go of them, without a race.
-    server_idle_timeout: 20,
+    server_idle_timeout: serverIdleSeconds,
     // and a connection that began at the door of a sleeping database stops passing through us
     server_lifetime: 120,
     server_connect_timeout: 30,

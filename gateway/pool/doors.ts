@@ -7,9 +7,9 @@
  * 3. A connection that had reached the listener before the door was straightened is served.
  */
 import { chmodSync, chownSync, lstatSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { OsUser } from "../../platform/compute/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { doorPort } from "./config.ts";
@@ -27,6 +27,8 @@ export type Doors = {
   /** Straight doors whose server's socket is gone: somebody else stopped it. */
   dangling(): readonly DatabaseId[];
   remove(id: DatabaseId): Promise<void>;
+  /** Takes away what earlier gateways left of instances that are gone. */
+  prune(): Promise<void>;
   /** Lets go of the listeners. Straight doors stay: PgBouncer serves on without us. */
   close(): Promise<void>;
 };
@@ -110,6 +112,12 @@ export function makeDoors({ dataDir, user, onConnection }: DoorOptions): Doors {
       doors.delete(id);
       door?.listener?.close();
       await rm(door?.folder ?? doorFolder(dataDir, id), { recursive: true, force: true });
+    },
+    async prune() {
+      const root = join(dataDir, "run", "doors");
+      const known = new Set([...doors.values()].map(({ folder }) => basename(folder)));
+      for (const name of await readdir(root).catch(() => []))
+        if (!known.has(name)) await rm(join(root, name), { recursive: true, force: true });
     },
     async close() {
       const listeners = [...doors.values()].flatMap(({ listener }) => listener ?? []);

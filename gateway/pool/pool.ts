@@ -38,6 +38,8 @@ export type PooledEndpointOptions = {
   readonly maxClients?: number;
   readonly observe: Observe;
   readonly clock?: Clock;
+  /** After which it lets go of server connections that nobody uses: before, their database does not sleep. Default: 20. */
+  readonly serverIdleSeconds?: number;
   /** How often PgBouncer is asked what passed. */
   readonly lookEveryMs?: number;
 };
@@ -51,8 +53,11 @@ export type PooledEndpoint = {
   state(): { readonly up: boolean; readonly databases: number; readonly straight: number };
   /** Takes in what changed now, not in a moment. */
   sync(): Promise<void>;
-  /** PgBouncer goes on; sleeping databases wait for the next gateway. */
-  close(): Promise<void>;
+  /**
+   * PgBouncer goes on; sleeping databases wait for the next gateway. Connections that pass us end when they are idle, at the limit
+   * all of them.
+   */
+  close(limitMs?: number): Promise<void>;
 };
 
 /** Opens it. A PgBouncer that does not start is a fault that is observed and tried again, no failure of this. */
@@ -69,7 +74,8 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
     holds.get(id)?.leave();
     holds.delete(id);
   };
-  const relayed = new Set<Socket>();
+  const [closing, closed] = [new AbortController(), new AbortController()];
+  const relayed = new Map<Socket, Promise<void>>();
   const onStanding = (id: DatabaseId, entered: Kept) => {
     if (!entered.confirm()) return;
     doors.straighten(id, entered.socketPath);
@@ -79,8 +85,9 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
   };
   const onConnection = (id: DatabaseId, socket: Socket) => {
     visited.add(id);
-    relayed.add(socket);
-    void relay(id, socket, { keeper: options.keeper, clock, onStanding }).finally(() => relayed.delete(socket));
+    const served = relay(id, socket, { keeper: options.keeper, clock, onStanding, stopping: closing.signal });
+    relayed.set(socket, served);
+    void served.finally(() => relayed.delete(socket));
   };
   const doors: Doors = makeDoors({ dataDir, user, onConnection });
 
@@ -116,12 +123,14 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
     },
   });
   await roster.sync();
+  await doors.prune();
   await pooler.begin();
 
   const census = coalesced(async () => connectionsIn(await pooler.ask("SHOW DATABASES")));
   const looks = lookNowAndThen(options, { pooler, roster, doors, holds, release });
   return {
     async vacate(id) {
+      if (closing.signal.aborted) return false; // nobody would close the door again
       if (!doors.has(id)) return true;
       await doors.guard(id);
       if (visited.has(id) && !(await isEmpty(id, pooler, census, dataDir))) return false;
@@ -135,12 +144,15 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
       straight: roster.ids().filter((id) => doors.isStraight(id)).length,
     }),
     sync: () => roster.sync(),
-    async close() {
+    async close(limitMs = 5_000) {
+      closing.abort();
       await looks.close();
       roster.close();
       await pooler.close();
       await responder.close();
-      for (const socket of relayed) socket.destroy();
+      await Promise.race([Promise.all(relayed.values()), clock.sleep(limitMs, closed.signal)]);
+      closed.abort();
+      for (const socket of relayed.keys()) socket.destroy();
       await doors.close();
       for (const id of [...holds.keys()]) release(id);
     },

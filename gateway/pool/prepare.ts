@@ -13,12 +13,13 @@ export type PrepareOptions = {
   readonly addresses?: readonly string[];
   readonly maxClients?: number;
   readonly tls?: unknown;
+  readonly serverIdleSeconds?: number;
 };
 
 const loopback = ["127.0.0.1", "::1"];
 
 export async function prepareFolders(options: PrepareOptions): Promise<PoolerSettings> {
-  const { dataDir, user, port, addresses = loopback, maxClients = 10_000, tls } = options;
+  const { dataDir, user, port, addresses = loopback, maxClients = 10_000, tls, serverIdleSeconds = 20 } = options;
   for (const name of ["run", "log"]) {
     const made = await mkdir(join(dataDir, name), { recursive: true });
     if (made !== undefined && user !== null) await chmod(join(dataDir, name), 0o711);
@@ -31,7 +32,7 @@ export async function prepareFolders(options: PrepareOptions): Promise<PoolerSet
   const responderDir = socketFolder(dataDir, "gate", `.s.PGSQL.${doorPort}`);
   await sharedFolder(responderDir, user);
   return {
-    ...{ folder, socketDir, responderDir, port, tls: tls !== undefined },
+    ...{ folder, socketDir, responderDir, port, tls: tls !== undefined, serverIdleSeconds },
     addresses: await addressesHere(addresses),
     maxClients: Math.min(maxClients, await mostClients()),
   };

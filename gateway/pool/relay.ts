@@ -2,7 +2,8 @@
  * A connection of PgBouncer's that arrived at a closed door: the instance is woken for it, and it is relayed as long as it lasts.
  *
  * 1. PgBouncer connects only for a client that has proved a password: a wake here is always somebody's who may.
- * 2. A connection that lost the race against a suspend is thrown away before PgBouncer has said anything on it, and tried again.
+ * 2. Its bytes are not interpreted, but for the last message of the server: whether it is idle.
+ * 3. A connection that lost the race against a suspend is thrown away before PgBouncer has said anything on it, and tried again.
  */
 import { connect, type Socket } from "node:net";
 import { asNebulaError, type Clock } from "../../platform/core/index.ts";
@@ -15,6 +16,8 @@ export type RelayDeps = {
   readonly clock: Clock;
   /** The server is reached, and nobody suspends: from here on PgBouncer may come straight. */
   readonly onStanding: (id: DatabaseId, entered: Kept) => void;
+  /** We go down: a connection ends when it is idle. */
+  readonly stopping: AbortSignal;
 };
 
 /** Settles when the connection has ended. */
@@ -25,7 +28,7 @@ export async function relay(id: DatabaseId, socket: Socket, deps: RelayDeps): Pr
     try {
       if (socket.destroyed) return void upstream.destroy();
       deps.onStanding(id, entered);
-      await join(socket, upstream, entered);
+      await join(socket, upstream, entered, deps.stopping);
     } finally {
       entered.leave();
     }
@@ -59,8 +62,23 @@ const open = (path: string): Promise<Socket> =>
     });
   });
 
-function join(client: Socket, server: Socket, entered: Kept): Promise<void> {
-  client.on("data", () => entered.touch());
+/** ReadyForQuery outside of a transaction, at the end of what the server sent. */
+const idle = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+function join(client: Socket, server: Socket, entered: Kept, stopping: AbortSignal): Promise<void> {
+  let isIdle = false;
+  const endIfIdle = () => {
+    if (isIdle && stopping.aborted) client.destroy();
+  };
+  client.on("data", () => {
+    isIdle = false;
+    entered.touch();
+  });
+  server.on("data", (bytes: Buffer) => {
+    isIdle = bytes.length >= idle.length && bytes.subarray(-idle.length).equals(idle);
+    endIfIdle();
+  });
+  stopping.addEventListener("abort", endIfIdle);
   client.pipe(server);
   server.pipe(client);
   return new Promise((resolve) => {
@@ -72,7 +90,9 @@ function join(client: Socket, server: Socket, entered: Kept): Promise<void> {
       one.on("close", () => {
         other.destroy();
         open -= 1;
-        if (open === 0) resolve();
+        if (open > 0) return;
+        stopping.removeEventListener("abort", endIfIdle);
+        resolve();
       });
     if (client.destroyed) server.destroy();
   });

@@ -98,20 +98,26 @@ export type PoolGround = {
   clear(): Promise<void>;
 };
 
-export async function makePoolGround(options: Partial<PooledEndpointOptions> = {}): Promise<PoolGround> {
+type GroundOptions = Partial<Omit<PooledEndpointOptions, "keeper">> & {
+  readonly keeper?: (ground: Ground, pool: () => PooledEndpoint | undefined) => PoolKeeper;
+};
+
+export async function makePoolGround(options: GroundOptions = {}): Promise<PoolGround> {
   const ground = await makeGround({ spares: 0 });
   const observations: Observation[] = [];
+  const { keeper: given, ...others } = options;
   const port = await freePort();
   const clients = new Set<pg.Client>();
   let pool: PooledEndpoint | undefined;
   const keeper = standInKeeper(ground, () => pool);
   const open = async (changes: Partial<PooledEndpointOptions> = {}) => {
     pool = await openPooledEndpoint({
-      ...{ dataDir: ground.dataDir, bin: pgBouncerBin(), user: await resolveOsUser(), port, keeper },
+      ...{ dataDir: ground.dataDir, bin: pgBouncerBin(), user: await resolveOsUser(), port },
+      keeper: given?.(ground, () => pool) ?? keeper,
       ...{ addresses: ["127.0.0.1"], maxClients: 2_000, lookEveryMs: 100 },
       mockVerifier,
       observe: (observation) => void observations.push(observation),
-      ...options,
+      ...others,
       ...changes,
     });
   };
