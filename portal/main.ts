@@ -9,6 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -57,6 +58,7 @@ import {
 import {
   defaultLimits,
   drain,
+  type Gateway,
   type GitSettings,
   makeApi,
   makeGitDesk,
@@ -99,6 +101,12 @@ const fields = {
   NEBULA_GITHUB_SIGN_IN: optional(secret()),
   NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
   NEBULA_AUDIT_DAYS: integer(366),
+  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
+  NEBULA_GATEWAY_PORT: integer(0),
+  NEBULA_GATEWAY_NAMES: text(""),
+  NEBULA_GATEWAY_TLS_CERT: text(""),
+  NEBULA_POOL_PORT: integer(0),
+  NEBULA_PGBOUNCER_BIN: text(""),
   ...keyFields,
 };
 
@@ -174,6 +182,7 @@ async function main(scope: Scope): Promise<void> {
     clock: systemClock,
     version,
     ledgerUrl: config.NEBULA_LEDGER_URL,
+    gateway: readGateway(config),
     ...{ git, hostOf: git.hostOf },
     auth,
     ...{ keyring, secrets: tenantSecretsFrom(process.env, sql, vault) },
@@ -215,6 +224,21 @@ type People = {
 };
 
 /** How people sign in, the mails that go with it, and the token for the first administrator's account. */
+/** The gateway beside this portal, by the settings that it has itself. */
+function readGateway(config: Config): Gateway {
+  const [name = ""] = config.NEBULA_GATEWAY_NAMES.split(",").map((one) => one.trim());
+  const listens = config.NEBULA_GATEWAY_HOST;
+  const everywhere = listens === "0.0.0.0" || listens === "::";
+  const own = config.NEBULA_GATEWAY_TLS_CERT === "";
+  return {
+    host: name !== "" && !name.startsWith("*") ? name : everywhere ? "localhost" : listens,
+    directPort: config.NEBULA_GATEWAY_PORT || config.NEBULA_PORT + 90,
+    pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : config.NEBULA_POOL_PORT || config.NEBULA_PORT + 91,
+    rootCertificate: async () =>
+      own ? await readFile(join(config.NEBULA_DATA, "tls", "ca.pem"), "utf8").catch(() => null) : null,
+  };
+}
+
 async function openAuth(scope: Scope, { sql, vault, observe, config, port }: People): Promise<Auth> {
   const publicUrl = (config.NEBULA_PUBLIC_URL || `http://127.0.0.1:${port}`).replace(/\/+$/, "");
   const lifetimes = resolveLifetimes({

@@ -27,6 +27,7 @@ import { requireGit } from "../platform/git/index.ts";
 import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
+import { makeBranchPass } from "./branches/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
@@ -88,6 +89,7 @@ async function run(scope: Scope): Promise<void> {
       ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, clock },
       pulumiBin: config.NEBULA_PULUMI_BIN,
       portBase: port + 100,
+      insideHosts: config.NEBULA_PRIVATE_HOSTS,
       concurrency: config.NEBULA_DEPLOY_WORKERS,
       onEnded: recordOutcome,
     }),
@@ -117,6 +119,7 @@ async function run(scope: Scope): Promise<void> {
       const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
       return makeUsageWorker({ sql, clock, observe: observeWith(driver), report: observe, sampleEveryMs });
     }),
+    once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
   ];
   registerUsageGauges(metrics, sql, clock);

@@ -22,7 +22,13 @@ const settings: PoolerSettings = {
 const gate = (changes: Partial<Gate> = {}): Gate => ({
   ...{ format: 1, id: "acme.shop.orders" as DatabaseId, databaseName: "orders", ownerRole: "orders_owner" },
   ...{ allowFrom: [], suspendAfterSeconds: 300, units: 1, roles: {} },
-  limits: { connections: 100, connectionsPerSecond: 200, idleSeconds: 0, idleInTransactionSeconds: 0 },
+  limits: {
+    connections: 100,
+    connectionsPerSecond: 200,
+    idleSeconds: 0,
+    idleInTransactionSeconds: 0,
+    statementSeconds: 0,
+  },
   ...changes,
 });
 
@@ -32,6 +38,13 @@ test("a database is one line, with its door, its question and its sizes", () => 
   expect(line).toBe(
     "acme.shop.orders = host=/d/run/doors/0123456789 port=5432 dbname=orders auth_dbname=nebula.gate auth_user=nebula-auth.acme.shop.orders " +
       "auth_query='verifier of acme.shop.orders' pool_size=31 max_db_connections=62",
+  );
+});
+
+test("declared times are set on each new server connection", () => {
+  const limits = { ...gate().limits, idleInTransactionSeconds: 60, statementSeconds: 5 };
+  expect(renderIni(settings, [{ gate: gate({ limits }), doorDir: "/d" }])).toContain(
+    "connect_query='set idle_in_transaction_session_timeout = 60000; set statement_timeout = 5000'\n",
   );
 });
 

@@ -64,8 +64,14 @@ function renderDatabase({ gate, doorDir }: PooledDatabase): string {
     `auth_dbname=${authDatabase} auth_user=${authUserOf(gate.id)} auth_query='${authQuestion(gate.id)}'`,
     `pool_size=${role} max_db_connections=${all}`,
   ];
-  const idle = gate.limits.idleInTransactionSeconds;
-  if (idle > 0) parts.push(`connect_query='set idle_in_transaction_session_timeout = ${idle * 1000}'`);
+  const { idleInTransactionSeconds, statementSeconds } = gate.limits;
+  const set = [
+    ...(idleInTransactionSeconds > 0
+      ? [`idle_in_transaction_session_timeout = ${idleInTransactionSeconds * 1000}`]
+      : []),
+    ...(statementSeconds > 0 ? [`statement_timeout = ${statementSeconds * 1000}`] : []),
+  ].map((setting) => `set ${setting}`);
+  if (set.length > 0) parts.push(`connect_query='${set.join("; ")}'`);
   return `${pooledName(gate.id)} = ${parts.join(" ")}\n`;
 }
 

@@ -49,11 +49,12 @@ export function agreeOnVersion(asked: number, protocolOptions: readonly string[]
 
 /** The time-outs of the declaration come first, so that a client's own, which it may set later anyway, win. */
 export function upstreamParameters(wanted: Wanted, gate: Gate): ReadonlyMap<string, string> {
-  const { idleSeconds, idleInTransactionSeconds } = gate.limits;
+  const { idleSeconds, idleInTransactionSeconds, statementSeconds } = gate.limits;
   const timeouts: [string, string][] = [];
   if (idleSeconds > 0) timeouts.push(["idle_session_timeout", `${idleSeconds}s`]);
   if (idleInTransactionSeconds > 0)
     timeouts.push(["idle_in_transaction_session_timeout", `${idleInTransactionSeconds}s`]);
+  if (statementSeconds > 0) timeouts.push(["statement_timeout", `${statementSeconds}s`]);
   const options = renderOptions([...timeouts, ...wanted.optionSettings]);
   return new Map([
     ["user", wanted.user],

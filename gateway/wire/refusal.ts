@@ -72,6 +72,13 @@ export const databaseUnknown = (asked: string, own: string): Refusal => ({
   hint: `This endpoint has one database: "${own}".`,
 });
 
+export const branchExpired = (id: string, at: string): Refusal => ({
+  reason: "routing",
+  code: "3D000",
+  message: `the branch "${id}" expired at ${at}`,
+  hint: "Extend its ttl in its file and merge that, or delete the file.",
+});
+
 export const notRouted = (asked: string): Refusal => ({
   reason: "routing",
   code: "3D000",
@@ -107,7 +114,7 @@ export const tooManySessions = (limit: number): Refusal => ({
   code: "53300",
   message: "sorry, too many clients already",
   detail: `The database's limit is ${limit} connections.`,
-  hint: "Close sessions that are not used, connect to the pooled endpoint, or raise limits.connections in the declaration.",
+  hint: "Close sessions that are not used, connect to the pooled endpoint, or raise connections.max in the declaration.",
 });
 
 export const tooManyAtOnce = (limit: number): Refusal => ({
@@ -115,7 +122,7 @@ export const tooManyAtOnce = (limit: number): Refusal => ({
   code: "53300",
   message: "too many new connections in this second",
   detail: `The database's limit is ${limit} new connections a second.`,
-  hint: "Keep sessions open, connect to the pooled endpoint, or raise limits.connectionsPerSecond in the declaration.",
+  hint: "Keep sessions open, connect to the pooled endpoint, or raise connections.perSecond in the declaration.",
 });
 
 export const gatewayFull = (detail: string): Refusal => ({

@@ -18,6 +18,7 @@ import { type Greeted, greet } from "./greet.ts";
 import type { Buckets, Counts } from "./limits.ts";
 import { authenticationOk, backendKeyData, cancelRequest, message, negotiateVersion, saslFinal } from "./protocol.ts";
 import {
+  branchExpired,
   databaseUnknown,
   goingDown,
   handshakeTooSlow,
@@ -170,6 +171,9 @@ async function authenticate(deps: WireDeps, { buckets }: Shared, greeted: Startu
     buckets.take(failures, perMinute, perMinute / 60);
     throw new Refused(signInRefused(user, address));
   }
+  const { expiresAt } = gate;
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= clock.now())
+    throw new Refused(branchExpired(gate.id, expiresAt));
   if (route.database !== undefined && route.database !== gate.databaseName)
     throw new Refused(databaseUnknown(route.database, gate.databaseName));
   return { wanted, gate, proven, version };

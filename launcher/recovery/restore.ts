@@ -223,7 +223,7 @@ async function compareWith(folder: DataFolder, pgBin: string, rows: readonly Row
   return {
     onlyOnDisk: [...onDisk].filter((id) => !known.has(id)).sort(),
     onlyInLedger: rows
-      .filter(({ id, phase }) => phase !== "Removed" && phase !== "Creating" && !onDisk.has(id))
+      .filter(({ id, phase }) => !["Removed", "Creating", "Expired"].includes(phase) && !onDisk.has(id))
       .map(({ id }) => id)
       .sort(),
   };

@@ -56,6 +56,7 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   suspendAfterSeconds: of.suspendAfterSeconds,
   units: of.units,
   limits: of.limits,
+  ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
 });
 
 type Change = {

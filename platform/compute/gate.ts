@@ -18,6 +18,7 @@ export type ConnectionLimits = {
   /** 0: none. */
   readonly idleSeconds: number;
   readonly idleInTransactionSeconds: number;
+  readonly statementSeconds: number;
 };
 
 export type GateRole = {
@@ -44,6 +45,8 @@ export type Gate = {
   readonly suspendAfterSeconds: number;
   readonly units: number;
   readonly limits: ConnectionLimits;
+  /** RFC 3339; afterwards nobody is let in. Absent: never. */
+  readonly expiresAt?: string;
   /** By name; those that log in. */
   readonly roles: Readonly<Record<string, GateRole>>;
 };

@@ -43,6 +43,7 @@ export const limitsFor = (units: number): ConnectionLimits => ({
   connectionsPerSecond: 200,
   idleSeconds: 0,
   idleInTransactionSeconds: 0,
+  statementSeconds: 0,
 });
 
 /** What every instance has, whatever its size. */

@@ -32,6 +32,8 @@ export type InstanceWanted = {
   /** Without activity for so long it may be frozen and stopped; 0: never. */
   readonly suspendAfterSeconds: number;
   readonly limits: ConnectionLimits;
+  /** Of a branch, RFC 3339: from then on nobody is let in, whether or not it has been stopped. */
+  readonly expiresAt?: string;
   /** Passwords that were replaced just now, by role: the gateway lets them in for the overlap. */
   readonly outgoing?: ReadonlyMap<string, Secret>;
 };

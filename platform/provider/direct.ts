@@ -1,10 +1,11 @@
-import { type ComputeDriver, type InstanceObserved, type InstanceWanted, limitsFor } from "../compute/index.ts";
+import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
 import { failpoint, type Secret, type Vault } from "../core/index.ts";
-import { type DatabaseId, objectNames, stackName } from "../spec/index.ts";
+import { connectionLimits, type DatabaseId, databaseId, objectNames, stackName } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
 import {
   admitQuota,
   allocatePort,
+  expiryOf,
   getInstance,
   getSecret,
   holdFence,
@@ -15,10 +16,11 @@ import {
   recordRemoved,
   reserveInstance,
 } from "../store/index.ts";
+import { branchKeepSeconds, furnishBranch, isOver, type MakeBranch, makeBranchOperations } from "./branches.ts";
 import type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
 import { dataMissing, foreignStack, notRetired } from "./errors.ts";
 import { idOf, specOf } from "./inputs.ts";
-import { makeOperations } from "./operate.ts";
+import { inputsOf, makeOperations } from "./operate.ts";
 import { makePasswords } from "./passwords.ts";
 
 /** Under which right an effect is done. */
@@ -38,6 +40,8 @@ export type DirectOptions = {
   readonly portBase: number;
   /** How long the final copy of a removed database is kept. Default: 7 days. */
   readonly keepSeconds?: number;
+  /** How a branch gets its data; without it none is made. */
+  readonly makeBranch?: MakeBranch;
 };
 
 /**
@@ -59,7 +63,7 @@ export function makeDirectEffects(options: DirectOptions) {
       await holdFence(tx, scope.stack, scope.fence);
       const id = idOf(inputs);
       const known = await getInstance(tx, id);
-      if (known !== undefined && known.phase !== "Removed") return known;
+      if (known !== undefined && !isGone(known)) return known;
       const port = (await portOfFound(tx, id)) ?? (await allocatePort(tx, portBase, id));
       const { placement } = inputs;
       return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs), port });
@@ -73,9 +77,13 @@ export function makeDirectEffects(options: DirectOptions) {
     return (await portsTaken(tx)).has(found.port) ? undefined : found.port;
   };
 
+  /** Nothing of it is left: it begins anew. */
+  const isGone = ({ phase, dataDir }: Instance): boolean =>
+    phase === "Removed" || (phase === "Expired" && dataDir === null);
+
   /** Invariant 4. Retiring gives the database up, so that it may be deleted. */
   const mustHaveItsData = async ({ id, phase, identity }: Instance, retire: boolean): Promise<void> => {
-    if (phase === "Creating" || retire) return;
+    if (phase === "Creating" || phase === "Expired" || retire) return;
     const observed = await driver.observe(id);
     if (observed === undefined) throw dataMissing(`${id} was made once, and its folder is gone`);
     if (identity !== null && observed.identity !== null && identity !== observed.identity)
@@ -90,16 +98,24 @@ export function makeDirectEffects(options: DirectOptions) {
     outgoing: ReadonlyMap<string, Secret> = new Map(),
   ): Promise<DatabaseOutputs> => {
     mustOwn(scope, inputs.tenant, inputs.project);
+    const before = await getInstance(sql, idOf(inputs));
+    if (before !== undefined && (await isOver(sql, before, inputs))) return leaveOver(scope, before, inputs);
     const known = await reserve(scope, inputs);
     failpoint("provider.reserved");
     const { port } = known;
     const { owner, roles } = await passwordsOf(sql, inputs);
     failpoint("provider.password-kept");
-    const wanted = { ...toWanted(inputs, port ?? 0, owner, roles), outgoing };
+    const end = expiryOf({ ...known, spec: specOf(inputs) });
+    const wanted = {
+      ...toWanted(inputs, port ?? 0, owner, roles),
+      ...(end === null ? {} : { expiresAt: end.toISOString() }),
+      outgoing,
+    };
     return sql.tx(async (tx) => {
       await holdFence(tx, scope.stack, scope.fence);
       await mustHaveItsData(known, inputs.retire);
       await admitQuota(tx, { stack: scope.stack, id: wanted.id, spec: specOf(inputs) });
+      await furnishBranch(options, wanted, inputs);
       const observed = await bring(driver, wanted, inputs.retire);
       failpoint("provider.effect-done");
       const { host, dataDir, phase, identity } = observed;
@@ -110,17 +126,32 @@ export function makeDirectEffects(options: DirectOptions) {
     });
   };
 
+  /** A branch whose time is over is not made again; what is declared of it is noted. */
+  const leaveOver = (scope: EffectScope, known: Instance, inputs: DatabaseInputs): Promise<DatabaseOutputs> =>
+    sql.tx(async (tx) => {
+      await holdFence(tx, scope.stack, scope.fence);
+      const { id, phase, host, port } = known;
+      const left = phase === "Creating" || phase === "Removed" ? "Expired" : phase;
+      await recordInstance(tx, { ...scope, id, phase: left, spec: specOf(inputs) });
+      return outputsOf(inputs, host ?? "", port ?? 0);
+    });
+
   const remove = (scope: EffectScope, id: DatabaseId): Promise<void> =>
     sql.tx(async (tx) => {
       const [tenant = "", project = ""] = id.split(".");
       mustOwn(scope, tenant, project);
       await holdFence(tx, scope.stack, scope.fence);
+      const branch = (await getInstance(tx, id))?.spec.branch;
       const observed = await driver.observe(id);
-      if (observed !== undefined && observed.phase !== "Retired")
-        throw notRetired(`${id} is ${observed.phase}; it was not retired first, so it is not removed`);
+      if (observed !== undefined && observed.phase !== "Retired") {
+        if (branch === undefined)
+          throw notRetired(`${id} is ${observed.phase}; it was not retired first, so it is not removed`);
+        await driver.retire(id); // a copy goes with its file
+      }
       await driver.remove(id);
       failpoint("provider.removed");
-      await recordRemoved(tx, id, { fence: scope.fence, keepSeconds });
+      const kept = branch === undefined ? keepSeconds : Math.min(keepSeconds, branchKeepSeconds);
+      await recordRemoved(tx, id, { fence: scope.fence, keepSeconds: kept });
     });
 
   const read = async (id: DatabaseId): Promise<DatabaseRead | undefined> => {
@@ -132,6 +163,7 @@ export function makeDirectEffects(options: DirectOptions) {
 
   return {
     operate: makeOperations(options, ensure),
+    branches: makeBranchOperations(options, ensure, inputsOf),
     /** The effects as one operation may do them. */
     under: (scope: EffectScope): Effects => ({
       ensure: (inputs) => ensure(scope, inputs),
@@ -161,12 +193,21 @@ function lastKnown(known: Instance | undefined): DatabaseRead | undefined {
   if (known === undefined || known.phase === "Creating" || known.phase === "Removed") return undefined;
   const { id, host, port, spec } = known;
   const [tenant = "", project = ""] = id.split(".");
-  const { database, ownerRole } = objectNames(tenant, project, spec.name);
-  const outputs = { host: host ?? "", port: port ?? 0, database, owner: ownerRole };
   return {
-    outputs: { ...outputs, credentialRef: `credential:${id}:${ownerRole}` },
+    outputs: outputsOf({ tenant, project, name: spec.name }, host ?? "", port ?? 0),
     seen: { units: spec.compute.maxUnits, storageBytes: spec.storageBytes, retired: spec.retire },
   };
+}
+
+/** What is answered of a database without looking at a machine. */
+function outputsOf(
+  { tenant, project, name }: Pick<DatabaseInputs, "tenant" | "project" | "name">,
+  host: string,
+  port: number,
+) {
+  const { database, ownerRole } = objectNames(tenant, project, name);
+  const credentialRef = `credential:${databaseId(tenant, project, name)}:${ownerRole}`;
+  return { host, port, database, owner: ownerRole, credentialRef };
 }
 
 /** A retired database is stopped as it is, whatever else changed; one that does not exist yet is made first. */
@@ -191,7 +232,18 @@ function toWanted(
     ownerRole: names.ownerRole,
     // a standby follows its primary's log for ever: with one, nobody sleeps
     suspendAfterSeconds: inputs.replicas > 0 ? 0 : compute.suspendAfterSeconds,
-    limits: limitsFor(compute.maxUnits),
+    limits: toLimits(inputs),
+  };
+}
+
+function toLimits(inputs: DatabaseInputs): InstanceWanted["limits"] {
+  const { max, perSecond, idleSeconds, transactionSeconds, statementSeconds } = connectionLimits(inputs);
+  return {
+    connections: max,
+    connectionsPerSecond: perSecond,
+    idleSeconds,
+    idleInTransactionSeconds: transactionSeconds,
+    statementSeconds,
   };
 }
 

@@ -71,3 +71,27 @@ export const databaseMissing = defineError({
   retry: false,
   hint: "`nebula db list` shows the databases of the project.",
 });
+
+export const branchUnavailable = defineError({
+  code: "NEB694",
+  status: 501,
+  title: "No branches here",
+  retry: false,
+  hint: "Branches are made on the local placement; leave the declaration out, or declare an empty database.",
+});
+
+export const notABranch = defineError({
+  code: "NEB695",
+  status: 409,
+  title: "Not a branch",
+  retry: false,
+  hint: "Only a branch is reset or expires; `nebula db show` says what it is.",
+});
+
+export const branchOverdue = defineError({
+  code: "NEB696",
+  status: 409,
+  title: "The branch is over",
+  retry: false,
+  hint: "Extend its ttl in its file and merge that, or delete the file.",
+});

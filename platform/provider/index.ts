@@ -8,6 +8,7 @@
  * 3. `delete` refuses unless the machine says that the database was retired.
  * 4. No secret crosses the wire: outputs name the sealed credential.
  */
+export { type BranchOperations, type BranchSource, expiredKeepSeconds, type MakeBranch } from "./branches.ts";
 export { type DirectEffects, type DirectOptions, type EffectScope, makeDirectEffects } from "./direct.ts";
 export type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
 export * from "./errors.ts";

@@ -26,6 +26,7 @@ import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
 
+export type { Gateway } from "./endpoints.ts";
 export { portTaken } from "./errors.ts";
 export { type GitDesk, type GitSettings, localGit, makeGitDesk } from "./git-desk.ts";
 export { type Reachable, resolveReachable } from "./headers.ts";
@@ -39,7 +40,7 @@ export { drain, makeServer, type Patience, patience } from "./server.ts";
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
 /** What a portal on loopback need not say. */
-type Optional = "git" | "secrets" | "keyring" | "reachable" | "draining";
+type Optional = "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -48,6 +49,7 @@ export function makeApi(parts: ApiParts): Express {
   const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
     keyring: null,
+    gateway: null,
     secrets: makeLedgerSecrets(sql, parts.vault),
     reachable: onLoopback,
     draining: closing,

@@ -7,6 +7,7 @@ import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
 import type { Auth } from "../auth/index.ts";
 import type { Callers } from "./callers.ts";
 import type { Crowd } from "./crowd.ts";
+import type { Gateway } from "./endpoints.ts";
 import type { FileReader } from "./files.ts";
 import type { GitDesk } from "./git-desk.ts";
 import type { GitHealth } from "./git-health.ts";
@@ -25,6 +26,8 @@ export type Portal = {
   readonly version: string;
   /** Where the ledger is: `pulumi up` elsewhere reaches its tenant's state there, with a login of its own. */
   readonly ledgerUrl: Secret;
+  /** Where databases are reached; null where no gateway runs beside this portal. */
+  readonly gateway: Gateway | null;
   /** How Git hosts are reached, and as whom. */
   readonly git: GitDesk;
   readonly gitHealth: GitHealth;

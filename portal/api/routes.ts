@@ -8,12 +8,14 @@ import { registrationRoutes } from "./auth/registration.ts";
 import { signInRoutes } from "./auth/sign-in.ts";
 import { userRoutes } from "./auth/users.ts";
 import { authRoutes } from "./auth.ts";
+import { branchRoutes } from "./branches.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
 import { databaseWrites } from "./databases/write.ts";
 import { driftRoutes } from "./drift.ts";
 import { healthRoutes } from "./health.ts";
+import { importRoutes } from "./import.ts";
 import { keyRoutes } from "./keys.ts";
 import { memberRoutes } from "./members.ts";
 import { operationRoutes } from "./operations.ts";
@@ -38,6 +40,8 @@ export const routes: readonly AnyRoute[] = [
   ...databaseReads,
   ...databaseWrites,
   ...databaseActs,
+  ...branchRoutes,
+  ...importRoutes,
   ...driftRoutes,
   ...rollbackRoutes,
   ...pullRoutes,

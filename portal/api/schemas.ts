@@ -99,6 +99,8 @@ export const change = named(
       "backup",
       "restore",
       "migrate",
+      "reset",
+      "import",
     ]),
     pull: z
       .strictObject({

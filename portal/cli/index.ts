@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import { addAccountCommands } from "./commands/account.ts";
 import { addAuditCommands } from "./commands/audit.ts";
+import { addBranchCommands } from "./commands/branch.ts";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDriftCommands } from "./commands/drift.ts";
@@ -33,6 +34,7 @@ export { readConnection } from "./settings.ts";
 
 export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
+  addBranchCommands(program);
   addDriftCommands(program);
   addPullCommands(program);
   addRollbackCommand(program);

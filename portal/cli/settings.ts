@@ -10,8 +10,11 @@ export type Connection = {
   readonly session?: { readonly refreshToken: string; readonly expiresAt: string };
 };
 
-const file = (env: NodeJS.ProcessEnv) =>
-  join(env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "nebuladb", "login.json");
+/** What this user's commands keep. */
+export const configFolder = (env: NodeJS.ProcessEnv): string =>
+  join(env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "nebuladb");
+
+const file = (env: NodeJS.ProcessEnv) => join(configFolder(env), "login.json");
 
 /**
  * Where the portal is and who asks: `NEBULA_URL` and `NEBULA_TOKEN`, else the platform that runs from this checkout,

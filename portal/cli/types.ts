@@ -59,6 +59,19 @@ export type Database = {
   readonly estimate: { readonly month: { readonly amount: string; readonly currency: string } } | null;
 };
 
+export type Branch = {
+  readonly id: string;
+  readonly name: string;
+  readonly of: string;
+  readonly at: string | null;
+  readonly status: string;
+  readonly reason: string;
+  readonly pull: number | null;
+  readonly createdAt: string | null;
+  readonly expiresAt: string | null;
+  readonly declared: boolean;
+};
+
 export type DriftFinding = {
   readonly domain: string;
   readonly project: string;
@@ -95,6 +108,19 @@ export type Credentials = {
   readonly database: string;
   readonly user: string;
   readonly password: string;
+  readonly url: string;
+  /** Through the gateway; null where none runs. */
+  readonly endpoints: {
+    readonly direct: Endpoint;
+    readonly pooled: Endpoint | null;
+    readonly rootCertificate: string | null;
+  } | null;
+};
+
+export type Endpoint = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
   readonly url: string;
 };
 

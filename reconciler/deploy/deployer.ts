@@ -43,6 +43,8 @@ export type DeployerOptions = {
   readonly portBase: number;
   /** Default: `local`. With `state` nothing runs: for measuring the control plane. */
   readonly compute?: "local" | "state";
+  /** `host` or `host:port` inside the network that an import may ask, comma-separated. Default: none. */
+  readonly insideHosts?: string;
   /** Operations at a time; as many warm processes. Default: 3. */
   readonly concurrency?: number;
   readonly observe?: Observe;
@@ -77,11 +79,11 @@ export const deployTypes: readonly OperationType[] = workerTypes;
 export async function makeDeployer(options: DeployerOptions): Promise<Deployer> {
   const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 3, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
-  const { dataDir, pgBin, pulumiBin, portBase, compute = "local", holder = ourHolder() } = options;
+  const { dataDir, pgBin, pulumiBin, portBase, compute = "local", holder = ourHolder(), insideHosts = "" } = options;
   const { vault, secrets = makeLedgerSecrets(sql, vault) } = options;
   const [ledgerUrl, lender] = [options.ledgerUrl.reveal(), makeLender({ sql, vault, secrets })];
   const workers = makeWorkers(concurrency, {
-    ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, portBase, compute, observe },
+    ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, portBase, compute, observe, insideHosts },
     ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
   });
   const driver =

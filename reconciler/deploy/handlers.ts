@@ -1,7 +1,15 @@
-import { failpoint } from "../../platform/core/index.ts";
+import { failpoint, toProblem } from "../../platform/core/index.ts";
+import { type DatabaseInputs, notABranch } from "../../platform/provider/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { appendEvent, type Claim, listInstances, type Operation, type WorkerType } from "../../platform/store/index.ts";
+import {
+  appendEvent,
+  type Claim,
+  getInstance,
+  listInstances,
+  type Operation,
+  type WorkerType,
+} from "../../platform/store/index.ts";
 import { decide } from "./decide.ts";
 import type { ActVerb, Job } from "./messages.ts";
 import { prepareState } from "./prepare.ts";
@@ -23,6 +31,8 @@ export const handlers: Readonly<Record<WorkerType, Handler>> = {
   RESUME: acting("resume"),
   RESTART: acting("restart"),
   ROTATE_CREDENTIALS: acting("rotate"),
+  BRANCH: branch,
+  IMPORT: importing,
 };
 
 async function deploy(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
@@ -71,6 +81,32 @@ function acting(verb: ActVerb): Handler {
     const job: Job = { kind: "act", verb, stack, fence, databases };
     return { ending: await runJob(options, claim, worker, job, { databases }), applied: undefined };
   };
+}
+
+/** Copies a running Postgres into a database. */
+async function importing(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
+  const { operation, stack, fence } = claim;
+  const sealedUrl = String(operation.params.sealedUrl ?? "");
+  const job: Job = { kind: "import", stack, fence, database: idIn(stack, operation), sealedUrl };
+  return { ending: await runJob(options, claim, worker, job, {}), applied: undefined };
+}
+
+const branchVerbs = ["reset", "expire", "open", "close"] as const;
+
+/** Resets or ends a branch, or makes that of a pull request. */
+async function branch(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
+  const { operation, stack, fence } = claim;
+  const verb = branchVerbs.find((one) => one === operation.params.verb);
+  const database = idIn(stack, operation);
+  const known = await getInstance(options.sql, database);
+  const inputs = (operation.params.inputs as DatabaseInputs | undefined) ?? null;
+  const of = inputs?.branch?.of ?? known?.spec.branch?.of;
+  if (verb === undefined || of === undefined || (verb === "open" && inputs === null)) {
+    const error = toProblem(notABranch(`${database} is no branch`), operation.id);
+    return { ending: { kind: "failed", outcome: "stalled", error }, applied: undefined };
+  }
+  const job: Job = { kind: "branch", verb, stack, fence, database, source: `${stack}.${of}` as DatabaseId, inputs };
+  return { ending: await runJob(options, claim, worker, job, { verb, database }), applied: undefined };
 }
 
 const idIn = (stack: string, { database }: Operation) => `${stack}.${database ?? ""}` as DatabaseId;

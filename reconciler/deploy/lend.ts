@@ -35,7 +35,10 @@ export function makeLender({ sql, vault, secrets }: Parts): Lender {
       }
       const loan = vault.lend({
         scopes: job.kind === "preview" ? [] : [`credential:${job.stack}`],
-        derived: [...adminPurposes(ids), ...(job.kind === "act" ? [] : [statePurpose(tenant)])],
+        derived: [
+          ...adminPurposes(ids),
+          ...(job.kind === "deploy" || job.kind === "preview" ? [statePurpose(tenant)] : []),
+        ],
       });
       return { vault: loan, secrets: values };
     },
@@ -50,6 +53,9 @@ async function touched(sql: Sql, job: Job): Promise<Touched> {
     const { databases } = job.spec;
     return { ids: databases.map(({ name }) => `${job.stack}.${name}`), named: secretsOf(databases) };
   }
+  // A branch has its parent's data, and no secret of the tenant's.
+  if (job.kind === "branch") return { ids: [job.database, job.source], named: new Set() };
+  if (job.kind === "import") return { ids: [job.database], named: new Set() };
   const known = await Promise.all(job.databases.map((id) => getInstance(sql, id as DatabaseId)));
   return { ids: job.databases, named: secretsOf(known.flatMap((one) => (one === undefined ? [] : [one.spec]))) };
 }

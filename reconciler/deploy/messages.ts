@@ -1,5 +1,6 @@
 import { asNebulaError, type Observation, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
-import type { ProjectSpec } from "../../platform/spec/index.ts";
+import type { BranchOperations, DatabaseInputs } from "../../platform/provider/index.ts";
+import type { DatabaseId, ProjectSpec } from "../../platform/spec/index.ts";
 import type { JobLoan } from "./lend.ts";
 
 /** What crosses between the deployer and its workers. Structured clones: plain values only; secrets in clear, over a pipe of ours. */
@@ -12,6 +13,8 @@ export type WorkerSettings = {
   readonly portBase: number;
   /** What instances are: servers of this machine, or (for measuring the control plane) records only. */
   readonly compute: "local" | "state";
+  /** `host` or `host:port` inside the network that an import may ask, comma-separated. */
+  readonly insideHosts: string;
   /** A folder of the worker's own; work dirs are made below it. */
   readonly scratchDir: string;
   /** The same, for what must be kept secret while a command runs. */
@@ -51,7 +54,30 @@ export type ActJob = {
   readonly databases: readonly string[];
 };
 
-export type Job = DeployJob | PreviewJob | ActJob;
+/** Something done to one branch; see `BranchOperations` of the provider. */
+export type BranchJob = {
+  readonly kind: "branch";
+  readonly verb: keyof BranchOperations;
+  readonly stack: string;
+  readonly fence: number;
+  readonly database: DatabaseId;
+  /** What it is made of. */
+  readonly source: DatabaseId;
+  /** Of `open`: what is to be made. */
+  readonly inputs: DatabaseInputs | null;
+};
+
+/** Copies a running Postgres into a database that has no tables yet. */
+export type ImportJob = {
+  readonly kind: "import";
+  readonly stack: string;
+  readonly fence: number;
+  readonly database: DatabaseId;
+  /** The source's address, sealed as a credential of the database. */
+  readonly sealedUrl: string;
+};
+
+export type Job = DeployJob | PreviewJob | ActJob | BranchJob | ImportJob;
 
 export type PulumiStep = {
   readonly op: string;
@@ -86,7 +112,12 @@ export type PulumiOutcome = {
 
 export type JobResult =
   | { readonly kind: "pulumi"; readonly outcome: PulumiOutcome }
-  | { readonly kind: "acted"; readonly faults: readonly ProblemDocument[] };
+  | {
+      readonly kind: "acted";
+      readonly faults: readonly ProblemDocument[];
+      /** For the operation's result. */
+      readonly about?: Readonly<Record<string, unknown>>;
+    };
 
 export type Progress = {
   readonly phase: string;

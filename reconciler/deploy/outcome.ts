@@ -8,7 +8,7 @@ export function endingOf(result: JobResult, operation: string, about: Readonly<R
   if (result.kind === "acted") {
     const [fault] = result.faults;
     return fault === undefined
-      ? { kind: "completed", outcome: "applied", result: about }
+      ? { kind: "completed", outcome: "applied", result: { ...about, ...result.about } }
       : failing(result.faults, operation);
   }
   const { outcome } = result;

@@ -18,6 +18,7 @@ export function decide(row: Row, seen: Seen): Verdict {
   switch (row.phase) {
     case "Creating":
     case "Removed":
+    case "Expired":
       return agreed;
     case "Ready":
     case "Failed":

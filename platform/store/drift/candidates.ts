@@ -71,7 +71,8 @@ export const listDriftCandidates = (
          left join drift_checks x on x.instance = coalesce(m.id, w.stack || '.' || w.database)
      )
      select ${columns} from c
-     where c.stack not in (select stack from busy) and ($1::text[] is null or c.id = any($1))
+     where c.stack not in (select stack from busy) and coalesce(c.made ->> 'phase', '') <> 'Expired'
+       and c.made #>> '{spec,branch,pull}' is null and ($1::text[] is null or c.id = any($1))
      order by c.id`,
     [ids, periodSeconds],
   );

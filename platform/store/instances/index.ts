@@ -1,5 +1,14 @@
 export { allocatePort, portsExhausted } from "./allocate-port.ts";
-export type { Instance, InstancePhase as InstanceRecordPhase } from "./instance.ts";
+export {
+  isPast,
+  listFailedBranches,
+  listOverdueBranches,
+  listPreviewBranches,
+  recordBuried,
+  recordEmptied,
+  recordExpired,
+} from "./branches.ts";
+export { expiryOf, type Instance, type InstancePhase as InstanceRecordPhase } from "./instance.ts";
 export { forgetInstance, listPurgeable, setComputeState, setInstancePhase } from "./observe-instance.ts";
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {

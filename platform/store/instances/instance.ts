@@ -1,6 +1,7 @@
 import type { DatabaseId, DatabaseSpec, Engine, Placement } from "../../spec/index.ts";
 
-export type InstancePhase = "Creating" | "Ready" | "Paused" | "Retired" | "Removed" | "Failed";
+/** `Expired`: a branch whose time is over; its declaration is there still, and nothing is made of it. */
+export type InstancePhase = "Creating" | "Ready" | "Paused" | "Retired" | "Removed" | "Failed" | "Expired";
 
 /** What a database that should run is doing: whoever connects wakes one that is frozen or asleep. */
 export type ComputeState = "awake" | "frozen" | "asleep";
@@ -31,6 +32,12 @@ export type Instance = {
   readonly identity: string | null;
   /** The final copy is kept until then. */
   readonly purgeAfter: Date | null;
+};
+
+/** When a branch ends; null for what stays. It counts from its creation. */
+export const expiryOf = ({ spec, createdAt }: Pick<Instance, "spec" | "createdAt">): Date | null => {
+  const ttl = spec.branch?.ttlSeconds ?? null;
+  return ttl === null ? null : new Date(createdAt.getTime() + ttl * 1000);
 };
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,

@@ -22,10 +22,11 @@ export const listInstances = (sql: Sql, f: InstanceFilter = {}): Promise<readonl
     [f.tenant ?? null, f.stack ?? null, f.phases ?? null],
   );
 
-/** The databases of a stack as they were applied, whoever applied them; what is removed is left out. */
+/** The databases of a stack as they were applied, whoever applied them; what is removed, or in no file, is left out. */
 export async function appliedDatabases(sql: Sql, stack: string): Promise<readonly DatabaseSpec[]> {
   const rows = await sql.query<{ spec: DatabaseSpec }>(
-    `select spec from instances where stack = $1 and phase not in ('Removed', 'Creating') order by database`,
+    `select spec from instances where stack = $1 and phase not in ('Removed', 'Creating')
+       and spec #>> '{branch,pull}' is null order by database`,
     [stack],
   );
   return rows.map(({ spec }) => spec);

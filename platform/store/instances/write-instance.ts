@@ -70,7 +70,7 @@ export async function recordInstance(tx: Sql, change: InstanceChange): Promise<v
     `update instances set phase = $3, fence = $2, spec = coalesce($4::jsonb, spec), version = coalesce($4::jsonb ->> 'version', version),
        commit = coalesce($5, commit), host = coalesce($6, host), data_dir = coalesce($7, data_dir),
        identity = coalesce($8, identity), updated_at = now(),
-       retired_at = case when $3 = 'Retired' then coalesce(retired_at, now()) end
+       retired_at = case when $3 in ('Retired', 'Expired') then coalesce(retired_at, now()) end
      where id = $1 and fence <= $2`,
     [
       change.id,

@@ -18,6 +18,8 @@ const kinds = {
   RESUME: "worker",
   RESTART: "worker",
   ROTATE_CREDENTIALS: "worker",
+  BRANCH: "worker",
+  IMPORT: "worker",
   SCALE_HORIZONTAL: "pull",
   SCALE_VERTICAL: "pull",
   EXPAND_STORAGE: "pull",

@@ -15,6 +15,8 @@ export const operationTypes = [
   "MIGRATE",
   "ROTATE_CREDENTIALS",
   "PULL_REQUEST",
+  "BRANCH",
+  "IMPORT",
 ] as const;
 export type OperationType = (typeof operationTypes)[number];
 

@@ -9,6 +9,7 @@ import {
   listOperations,
   listSamples,
 } from "../../../platform/store/index.ts";
+import { endpointsOf } from "../endpoints.ts";
 import { noCredentials, notFound, requestProblems } from "../errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "../page.ts";
 import type { Portal } from "../portal.ts";
@@ -125,6 +126,7 @@ export const databaseReads = [
         user: role,
         password,
         url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${names.database}`,
+        endpoints: portal.gateway === null ? null : await endpointsOf(portal.gateway, instance.id, { role, password }),
         version: found.version,
         roles: open.map((each) => each.role),
       },

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { engines } from "../../../platform/spec/index.ts";
+import { endpoints } from "../endpoints.ts";
 import { projectStatus } from "../projects.ts";
 import { money, name, named, operation, timestamp } from "../schemas.ts";
 
 export const projectParams = z.strictObject({ domain: name, project: name });
 export const databaseParams = z.strictObject({ domain: name, project: name, database: name });
 
-const phase = z.enum(["Creating", "Ready", "Paused", "Retired", "Removed", "Failed"]);
+const phase = z.enum(["Creating", "Ready", "Paused", "Retired", "Removed", "Failed", "Expired"]);
+const computeState = z.enum(["awake", "frozen", "asleep"]).nullable();
 
 export const databaseSpec = named(
   "DatabaseSpec",
@@ -31,6 +33,25 @@ export const databaseSpec = named(
     passwordSecret: z.string().nullable(),
     engineOptions: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     retire: z.boolean(),
+    connections: z
+      .strictObject({
+        max: z.int().optional(),
+        perSecond: z.int().optional(),
+        idleSeconds: z.int().optional().describe("0: never, here and below."),
+        transactionSeconds: z.int().optional(),
+        statementSeconds: z.int().optional(),
+      })
+      .optional()
+      .describe("The limits on clients that are declared."),
+    branch: z
+      .strictObject({
+        of: z.string(),
+        at: z.string().nullable().describe("The moment whose data it has; null: that of its creation."),
+        ttlSeconds: z.int().nullable().describe("From its creation; null: it stays."),
+        pull: z.int().optional().describe("It belongs to this pull request, and to no file."),
+      })
+      .optional()
+      .describe("Of a branch: whose copy it is."),
   }),
 );
 
@@ -49,6 +70,7 @@ export const database = named(
     reason: projectStatus.reason,
     drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable().describe("null until there is an instance."),
+    computeState: computeState.describe("Frozen and asleep ones wake for whoever connects; null: it does not run."),
     host: z.string().nullable(),
     port: z.int().nullable(),
     commit: z.string().nullable().describe("Whose declaration runs."),
@@ -69,6 +91,7 @@ export const databaseStatus = named(
     ...projectStatus,
     drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable(),
+    computeState,
     version: z.string().nullable(),
     host: z.string().nullable(),
     port: z.int().nullable(),
@@ -86,6 +109,7 @@ export const credentials = named(
     user: z.string(),
     password: z.string(),
     url: z.string(),
+    endpoints: endpoints.nullable().describe("null where no gateway runs."),
     version: z.int().describe("Grows when the password is changed."),
     roles: z.array(z.string()).describe("Roles that have a password; choose one by `role`."),
   }),

@@ -66,6 +66,7 @@ export function statusOf({ project, wanted, instance }: DatabaseView): {
   reason: string;
 } {
   if (instance?.phase === "Failed") return { status: "Stalled", reason: "Failed" };
+  if (instance?.phase === "Expired") return { status: "Stalled", reason: "Expired" };
   const settled = instance !== null && ["Ready", "Paused", "Retired"].includes(instance.phase);
   if (settled && wanted !== null && isSame(instance.spec, wanted)) return { status: "Ready", reason: instance.phase };
   if (project.status !== "Ready") return { status: project.status, reason: project.reason };
@@ -91,6 +92,7 @@ export function viewToWire(view: DatabaseView) {
     ...statusOf(view),
     drift: view.drift,
     phase: instance?.phase ?? null,
+    computeState: instance?.computeState ?? null,
     host: instance?.host ?? null,
     port: instance?.port ?? null,
     commit: instance?.commit ?? null,
@@ -101,6 +103,8 @@ export function viewToWire(view: DatabaseView) {
   };
 }
 
+const branchIsOver = "its time is over: extend its ttl in its file, or delete the file";
+
 export function statusToWire(view: DatabaseView) {
   const { message, ...project } = projectStatusToWire(view.project);
   const { status, reason } = statusOf(view);
@@ -109,10 +113,11 @@ export function statusToWire(view: DatabaseView) {
     ...project,
     status,
     reason,
-    message: status === project.status ? message : "",
+    message: reason === "Expired" ? branchIsOver : status === project.status ? message : "",
     drift: view.drift,
     upToDate: wanted !== null && instance !== null && isSame(instance.spec, wanted),
     phase: instance?.phase ?? null,
+    computeState: instance?.computeState ?? null,
     version: instance?.version ?? null,
     host: instance?.host ?? null,
     port: instance?.port ?? null,
@@ -136,4 +141,6 @@ const specToWire = (spec: DatabaseSpec) => ({
   allowFrom: [...spec.allowFrom],
   tags: { ...spec.tags },
   engineOptions: { ...spec.engineOptions },
+  ...(spec.connections === undefined ? {} : { connections: { ...spec.connections } }),
+  ...(spec.branch === undefined ? {} : { branch: { ...spec.branch } }),
 });

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import type { Command } from "commander";
 import { collectionPath, databasePath, resolveDatabase, resolveNewDatabase } from "../address.ts";
-import type { Client } from "../client.ts";
 import { CommandFailure, exitCodes } from "../failure.ts";
-import { followOperation } from "../follow.ts";
 import { type Format, printData, printRecord, printRows, say } from "../output.ts";
-import type { Change, Credentials, Database, Operation, Project } from "../types.ts";
+import type { Change, Credentials, Database, Project } from "../types.ts";
+import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.ts";
+import { addImportCommand } from "./import.ts";
 import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
+import { addUrlCommand } from "./url.ts";
 
 type Options = {
   readonly engine?: string;
@@ -43,6 +44,8 @@ export function addDatabaseCommands(program: Command): void {
   ).action(edit);
   addScaling(db);
   addActs(db);
+  addImportCommand(db);
+  addUrlCommand(db);
   withFollowing(
     db
       .command("delete")
@@ -127,13 +130,6 @@ function withDeclaration(command: Command): Command {
     .option("--extension <name>", "an extension; again for more", collect)
     .option("--allow <cidr>", "an address block that may connect; again for more", collect)
     .option("--tag <key=value>", "a tag; again for more", collectPair);
-}
-
-function withFollowing(command: Command): Command {
-  return withOutput(command)
-    .option("--auto-merge", "merge when every required check passes")
-    .option("--wait", "wait until it is deployed (with --auto-merge)")
-    .option("--timeout <seconds>", "how long to wait", parsePositive, 120);
 }
 
 async function list(project: string | undefined, { output }: Output): Promise<void> {
@@ -294,33 +290,6 @@ function declaration(options: Options): Record<string, unknown> {
     allowFrom: options.allow,
     tags: options.tag,
   });
-}
-
-const dropUndefined = (record: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
-
-/** Waiting for a merge that nobody will make would only end by time-out. */
-function mustBeMergeable({ wait, autoMerge }: Options): void {
-  if (wait === true && autoMerge !== true)
-    throw new CommandFailure("--wait needs --auto-merge", {
-      exitCode: exitCodes.usage,
-      hint: "Without it somebody has to merge first: `nebula pr merge NUMBER` merges and waits.",
-    });
-}
-
-async function finish(client: Client, change: Change, options: Options & Output): Promise<void> {
-  if (change.pull !== null) say(`${change.pull.title}\n  pull request #${change.pull.number}  ${change.pull.url}`);
-  const operation: Operation =
-    options.wait === true
-      ? await followOperation(client, change.operation.id, options.timeout * 1000)
-      : change.operation;
-  if (options.output === "table") {
-    say(
-      options.wait === true
-        ? `  ${operation.state}`
-        : `  checks arrive within seconds: nebula pr show ${change.pull?.number ?? ""}`,
-    );
-  } else printData({ ...change, operation }, options.output);
 }
 
 async function connectTo(

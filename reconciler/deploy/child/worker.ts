@@ -13,7 +13,8 @@ import {
   toWireProblem,
   type WorkerSettings,
 } from "../messages.ts";
-import { act } from "./act.ts";
+import { act, actOnBranch } from "./act.ts";
+import { importInto } from "./import.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { runPulumi } from "./run-pulumi.ts";
 import { serveStateKey } from "./state-key.ts";
@@ -62,7 +63,13 @@ async function serveJob(tools: Promise<Tools> | undefined, { id, job, loan }: Jo
 }
 
 const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResult> =>
-  job.kind === "act" ? act(tools, job) : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
+  job.kind === "act"
+    ? act(tools, job)
+    : job.kind === "branch"
+      ? actOnBranch(tools, job)
+      : job.kind === "import"
+        ? importInto(tools, job, (progress) => send({ kind: "progress", progress }), signal)
+        : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
 
 /** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
 async function warmUp(settings: WorkerSettings) {

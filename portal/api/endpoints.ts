@@ -1,0 +1,49 @@
+import { z } from "zod";
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import { named } from "./schemas.ts";
+
+/** Where clients of databases connect: one gateway for all of them. */
+export type Gateway = {
+  /** As its certificate names it. */
+  readonly host: string;
+  readonly directPort: number;
+  /** null: there is no pooled endpoint here. */
+  readonly pooledPort: number | null;
+  /** PEM of the authority that signed its certificate; null: one that every client knows. */
+  readonly rootCertificate: () => Promise<string | null>;
+};
+
+const endpoint = z.strictObject({
+  host: z.string(),
+  port: z.int(),
+  database: z.string().describe("Names the database for ever: tenant.project.database."),
+  url: z.string().describe("With the password. A client verifies the server by `rootCertificate`."),
+});
+
+export const endpoints = named(
+  "Endpoints",
+  "How a database is reached from anywhere: through the gateway, which wakes it when it sleeps.",
+  z.strictObject({
+    direct: endpoint.describe("Every feature of the protocol."),
+    pooled: endpoint.nullable().describe("For many short sessions: a server connection for each transaction."),
+    rootCertificate: z
+      .string()
+      .nullable()
+      .describe("PEM, for sslrootcert; null: an authority that every client knows."),
+  }),
+);
+
+type Login = { readonly role: string; readonly password: string };
+
+export async function endpointsOf(gateway: Gateway, id: DatabaseId, { role, password }: Login) {
+  const { host, directPort, pooledPort } = gateway;
+  const at = (port: number) => ({
+    ...{ host, port, database: id },
+    url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${id}?sslmode=verify-full`,
+  });
+  return {
+    direct: at(directPort),
+    pooled: pooledPort === null ? null : at(pooledPort),
+    rootCertificate: await gateway.rootCertificate(),
+  };
+}

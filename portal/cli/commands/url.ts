@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Command } from "commander";
+import { databasePath, resolveDatabase } from "../address.ts";
+import { CommandFailure } from "../failure.ts";
+import { printData, say } from "../output.ts";
+import { configFolder } from "../settings.ts";
+import type { Credentials } from "../types.ts";
+import { connect, type Output, withOutput } from "./shared.ts";
+
+/** `db url`: an address that any Postgres client understands, which verifies the server. */
+export function addUrlCommand(db: Command): void {
+  withOutput(
+    db
+      .command("url")
+      .description("print the address of a database, with the password; the server is verified by its certificate")
+      .argument("<database>"),
+  )
+    .option("--pooled", "of the pooled endpoint: for many short sessions")
+    .option("--role <role>", "another role than the owner")
+    .action(run);
+}
+
+async function run(
+  text: string,
+  options: Output & { readonly pooled?: boolean; readonly role?: string },
+): Promise<void> {
+  const client = connect();
+  const path = databasePath(await resolveDatabase(client, text));
+  const { endpoints } = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
+  if (endpoints === null)
+    throw new CommandFailure("no gateway runs beside this portal", {
+      hint: "`nebula db connect` prints the address of the server itself, on the platform's machine.",
+    });
+  const { direct, pooled, rootCertificate } = endpoints;
+  if (options.pooled === true && pooled === null)
+    throw new CommandFailure("this platform has no pooled endpoint", { hint: "`nebula doctor` says what it lacks." });
+  const root = rootCertificate === null ? null : keepCertificate(rootCertificate);
+  const verified = (url: string) => (root === null ? url : `${url}&sslrootcert=${encodeURIComponent(root)}`);
+  const urls = { direct: verified(direct.url), pooled: pooled === null ? null : verified(pooled.url) };
+  if (options.output !== "table") return printData({ ...urls, rootCertificate: root }, options.output);
+  process.stdout.write(`${options.pooled === true ? urls.pooled : urls.direct}\n`);
+  if (options.pooled !== true && urls.pooled !== null) say("  --pooled prints the address for many short sessions");
+}
+
+/** The authority's certificate as a file of this user's, where libpq and others look for `sslrootcert`. */
+function keepCertificate(pem: string): string {
+  const name = createHash("sha256").update(pem).digest("hex").slice(0, 12);
+  const path = join(configFolder(process.env), `ca-${name}.pem`);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(path, pem, { mode: 0o644 });
+  return path;
+}

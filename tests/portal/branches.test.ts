@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
+import {
+  type DatabaseSpec,
+  type ProjectSpec,
+  resolveBranch,
+  resolveDatabase,
+  specHash,
+} from "../../platform/spec/index.ts";
+import { getOperation, lockPorts, putRepository, recordWanted } from "../../platform/store/index.ts";
+import { type TestForge, testForge } from "../harness/forge.ts";
+import { runs } from "./deployed.ts";
+import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+
+const orders = resolved(resolveDatabase({ engine: "postgres", name: "orders", options: { version: "18" } }));
+const feature = resolved(resolveBranch({ name: "feature-x", options: { of: "orders", ttl: "7d" } }, [orders]));
+const preview = resolved(resolveBranch({ name: "pr-3-orders", options: { of: "orders" } }, [orders]));
+
+const folder = "tenants/shop/store";
+const featureText = `import { Branch } from "@nebuladb/platform";
+import orders from "./orders.ts";
+
+// for the new checkout
+export default new Branch("feature-x", { of: orders, ttl: "7d" });
+`;
+const seed = new Map([
+  ["tenants/shop/tenant.ts", 'import { tenant } from "@nebuladb/platform";\n\nexport default tenant({});\n'],
+  [`${folder}/project.ts`, 'import { project } from "@nebuladb/platform";\n\nexport default project();\n'],
+  [
+    `${folder}/orders.ts`,
+    'import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("orders", { version: "18" });\n',
+  ],
+  [`${folder}/feature-x.ts`, featureText],
+]);
+const collection = "/api/v1/domain/shop/project/store/databases";
+
+let forge: TestForge;
+let portal: TestPortal;
+let host: GitHub;
+let admin: Caller;
+let viewer: Caller;
+
+beforeAll(async () => {
+  forge = await testForge();
+  const { bootstrap } = forge.forge;
+  await bootstrap.ensureOrganisation({ login: "nebula" });
+  await bootstrap.ensureUser({ login: "bot" });
+  const { commit = "" } = await bootstrap.ensureRepository({ owner: "nebula", name: "tenants", seedFiles: seed });
+  const token = await bootstrap.makeToken({
+    ...{ login: "bot", owner: "nebula" },
+    permissions: { contents: "write", pull_requests: "write", statuses: "write" },
+  });
+  const repository = { owner: "nebula", name: "tenants" };
+  host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
+  portal = await startPortal({ hostOf: () => host });
+  admin = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));
+  viewer = portal.as(await portal.tokenFor("viewer", "shop", "store", "vic"));
+  await putRepository(portal.sql, {
+    ...{ ...repository, id: "repo_1", defaultBranch: "main", apiUrl: forge.apiUrl, gitUrl: forge.url },
+    ...{ appId: null, appKeySealed: null, installationId: null, hookSecretSealed: "-", botTokenSealed: "-" },
+  });
+  const spec: ProjectSpec = {
+    ...{ tenant: "shop", project: "store", placement: "local", region: "local", quota: null },
+    databases: [feature, orders],
+  };
+  const at = { tenant: "shop", project: "store", repository: "repo_1", commit, tree: "t", unsettled: false };
+  await recordWanted(portal.sql, { ...at, kind: "spec", spec, hash: specHash(spec) });
+  const previewed: DatabaseSpec = { ...preview, branch: { of: "orders", at: null, ttlSeconds: null, pull: 3 } };
+  await portal.sql.tx(async (tx) => {
+    await lockPorts(tx);
+    for (const [i, one] of [orders, feature, previewed].entries()) await runs(tx, one, 5600 + i);
+  });
+});
+afterAll(async () => {
+  await portal?.close();
+  await forge?.close();
+});
+
+const fileAt = async (commit: string, name: string) => (await host.getFile(`${folder}/${name}.ts`, commit))?.text;
+
+test("a branch is a pull request with one file, which imports its parent", async () => {
+  const answer = await admin.send("POST", `${collection}/orders/branches`, {
+    name: "try-it",
+    at: "2026-11-20T10:00:00Z",
+    ttl: "3d",
+    compute: { max: 1 },
+  });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+  expect(answer.body).toMatchObject({ step: "create", pull: { title: "Branch try-it of shop/store/orders" } });
+  expect(await fileAt(answer.body.pull.headCommit, "try-it")).toBe(
+    'import { Branch } from "@nebuladb/platform";\nimport orders from "./orders.ts";\n\nexport default new Branch("try-it", {\n  of: orders,\n  at: "2026-11-20T10:00:00Z",\n  ttl: "3d",\n  compute: { max: 1 },\n});\n',
+  );
+});
+
+test.each([
+  ["a branch of a branch", "feature-x", { name: "second" }, "NEB133"],
+  ["a ttl of nothing", "orders", { name: "second", ttl: "0d" }, "NEB135"],
+  ["a moment that is none", "orders", { name: "second", at: "yesterday" }, "NEB131"],
+  ["an option that branches do not have", "orders", { name: "second", version: "18" }, "NEB110"],
+])("%s is refused before anything is written", async (_, of, body, code) => {
+  const answer = await admin.send("POST", `${collection}/${of}/branches`, body);
+  expect(answer.status).toBe(422);
+  expect(JSON.stringify(answer.body)).toContain(code);
+});
+
+test("a taken name and an unknown parent are said as what they are", async () => {
+  const taken = await admin.send("POST", `${collection}/orders/branches`, { name: "feature-x" });
+  expect([taken.status, taken.body.code]).toEqual([409, "NEB641"]);
+  expect((await admin.send("POST", `${collection}/nothing/branches`, { name: "x" })).status).toBe(404);
+  expect((await viewer.send("POST", `${collection}/orders/branches`, { name: "x" })).status).toBe(403);
+});
+
+test("the branches of a database are listed with their end, those of pull requests too", async () => {
+  const { body, status } = await viewer.get(`${collection}/orders/branches`);
+  expect(status).toBe(200);
+  expect(body.items).toMatchObject([
+    { id: "shop.store.feature-x", of: "orders", declared: true, pull: null, status: "Ready", reason: "Ready" },
+    { id: "shop.store.pr-3-orders", of: "orders", declared: false, pull: 3, expiresAt: null },
+  ]);
+  const { createdAt, expiresAt } = body.items[0];
+  expect(Date.parse(expiresAt) - Date.parse(createdAt)).toBe(7 * 86_400_000);
+});
+
+test("a branch that is over says so, and what to do", async () => {
+  await portal.sql.query("update instances set phase = 'Expired' where id = 'shop.store.feature-x'");
+  try {
+    const { body } = await viewer.get(`${collection}/feature-x/status`);
+    expect(body).toMatchObject({ status: "Stalled", reason: "Expired", phase: "Expired" });
+    expect(body.message).toContain("extend its ttl");
+    expect((await admin.send("POST", `${collection}/feature-x/reset`)).status).toBe(409);
+  } finally {
+    await portal.sql.query("update instances set phase = 'Ready' where id = 'shop.store.feature-x'");
+  }
+});
+
+test("a reset is an operation of the branch, and of nothing else", async () => {
+  const { status, body } = await admin.send("POST", `${collection}/feature-x/reset`);
+  expect(status).toBe(202);
+  expect(body).toMatchObject({ step: "reset", pull: null, operation: { type: "BRANCH", database: "feature-x" } });
+  expect((await getOperation(portal.sql, body.operation.id))?.params).toEqual({ verb: "reset" });
+  const refused = await admin.send("POST", `${collection}/orders/reset`);
+  expect([refused.status, refused.body.code]).toEqual([409, "NEB612"]);
+  expect((await viewer.send("POST", `${collection}/feature-x/reset`)).status).toBe(403);
+});
+
+test("its time is changed where it is written, and it is deleted without being retired", async () => {
+  const tag = (await admin.get(`${collection}/feature-x`)).headers.get("etag") ?? "";
+  const longer = await admin.send("PATCH", `${collection}/feature-x`, { ttl: "14d" }, { "if-match": tag });
+  expect(longer.status, JSON.stringify(longer.body)).toBe(202);
+  expect(await fileAt(longer.body.pull.headCommit, "feature-x")).toBe(featureText.replace('"7d"', '"14d"'));
+  const wrong = await admin.send("PATCH", `${collection}/feature-x`, { storage: "20Gi" }, { "if-match": tag });
+  expect(JSON.stringify(wrong.body)).toContain("NEB110");
+  const gone = await admin.send("DELETE", `${collection}/feature-x`, undefined, { "if-match": tag });
+  expect(gone.body).toMatchObject({ step: "delete" });
+  expect(await fileAt(gone.body.pull.headCommit, "feature-x")).toBeUndefined();
+  expect(await fileAt(gone.body.pull.headCommit, "orders")).toBeDefined();
+});
+
+test("an import is queued with a sealed address, and a file of SQL is refused", async () => {
+  const url = "postgres://app:hunter2@db.example.com/shop";
+  const { status, body } = await admin.send("POST", `${collection}/orders/import`, { url });
+  expect(status).toBe(202);
+  expect(body).toMatchObject({ step: "import", operation: { type: "IMPORT", maxAttempts: 1 } });
+  const kept = JSON.stringify(await getOperation(portal.sql, body.operation.id));
+  expect(kept).not.toContain("hunter2");
+  expect(kept).not.toContain(Buffer.from("hunter2").toString("base64").replace(/=+$/, ""));
+  for (const bad of ["dump.sql", "create table a (b int);", "mysql://a:b@c/d", "postgres://a b"])
+    expect((await admin.send("POST", `${collection}/orders/import`, { url: bad })).status).toBe(422);
+});
+
+function resolved(made: ReturnType<typeof resolveDatabase>): DatabaseSpec {
+  if (made.kind === "invalid") throw new Error(JSON.stringify(made.problems));
+  return made.spec;
+}
