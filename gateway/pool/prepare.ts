@@ -20,7 +20,7 @@ const loopback = ["127.0.0.1", "::1"];
 
 export async function prepareFolders(options: PrepareOptions): Promise<PoolerSettings> {
   const { dataDir, user, port, addresses = loopback, maxClients = 10_000, tls, serverIdleSeconds = 20 } = options;
-  for (const name of ["run", "log"]) {
+  for (const name of ["run", "log", "instances"]) {
     const made = await mkdir(join(dataDir, name), { recursive: true });
     if (made !== undefined && user !== null) await chmod(join(dataDir, name), 0o711);
   }

@@ -37,7 +37,7 @@ export type Roster = {
   close(): void;
 };
 
-const settleMs = 50;
+const settleMs = 20;
 
 export function makeRoster(deps: RosterDeps): Roster {
   const { dataDir, doors, observe } = deps;
@@ -46,7 +46,9 @@ export function makeRoster(deps: RosterDeps): Roster {
   let timer: NodeJS.Timeout | undefined;
 
   const syncNow = async () => {
-    const gates = await readGates(dataDir);
+    const ids = (await gatesIn(dataDir)).filter(isPlain);
+    watch.follow(ids); // before they are read: a new folder gets its gate a moment later
+    const gates = await readGates(dataDir, ids);
     const known = new Set(gates.map(({ id }) => id));
     for (const id of byName.values())
       if (!known.has(id)) {
@@ -63,7 +65,6 @@ export function makeRoster(deps: RosterDeps): Roster {
         observe({ kind: "fault", where: "gateway.pool.door", code, message: `${gate.id}: ${message}` });
       }
     byName = new Map(gates.map(({ id }) => [pooledName(id), id]));
-    watch.follow(gates.map(({ id }) => id));
     if (await writeFiles(deps, databases)) await deps.reload();
   };
   const sync = (): Promise<void> => {
@@ -97,8 +98,7 @@ export function makeRoster(deps: RosterDeps): Roster {
 }
 
 /** A gate that cannot be read is left out: one bad file must not close the others' way. */
-async function readGates(dataDir: string): Promise<readonly Gate[]> {
-  const ids = (await gatesIn(dataDir)).filter(isPlain);
+async function readGates(dataDir: string, ids: readonly DatabaseId[]): Promise<readonly Gate[]> {
   const found = await Promise.all(ids.map((id) => readGate(dataDir, id).catch(() => undefined)));
   return found.filter((gate) => gate !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -32,19 +32,22 @@ export function watchGates(options: WatchOptions): GateWatch {
       return undefined; // gone already, or the system watches no more: the look at everything remains
     }
   };
+  const drop = (id: DatabaseId | null) => {
+    if (id === null) return;
+    watchers.get(id)?.close();
+    watchers.delete(id);
+  };
   const folders = open(instancesDir, (name) => {
-    if (name === null || !name.startsWith(".")) onFolders();
+    if (name?.startsWith(".")) return;
+    drop(name as DatabaseId | null); // what has this name now may be another folder than the one we watch
+    onFolders();
   });
   const timer = setInterval(onFolders, everyMs);
   timer.unref();
   return {
     follow(ids) {
       const wanted = new Set(ids);
-      for (const [id, watcher] of watchers)
-        if (!wanted.has(id)) {
-          watcher.close();
-          watchers.delete(id);
-        }
+      for (const id of [...watchers.keys()]) if (!wanted.has(id)) drop(id);
       for (const id of wanted) {
         if (watchers.has(id)) continue;
         const watcher = open(join(instancesDir, id), (name) => {

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limitsFor } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
+import { wish } from "../compute/ground.ts";
 import { eventually } from "../harness/eventually.ts";
 import { makePoolGround, type PoolGround, refusalOf } from "./pool-ground.ts";
 
@@ -49,9 +51,11 @@ describe("transaction pooling", () => {
     expect(await refusalOf(it.connect(wanted, { options: "-c extra_float_digits=2" }))).toBe("let in");
   });
 
-  test("a transaction that stays open is ended after the declared time", async () => {
-    const wanted = await it.add({ limits: { idleInTransactionSeconds: 1 } } as object);
+  test("declared times hold: for a statement, and for a transaction that waits for its client", async () => {
+    const limits = { ...limitsFor(0.25), idleInTransactionSeconds: 1, statementSeconds: 2 };
+    const wanted = await it.add({ limits });
     const client = await it.connect(wanted);
+    await expect(client.query("select pg_sleep(60)")).rejects.toMatchObject({ code: "57014" });
     await client.query("begin");
     await eventually(
       "it was ended",
@@ -108,11 +112,16 @@ describe("who is let in", () => {
   });
 
   test("a database that is made, and one that is taken away, is noticed without being told", async () => {
-    const made = await it.add();
-    await it.connect(made);
+    const made = await wish();
+    await it.ground.driver.ensure(made);
+    await eventually("it is known", async () => (await refusalOf(it.connect(made))) === "let in", { everyMs: 200 });
     await it.ground.driver.retire(made.id);
     await it.ground.driver.remove(made.id);
     await eventually("it is forgotten", async () => (await refusalOf(it.connect(made))) !== "let in");
+    await it.ground.driver.ensure(made);
+    await eventually("it is known again", async () => (await refusalOf(it.connect(made))) === "let in", {
+      everyMs: 200,
+    });
   });
 
   test("a name that is longer than PgBouncer can hold is reached by the endpoint's name", async () => {
