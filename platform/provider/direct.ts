@@ -228,6 +228,7 @@ function toWanted(
   return {
     ...{ id: idOf(inputs), version, port, extensions, allowFrom, storageBytes, tags, roles, ownerPassword },
     units: compute.maxUnits,
+    minUnits: compute.minUnits,
     databaseName: names.database,
     ownerRole: names.ownerRole,
     // a standby follows its primary's log for ever: with one, nobody sleeps
