@@ -1,7 +1,8 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
 import { makeVerifier } from "../../platform/sql/index.ts";
+import { prove } from "./prove.fixture.ts";
 import { challenge, mechanism, mechanismPlus, mockVerifier, parseVerifier, signInWith, verifyProof } from "./scram.ts";
 
 /** RFC 7677, section 3: user `user`, password `pencil`. */
@@ -35,18 +36,6 @@ test("the exchange of the RFC is proven, and the key in it signs in elsewhere", 
   expect(verifyProof(answer ?? "", theirs, verifier)?.clientKey).toEqual(proven?.clientKey);
   expect(upstream.answer("r=somebody-else,s=AAAA,i=1")).toBeUndefined();
 });
-
-/** A client's final message. */
-function prove(password: string, first: string, server: string, bound: Buffer): string {
-  const [, nonce = "", salt = "", iterations = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(server) ?? [];
-  const salted = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(iterations), 32, "sha256");
-  const hmac = (key: Buffer, text: string) => createHmac("sha256", key).update(text).digest();
-  const clientKey = hmac(salted, "Client Key");
-  const withoutProof = `c=${bound.toString("base64")},r=${nonce}`;
-  const text = `${first.replace(/^[^,]*,,/, "")},${server},${withoutProof}`;
-  const signature = hmac(createHash("sha256").update(clientKey).digest(), text);
-  return `${withoutProof},p=${Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))).toString("base64")}`;
-}
 
 test("only the password proves, on the channel that it was given on", async () => {
   const verifier = await verifierOf("right", randomBytes(16));

@@ -1,5 +1,5 @@
 import type { Secret } from "../core/index.ts";
-import { clientKeyOf, verifies } from "../sql/index.ts";
+import { clientKeyOf, saltedAlike, verifies } from "../sql/index.ts";
 import { type Gate, type GateRole, previousOf, readGateOf, sealClientKey, writeGate } from "./gate.ts";
 import { keepAdminKey } from "./kept-key.ts";
 import type { Manifest } from "./manifest.ts";
@@ -75,12 +75,14 @@ async function roleOf(wanted: InstanceWanted, { role, verifier, before, nowMs, u
   const [old, fresh] = [wanted.outgoing?.get(role), passwordOf(wanted, role)];
   if (before === undefined || old === undefined || fresh === null || !(await verifies(before.verifier, old)))
     return { verifier };
-  const [oldKey, freshKey] = [await clientKeyOf(before.verifier, old), await clientKeyOf(verifier, fresh)];
-  if (oldKey === undefined || freshKey === undefined) return { verifier };
+  // Salted as the new one: the gateway sends its one challenge before it can know which password the client has.
+  const oldVerifier = await saltedAlike(verifier, old);
+  const [oldKey, freshKey] = [await clientKeyOf(verifier, old), await clientKeyOf(verifier, fresh)];
+  if (oldVerifier === undefined || oldKey === undefined || freshKey === undefined) return { verifier };
   const sealedClientKey = sealClientKey(freshKey, oldKey, { id: wanted.id, role });
   return {
     verifier,
-    previous: { verifier: before.verifier, until: new Date(untilMs).toISOString(), sealedClientKey },
+    previous: { verifier: oldVerifier, until: new Date(untilMs).toISOString(), sealedClientKey },
   };
 }
 

@@ -23,5 +23,5 @@ export type { Listen } from "./listen.ts";
 export type { Pool } from "./pool.ts";
 export { makePool, notify } from "./pool.ts";
 export { quoteIdent, quoteLiteral } from "./quote.ts";
-export { clientKeyOf, makeVerifier, verifies } from "./scram.ts";
+export { clientKeyOf, makeVerifier, saltedAlike, verifies } from "./scram.ts";
 export type { Sql } from "./sql.ts";

@@ -29,6 +29,13 @@ export async function clientKeyOf(verifier: string, password: Secret): Promise<B
   return createHmac("sha256", salted).update("Client Key").digest();
 }
 
+/** The verifier of another password with the salt and the iterations of a stored one; undefined when that is none. */
+export async function saltedAlike(verifier: string, password: Secret): Promise<string | undefined> {
+  const [, iterations, salt] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier) ?? [];
+  if (iterations === undefined || salt === undefined) return undefined;
+  return makeVerifier(password, Buffer.from(salt, "base64"), Number(iterations));
+}
+
 /** Whether a stored verifier belongs to the password. */
 export async function verifies(verifier: string | null, password: Secret): Promise<boolean> {
   const [, iterations, salt] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier ?? "") ?? [];

@@ -146,6 +146,19 @@ describe("who may not come in", () => {
     });
   });
 
+  it("is not whoever has a password that is being replaced: both open for the overlap", async () => {
+    const { driver } = gateway.ground;
+    const fresh = new Secret("the next one");
+    const outgoing = new Map([[gateway.wanted.ownerRole, gateway.wanted.ownerPassword]]);
+    await driver.ensure({ ...gateway.wanted, ownerPassword: fresh, outgoing });
+    const ask = (key: string) => withClient(login({ password: key }), (client) => one(client, "select 1"));
+    expect([await ask(password), await ask(fresh.reveal())]).toEqual([1, 1]);
+    expect(await refusalOf(ask("neither"))).toMatchObject({ code: "28P01" });
+    await driver.ensure(gateway.wanted);
+    expect(await ask(password)).toBe(1);
+    expect(await refusalOf(ask(fresh.reveal()))).toMatchObject({ code: "28P01" });
+  });
+
   it("reads with a reading role and no more", async () => {
     const reader = login({ user: "reader", password: "r" });
     await withClient(reader, async (client) => {
