@@ -25,9 +25,12 @@ describe("up, at once", () => {
     ["it has the clients of a larger one", 0.25, { clients: 180 }, 2, "connections"],
     ["two statements have run for long", 0.25, { longRunning: 2 }, 2, "queries"],
     ["its declaration wants more", 0.25, {}, 1, "bounds", { minUnits: 1, maxUnits: 4 }],
-  ] as const)("because %s", (_, units, sample, to, reason, within = bounds) => {
-    expect(once(units, sample, within)).toEqual([to, reason]);
-  });
+  ] as [string, number, Partial<Sample>, number, string, Bounds?][])(
+    "because %s",
+    (_, units, sample, to, reason, within: Bounds = bounds) => {
+      expect(once(units, sample, within)).toEqual([to, reason]);
+    },
+  );
 
   test.each([
     ["it uses three quarters", 1, { cpuUnits: 0.75, runnable: 9 }],

@@ -14,7 +14,7 @@ type Mounted = {
   readonly type: "cgroup" | "cgroup2";
   readonly options: string;
   readonly own: string;
-  readonly files: string[];
+  readonly files: readonly string[];
 };
 
 /** A machine whose hierarchies are plain folders: what is written into their files can be read. */

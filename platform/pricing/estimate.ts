@@ -4,8 +4,13 @@ import { quantityOf } from "./quantity.ts";
 import { type RatedLine, rate, totalMicros, type UsageRecordInput } from "./rate.ts";
 
 export type MonthlyEstimate = {
-  /** Micro-units of the price book's currency for 730 hours: an upper bound, see docs/decisions/0004. */
+  /** Micro-units of the price book's currency for 730 hours awake at `max`: an upper bound, see docs/decisions/0019. */
   readonly micros: number;
+  /**
+   * The same for 730 hours awake at `min`: what it comes to where the machine enforces units and little is asked of it. Asleep it
+   * costs its storage alone.
+   */
+  readonly atMinMicros: number;
   readonly lines: readonly EstimateLine[];
 };
 
@@ -15,7 +20,7 @@ export type EstimateLine = Pick<
 >;
 
 /**
- * What a database costs in a month of 730 hours if it is never asleep and its storage is full.
+ * What a database costs in a month of 730 hours if it is never asleep, has its most units all the time, and its storage is full.
  * @param billed the meters that its placement reads (`metersOf[placement]`); all when absent.
  */
 export function monthlyEstimate(
@@ -23,8 +28,12 @@ export function monthlyEstimate(
   book: PriceBook,
   billed: readonly Meter[] = meterNames,
 ): MonthlyEstimate {
-  const usage = fullMonth(database).filter(({ meter }) => billed.includes(meter));
-  const lines = rate(usage, book).map(
+  const rated = (units: number) =>
+    rate(
+      fullMonth(database, units).filter(({ meter }) => billed.includes(meter)),
+      book,
+    );
+  const lines = rated(database.compute.maxUnits).map(
     ({ meter, quantity, unit, pricedQuantity, pricedUnit, unitMicros, micros }): EstimateLine => ({
       meter,
       quantity,
@@ -35,7 +44,7 @@ export function monthlyEstimate(
       micros,
     }),
   );
-  return { micros: totalMicros(lines), lines };
+  return { micros: totalMicros(lines), atMinMicros: totalMicros(rated(database.compute.minUnits)), lines };
 }
 
 export type DatabaseDifference = {
@@ -83,9 +92,9 @@ export function priceDifference(
 }
 
 /** A full month as usage records, so that an estimate goes through the same `rate` as an invoice. */
-function fullMonth(database: DatabaseSpec): UsageRecordInput[] {
+function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput[] {
   const members = database.instances + database.replicas;
-  const units = database.retire ? 0 : database.compute.maxUnits;
+  const units = database.retire ? 0 : awakeUnits;
   const copies = database.backups.retentionSeconds > 0 ? 1 : 0;
   const record = (meter: Meter, quantity: number): UsageRecordInput => ({
     tenant: "",

@@ -1,5 +1,5 @@
-import type { InstanceObserved } from "../../platform/compute/index.ts";
-import type { Instance, InstanceRecordPhase } from "../../platform/store/index.ts";
+import type { InstanceObserved, Load } from "../../platform/compute/index.ts";
+import type { ComputeSeen, Instance, InstanceRecordPhase } from "../../platform/store/index.ts";
 
 /** What a pass does about one instance. */
 export type Verdict =
@@ -29,11 +29,13 @@ export function decide(row: Row, seen: Seen): Verdict {
   }
 }
 
-/** What stands in the ledger beside the phase, for whoever asks what a database is doing. */
-export function computeStateOf(seen: Seen): Instance["computeState"] {
-  if (seen?.phase === "Frozen") return "frozen";
-  if (seen?.phase === "Asleep") return "asleep";
-  return seen?.phase === "Ready" ? "awake" : null;
+/** What stands in the ledger beside the phase, for whoever asks what a database is doing, and how large it is. */
+export function computeSeen(seen: Seen, load: Pick<Load, "units" | "enforced"> | undefined): ComputeSeen {
+  const [computeUnits, computeEnforced] = [load?.units ?? null, load?.enforced ?? null];
+  if (seen?.phase === "Ready") return { computeState: "awake", computeUnits, computeEnforced };
+  const resting = { computeUnits: null, computeEnforced: null };
+  if (seen?.phase === "Frozen") return { computeState: "frozen", ...resting };
+  return { computeState: seen?.phase === "Asleep" ? "asleep" : null, ...resting };
 }
 
 function decideRunning({ phase }: Row, seen: Seen): Verdict {

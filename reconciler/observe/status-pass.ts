@@ -1,9 +1,16 @@
+import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import type { ComputeDriver } from "../../platform/compute/index.ts";
 import { asNebulaError, type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { type Instance, listInstances, setComputeState, setInstancePhase } from "../../platform/store/index.ts";
-import { computeStateOf, decide } from "./decide.ts";
+import {
+  type ComputeSeen,
+  type Instance,
+  listInstances,
+  setComputeSeen,
+  setInstancePhase,
+} from "../../platform/store/index.ts";
+import { computeSeen, decide } from "./decide.ts";
 import { purgeFinalCopies } from "./purge-final-copies.ts";
 
 export type StatusFinding = {
@@ -24,7 +31,7 @@ export type StatusPass = {
 
 type Options = {
   readonly sql: Sql;
-  readonly driver: Pick<ComputeDriver, "observe" | "start" | "stop" | "purge">;
+  readonly driver: Pick<ComputeDriver, "observe" | "load" | "start" | "stop" | "purge">;
   readonly observe: Observe;
   /** What else is done at every pass, for example keeping the servers' logs short. */
   readonly tend?: (local: readonly Instance[]) => Promise<void>;
@@ -103,11 +110,15 @@ async function settle(deps: Deps, row: Instance): Promise<StatusFinding | undefi
   }
 }
 
+async function noteCompute(sql: Sql, row: Instance, seen: ComputeSeen): Promise<void> {
+  const { computeState, computeUnits, computeEnforced } = row;
+  if (!isDeepStrictEqual(seen, { computeState, computeUnits, computeEnforced })) await setComputeSeen(sql, row, seen);
+}
+
 async function act({ sql, driver, observe }: Deps, row: Instance): Promise<StatusFinding | undefined> {
   const { id } = row;
   const seen = await driver.observe(id);
-  const state = computeStateOf(seen);
-  if (state !== row.computeState) await setComputeState(sql, row, state);
+  await noteCompute(sql, row, computeSeen(seen, seen?.phase === "Ready" ? await driver.load(id) : undefined));
   const verdict = decide(row, seen);
   switch (verdict.kind) {
     case "agreed":

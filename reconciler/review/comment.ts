@@ -107,8 +107,8 @@ function renderBranches({ branches = [], stack }: ProjectReview): string {
 function renderMoney({ price }: ProjectReview, limits: Limits): string {
   if (price === null || price.databases.every(({ differenceMicros }) => differenceMicros === 0)) return "";
   const sum = formatMoney(price.differenceMicros, price.currency, { sign: true });
-  const head = ["Database", "Now", "After", "Difference"];
-  return details(`Price a month: ${plain(sum)}`, table(head, "lrrr", priceRows(price, limits.rows)));
+  const head = ["Database", "Now", "After", "After, at `min`", "Difference"];
+  return details(`Price a month: ${plain(sum)}`, table(head, "lrrrr", priceRows(price, limits.rows)));
 }
 
 function renderQuota({ quota }: ProjectReview): string {
@@ -140,7 +140,9 @@ function renderFooter({ head, base, durationMs, projects }: Review): string {
   const book = projects.find(({ price }) => price !== null)?.price?.priceBook;
   const parts = [
     `${head.slice(0, 7)} into ${base.slice(0, 7)}, reviewed in ${(durationMs / 1000).toFixed(1)} s`,
-    ...(book === undefined ? [] : [`prices: ${plain(book)}, 730 hours awake at full size`]),
+    ...(book === undefined
+      ? []
+      : [`prices: ${plain(book)}, at most: 730 hours awake at full size; asleep only storage counts`]),
     "this comment is kept up to date",
   ];
   return `<sub>${parts.join(" · ")}</sub>`;

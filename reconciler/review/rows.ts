@@ -105,6 +105,7 @@ export function priceRows({ databases, currency }: PriceDifference, most: number
       code(database),
       before === null ? "–" : formatMoney(before.micros, currency),
       after === null ? "–" : formatMoney(after.micros, currency),
+      after === null ? "–" : formatMoney(after.atMinMicros, currency),
       `**${formatMoney(differenceMicros, currency, { sign: true })}**`,
     ]);
   return cut(rows, most);

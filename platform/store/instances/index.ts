@@ -9,7 +9,13 @@ export {
   recordExpired,
 } from "./branches.ts";
 export { expiryOf, type Instance, type InstancePhase as InstanceRecordPhase } from "./instance.ts";
-export { forgetInstance, listPurgeable, setComputeState, setInstancePhase } from "./observe-instance.ts";
+export {
+  type ComputeSeen,
+  forgetInstance,
+  listPurgeable,
+  setComputeSeen,
+  setInstancePhase,
+} from "./observe-instance.ts";
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {
   type InstanceChange,

@@ -28,6 +28,10 @@ export type Instance = {
   readonly removedAt: Date | null;
   /** As last looked at; null: its server does not run, or nobody has looked yet. */
   readonly computeState: ComputeState | null;
+  /** Those that it has while it is awake; null with the state. */
+  readonly computeUnits: number | null;
+  /** Whether its machine holds it to them; where not it has its `max` always. */
+  readonly computeEnforced: boolean | null;
   /** Which data folder it has; null until a deployment or a look notes it. */
   readonly identity: string | null;
   /** The final copy is kept until then. */
@@ -41,5 +45,6 @@ export const expiryOf = ({ spec, createdAt }: Pick<Instance, "spec" | "createdAt
 };
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,
-  data_dir as "dataDir", compute_state as "computeState", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  data_dir as "dataDir", compute_state as "computeState", compute_units as "computeUnits",
+  compute_enforced as "computeEnforced", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;

@@ -18,17 +18,17 @@ export async function setInstancePhase(
   return rows.length > 0;
 }
 
+export type ComputeSeen = Pick<Instance, "computeState" | "computeUnits" | "computeEnforced">;
+
 /** What a look has seen it do; no deployment writes this. */
-export async function setComputeState(
-  sql: Sql,
-  { id }: Pick<Instance, "id">,
-  state: Instance["computeState"],
-): Promise<void> {
+export async function setComputeSeen(sql: Sql, { id }: Pick<Instance, "id">, seen: ComputeSeen): Promise<void> {
   await sql.query(
     `with changed as (
-       update instances set compute_state = $2 where id = $1 and compute_state is distinct from $2 returning id
+       update instances set compute_state = $2, compute_units = $3, compute_enforced = $4
+       where id = $1 and (compute_state, compute_units, compute_enforced) is distinct from ($2::text, $3::float8, $4::boolean)
+       returning id
      ) select pg_notify('nebula_instances', id) from changed`,
-    [id, state],
+    [id, seen.computeState, seen.computeUnits, seen.computeEnforced],
   );
 }
 

@@ -9,6 +9,18 @@ export const databaseParams = z.strictObject({ domain: name, project: name, data
 
 const phase = z.enum(["Creating", "Ready", "Paused", "Retired", "Removed", "Failed", "Expired"]);
 const computeState = z.enum(["awake", "frozen", "asleep"]).nullable();
+const compute = z
+  .strictObject({
+    units: z.number().nullable().describe("Those that it has now, and is billed for; null while it is not awake."),
+    min: z.number(),
+    max: z.number(),
+    enforced: z
+      .boolean()
+      .nullable()
+      .describe("Whether its machine holds it to its units. Where not, it has and is billed its max. null: not known."),
+  })
+  .nullable()
+  .describe("How large it is. null until there is an instance.");
 
 export const databaseSpec = named(
   "DatabaseSpec",
@@ -71,14 +83,18 @@ export const database = named(
     drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable().describe("null until there is an instance."),
     computeState: computeState.describe("Frozen and asleep ones wake for whoever connects; null: it does not run."),
+    compute,
     host: z.string().nullable(),
     port: z.int().nullable(),
     commit: z.string().nullable().describe("Whose declaration runs."),
     retired: z.boolean(),
     estimate: z
-      .strictObject({ month: money })
+      .strictObject({
+        month: money.describe("730 hours awake at its max, its storage full: the most that it comes to."),
+        atMin: money.describe("The same at its min, where the machine enforces units."),
+      })
       .nullable()
-      .describe("Price of a month at the most that it can use, by the price book that bills."),
+      .describe("Price of a month by the price book that bills."),
     createdAt: timestamp.nullable(),
     updatedAt: timestamp,
   }),
@@ -92,6 +108,7 @@ export const databaseStatus = named(
     drift: z.int().describe("Open differences between what runs and what is declared; 0: in sync."),
     phase: phase.nullable(),
     computeState,
+    compute,
     version: z.string().nullable(),
     host: z.string().nullable(),
     port: z.int().nullable(),

@@ -93,6 +93,7 @@ export function viewToWire(view: DatabaseView) {
     drift: view.drift,
     phase: instance?.phase ?? null,
     computeState: instance?.computeState ?? null,
+    compute: computeOf(view),
     host: instance?.host ?? null,
     port: instance?.port ?? null,
     commit: instance?.commit ?? null,
@@ -118,17 +119,27 @@ export function statusToWire(view: DatabaseView) {
     upToDate: wanted !== null && instance !== null && isSame(instance.spec, wanted),
     phase: instance?.phase ?? null,
     computeState: instance?.computeState ?? null,
+    compute: computeOf(view),
     version: instance?.version ?? null,
     host: instance?.host ?? null,
     port: instance?.port ?? null,
   };
 }
 
-/** A month at the most it can use, by the price book that bills. null until a fleet is in force. */
+/** The bounds are those that were deployed. */
+function computeOf({ instance }: DatabaseView) {
+  if (instance === null || instance.phase === "Removed") return null;
+  const { minUnits: min, maxUnits: max } = instance.spec.compute;
+  return { units: instance.computeUnits, min, max, enforced: instance.computeEnforced };
+}
+
+/** A month at the most and at the least units, by the price book that bills. null until a fleet is in force. */
 function estimateOf({ wanted, project, priceBook }: DatabaseView) {
   if (wanted === null || priceBook === null) return null;
   const placement: Placement = project.wantedSpec?.placement ?? "local";
-  return { month: moneyToWire(monthlyEstimate(wanted, priceBook, metersOf[placement]).micros, priceBook.currency) };
+  const { micros, atMinMicros } = monthlyEstimate(wanted, priceBook, metersOf[placement]);
+  const { currency } = priceBook;
+  return { month: moneyToWire(micros, currency), atMin: moneyToWire(atMinMicros, currency) };
 }
 
 /** Copied, because the API's types are not read-only. */
