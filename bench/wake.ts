@@ -160,17 +160,19 @@ function as({ wanted, observed }: Sleeper) {
 
 /** Something to recover. */
 async function scribble(sleeper: Sleeper): Promise<void> {
-  await driverAwake(
+  await statement(
     sleeper,
     "create table if not exists notes (t text); insert into notes select repeat('x', 500) from generate_series(1, 2000)",
   );
 }
 
 async function fill(sleeper: Sleeper): Promise<void> {
-  await driverAwake(
+  await statement(
     sleeper,
     "create table big as select g as id, repeat(md5(g::text), 30) as t from generate_series(1, 1000000) g",
   );
 }
 
-const driverAwake = (sleeper: Sleeper, text: string) => connectOnce(as(sleeper), (sql) => sql.query(text));
+function statement(sleeper: Sleeper, text: string): Promise<unknown> {
+  return connectOnce(as(sleeper), (sql) => sql.query(text));
+}

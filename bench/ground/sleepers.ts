@@ -19,7 +19,6 @@ import {
 import { makeVault, type Scope, Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
-import { freePort } from "./sides.ts";
 
 const password = new Secret("a password of a bench");
 
@@ -49,13 +48,15 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
   const user = await resolveOsUser();
   const log = openSync(join(home, "bare.log"), "a");
   let made = 0;
+  // below the ports that the system hands out, so that nobody takes one while its database sleeps
+  const firstPort = 12_000 + Math.floor(Math.random() * 15_000);
   return {
     ...{ dataDir, driver },
     runner: await makeLocalRunner({ dataDir, pgBin }),
     async add(changes = {}) {
       made += 1;
       const wanted: InstanceWanted = {
-        ...{ id: `bench.sleep.db${made}`, version: "18", port: await freePort(), units: 0.25, databaseName: "orders" },
+        ...{ id: `bench.sleep.db${made}`, version: "18", port: firstPort + made, units: 0.25, databaseName: "orders" },
         ...{ ownerRole: "orders", ownerPassword: password, roles: [], extensions: [], allowFrom: [], tags: {} },
         ...{ storageBytes: 2 ** 40, suspendAfterSeconds: 0, limits: limitsFor(0.25), ...changes },
       };
@@ -85,10 +86,11 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
 
 /** As a client that knows nothing: again and again. A server that still starts refuses with 57P03. */
 async function untilItTakes(socketPath: string, wanted: InstanceWanted): Promise<void> {
-  for (;;) {
+  for (const deadline = performance.now() + 30_000; ; ) {
     try {
       return await firstRow({ host: dirname(socketPath), port: portOf(socketPath) }, wanted);
-    } catch {
+    } catch (thrown) {
+      if (performance.now() > deadline) throw thrown;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
@@ -110,7 +112,8 @@ export async function firstRow(
 export async function makeRelay(keeper: Keeper, { wanted: { id } }: Sleeper): Promise<{ port: number; close(): void }> {
   const server = createServer({ pauseOnConnect: true, noDelay: true }, async (client) => {
     client.on("error", () => undefined);
-    const entered = await keeper.enter(id, "direct");
+    const entered = await keeper.enter(id, "direct").catch(() => undefined);
+    if (entered === undefined) return void client.destroy();
     const upstream = connect(entered.socketPath, () => {
       entered.confirm();
       client.on("data", () => entered.touch());

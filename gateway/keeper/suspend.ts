@@ -83,4 +83,4 @@ function leftMs(activity: Activity, slot: Slot): number {
 }
 
 /** When to ask again, where something other than time keeps it awake. */
-const againAfter = ({ suspendAfterMs }: Slot): number => Math.min(5_000, Math.max(50, suspendAfterMs));
+const againAfter = ({ suspendAfterMs }: Slot): number => Math.min(5_000, Math.max(10, suspendAfterMs));

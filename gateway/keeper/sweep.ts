@@ -17,6 +17,8 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
   let loop: Promise<void> | undefined;
   let around: Iterator<Slot> = [][Symbol.iterator]();
   let knownMs = clock.monotonicMs();
+  /** How many of the round are to be looked at by now. */
+  let owed = 0;
 
   const due = (): readonly (readonly [Slot, (slot: Slot) => Promise<void>])[] => {
     const nowMs = clock.monotonicMs();
@@ -46,7 +48,7 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
   /** Those that are not known yet, and then some of the known ones. */
   const look = async (): Promise<void> => {
     const nowMs = clock.monotonicMs();
-    const share = Math.ceil((slots.size * (nowMs - knownMs)) / lookAroundMs);
+    owed = Math.min(slots.size, owed + (slots.size * (nowMs - knownMs)) / lookAroundMs);
     knownMs = nowMs;
     for (const id of await gatesIn(dataDir)) {
       if (slots.has(id)) continue;
@@ -54,7 +56,7 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
       slots.set(id, fresh);
       await lookAt(context, fresh).catch((thrown) => report("look", id, thrown));
     }
-    for (let i = 0; i < share && !stopping.aborted; i++) {
+    for (; owed >= 1 && !stopping.aborted; owed--) {
       const next = around.next();
       if (next.done === true) {
         around = [...slots.values()][Symbol.iterator]();

@@ -9,6 +9,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
+import { spoolOf } from "./archive.ts";
 import { instanceMissing, instanceNotRunnable } from "./errors.ts";
 import { flushLog } from "./flush-log.ts";
 import { freezePostmaster, thawPostmaster } from "./frozen.ts";
@@ -80,7 +81,8 @@ export const freezeInstance = (context: Context, id: DatabaseId, unless: Unless)
     const manifest = await mustRun(context, id, place);
     const running = await findPostmaster(place.pgdata);
     if (running?.ready !== true || unless() || (await isHeld(context, place))) return;
-    if (!running.frozen) await flushLog(doorOf(context, place, manifest, running), place.pgdata);
+    const archives = !running.frozen && spoolOf(place, manifest) !== null;
+    if (archives) await flushLog(doorOf(context, place, manifest, running), place.pgdata);
     if (unless()) return;
     await freezePostmaster(running.pid).catch(async (thrown) => {
       await thawPostmaster(running.pid);

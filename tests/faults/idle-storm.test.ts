@@ -10,13 +10,14 @@ import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 
 const isLarge = process.env.NEBULA_SCALE === "large";
 /** A data folder is 39 MB: 1,000 of them are for a machine that has the disk. */
-const databases = isLarge ? 1_000 : 60;
-const periodMs = isLarge ? 60_000 : 8_000;
+const most = isLarge ? 1_000 : 60;
+const periodMs = isLarge ? 60_000 : 10_000;
 const storm = 100;
 
 async function run({ n, guarded }: RowInput): Promise<Trials> {
   const violations: string[] = [];
   let suspendedMs = 0;
+  const databases = guarded ? most : 5;
   for (let i = 0; i < n; i++) {
     const ground = await makeGround({ spares: 0 });
     const runner = await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() });

@@ -1,188 +1,151 @@
 /**
- * Suspends and connects that meet at every offset of a millisecond. A client does what the wire does: enters, connects, confirms,
- * and begins anew when he is told that a suspend has won; from the confirmation on nothing may be lost.
+ * Suspends and connects that meet at every offset of a millisecond, through the direct endpoint. Most lanes freeze; in one the server is
+ * stopped, which ends sessions that were idle for as long as it takes to be suspended: a client who knows that he was not is wronged.
  */
-import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Keeper, makeKeeper } from "../../gateway/keeper/index.ts";
-import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
-import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
-import { asTenant, makeGround, pgBin, wish } from "../compute/ground.ts";
+import type { KeeperPort } from "../../gateway/wire/index.ts";
+import type { InstanceWanted, LocalDriver } from "../../platform/compute/index.ts";
+import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { asTenant } from "../compute/ground.ts";
+import { type GatewayGround, makeGateway } from "../gateway/ground.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 
-/** Idle after this, both for the keeper and for what is in its place in the control. */
-const idleMs = 5;
-const offsetsMs = 40;
-/** Of ten lanes one stops, the others freeze. */
-const stopped = 0.1;
+/** Who is idle for so long is suspended. */
+const idleMs = 10;
+const offsetsMs = 45;
+/** Of a hundred sessions so many meet a stop, the others a freeze. */
+const stopPercent = 10;
 
-type Enter = Pick<Keeper, "enter">;
-type Lane = { readonly wanted: InstanceWanted; readonly keeper: Enter; readonly n: number };
+type Lane = { readonly gateway: GatewayGround; readonly keeper: Keeper | undefined; readonly n: number };
 
 async function run({ n, guarded }: RowInput): Promise<Trials> {
-  const ground = await makeGround({ spares: 0 });
-  const runner = await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() });
-  const keepers: Keeper[] = [];
-  const lane = async (stops: boolean, trials: number): Promise<Lane> => {
-    const wanted = await wish({ suspendAfterSeconds: idleMs / 1000 });
-    await ground.driver.ensure(wanted);
-    await asTenant(wanted, (sql) => sql.query("create table kept (i int primary key)"));
-    if (!guarded) return { wanted, keeper: careless(runner, wanted), n: trials };
-    const own = {
-      ...runner,
-      observe: async (id: InstanceWanted["id"]) => (id === wanted.id ? runner.observe(id) : undefined),
-    };
-    const suspension = { sweepMs: 2, stopAfterFrozenMs: stops ? 0 : 3_600_000 };
-    const keeper = makeKeeper({ dataDir: ground.dataDir, runner: own, suspension, pressed: () => false });
-    keepers.push(keeper);
-    await keeper.start();
-    return { wanted, keeper, n: trials };
-  };
+  const stops = Math.ceil((n * stopPercent) / 100);
+  const lanes: Lane[] = [];
   try {
-    const stops = Math.ceil(n * stopped);
-    const lanes = [await lane(false, n - stops), await lane(true, stops)];
+    if (guarded) lanes.push(await openLane(n - stops, 3_600_000), await openLane(stops, 0));
+    else lanes.push(await openLane(n, undefined));
     const played = await Promise.all(lanes.map(play));
-    const suspensions = await Promise.all(lanes.map(({ wanted }) => restsOf(ground.driver, wanted)));
+    const rests = await Promise.all(lanes.map(restsOf));
+    const sum = (values: readonly number[]) => values.reduce((all, one) => all + one, 0);
     return {
-      trials: played.reduce((sum, { trials }) => sum + trials, 0),
+      trials: sum(played.map(({ trials }) => trials)),
       violations: played.flatMap(({ violations }) => violations),
-      figures: {
-        suspendedTimes: suspensions.reduce((sum, times) => sum + times, 0),
-        begunAnew: played.reduce((sum, { anew }) => sum + anew, 0),
-        endedIdle: played.reduce((sum, one) => sum + one.endedIdle, 0),
-      },
+      figures: { suspends: sum(rests), endedIdle: sum(played.map(({ endedIdle }) => endedIdle)) },
     };
   } finally {
-    for (const keeper of keepers) await keeper.close();
-    await ground.clear();
+    for (const { gateway, keeper } of lanes) {
+      await keeper?.close();
+      await gateway.close();
+    }
   }
 }
 
-async function play({ wanted, keeper, n }: Lane) {
+/** @param stopAfterFrozenMs undefined: the control. */
+async function openLane(n: number, stopAfterFrozenMs: number | undefined): Promise<Lane> {
+  let keeper: Keeper | undefined;
+  const gateway = await makeGateway({
+    wanted: { suspendAfterSeconds: idleMs / 1000 },
+    requireTls: false,
+    keeper: ({ driver, dataDir }) => {
+      if (stopAfterFrozenMs === undefined) return careless(driver);
+      const suspension = { sweepMs: 2, stopAfterFrozenMs };
+      keeper = makeKeeper({ dataDir, runner: driver, suspension, pressed: () => false });
+      return keeper;
+    },
+  });
+  await asTenant(gateway.wanted, (sql) => sql.query("create table kept (i int primary key)"));
+  await keeper?.start();
+  return { gateway, keeper, n };
+}
+
+async function play({ gateway, n }: Lane) {
+  const { id } = gateway.wanted;
   const violations: string[] = [];
   const acknowledged: number[] = [];
-  let [anew, endedIdle] = [0, 0];
+  let endedIdle = 0;
   for (let i = 0; i < n; i++) {
     await sleep(i % offsetsMs);
-    const client: Client = { tries: 0, idleForMs: 0 };
+    const client: Client = { idleForMs: 0 };
     try {
-      await Promise.race([session(keeper, wanted, client, i), hung()]);
+      await inTime(session(gateway, client, i));
       acknowledged.push(i);
     } catch (thrown) {
-      // one that is stopped ends sessions that were idle for so long; this machine may have been slow enough for that
       if (client.idleForMs >= idleMs) endedIdle += 1;
-      else
-        violations.push(`session ${i} of ${wanted.id} was lost: ${thrown instanceof Error ? thrown.message : thrown}`);
+      else violations.push(`session ${i} of ${id}: ${thrown instanceof Error ? thrown.message : thrown}`);
     }
-    anew += client.tries - 1;
   }
-  let rows: readonly { i: number }[] = [];
-  await withSession(keeper, wanted, { tries: 0, idleForMs: 0 }, async (say) => {
-    rows = await say("select i from kept", []);
-  });
+  const rows = await connectOnce(urlOf(gateway), (sql) => sql.query<{ i: number }>("select i from kept"));
   const kept = new Set(rows.map(({ i }) => i));
-  for (const i of acknowledged)
-    if (!kept.has(i)) violations.push(`row ${i} of ${wanted.id} was acknowledged and is lost`);
-  return { trials: n, violations, anew, endedIdle };
+  for (const i of acknowledged) if (!kept.has(i)) violations.push(`row ${i} of ${id} was acknowledged and is lost`);
+  return { trials: n, violations, endedIdle };
 }
 
-const hung = async (): Promise<never> => {
-  await sleep(30_000, undefined, { ref: false });
-  throw new Error("it hangs");
+const inTime = <T>(body: Promise<T>): Promise<T> =>
+  Promise.race([
+    body,
+    sleep(30_000, undefined, { ref: false }).then(() => {
+      throw new Error("it hangs");
+    }),
+  ]);
+
+/** What he knows himself: how long his session said nothing, at the longest. */
+type Client = { idleForMs: number };
+
+const session = (gateway: GatewayGround, client: Client, i: number): Promise<void> =>
+  connectOnce(urlOf(gateway), async (sql) => {
+    let lastMs = performance.now();
+    const say = async (body: (sql: Sql) => Promise<unknown>) => {
+      client.idleForMs = Math.max(client.idleForMs, performance.now() - lastMs);
+      await body(sql);
+      lastMs = performance.now();
+    };
+    await say(() => sql.query("insert into kept values ($1)", [i]));
+    await sleep(i % 5);
+    await say(() => sql.query("select 1"));
+  });
+
+const urlOf = ({ wanted, port }: GatewayGround) => {
+  const { ownerRole: user, ownerPassword: password, id: database } = wanted;
+  return connectionUrl({ host: "127.0.0.1", port, user, password, database });
 };
 
-/** What a client knows himself: how often he began, and how long his session said nothing, at the longest. */
-type Client = { tries: number; idleForMs: number };
-type Say = (text: string, values: readonly unknown[]) => Promise<readonly { i: number }[]>;
-
-const session = (keeper: Enter, wanted: InstanceWanted, client: Client, i: number): Promise<void> =>
-  withSession(keeper, wanted, client, async (say) => {
-    await say("insert into kept values ($1)", [i]);
-    await sleep(i % 4);
-    await say("select 1 as i", []);
-  });
-
-/** Only until the confirmation may it be tried again. */
-async function withSession(
-  keeper: Enter,
-  wanted: InstanceWanted,
-  client: Client,
-  body: (say: Say) => Promise<void>,
-): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    client.tries += 1;
-    const entered = await keeper.enter(wanted.id, "direct");
-    let safe = false;
-    try {
-      return await connectOnce(urlOf(wanted, entered.socketPath), (sql) => {
-        safe = entered.confirm();
-        if (!safe) throw new Error("a suspend has won");
-        let lastMs = performance.now();
-        entered.touch();
-        return body(async (text, values) => {
-          client.idleForMs = Math.max(client.idleForMs, performance.now() - lastMs);
-          entered.touch(); // as the relay does with the bytes of a statement
-          const rows = await sql.query<{ i: number }>(text, values);
-          lastMs = performance.now();
-          entered.touch();
-          return rows;
-        });
-      });
-    } catch (thrown) {
-      if (safe || performance.now() > deadline) throw thrown;
-    } finally {
-      entered.leave();
-    }
-    await sleep(1);
-  }
-}
-
-const urlOf = ({ ownerRole, ownerPassword, databaseName }: InstanceWanted, socketPath: string) =>
-  connectionUrl({
-    ...{ host: dirname(socketPath), port: Number(basename(socketPath).slice(".s.PGSQL.".length)) },
-    ...{ user: ownerRole, password: ownerPassword, database: databaseName },
-  });
-
-/** The control: knows who is there, and suspends when nobody is; it does not count who is on his way, nor take anything back. */
-function careless(runner: InstanceRunner, { id }: InstanceWanted): Enter {
+/** The control: suspends when nobody is there, but does not count who is on his way, nor take anything back. */
+function careless(driver: LocalDriver): KeeperPort {
   let awake = true;
   let open = 0;
-  const rest = async () => {
+  const rest = async (id: InstanceWanted["id"]) => {
     if (open > 0 || !awake) return;
-    await runner.sleep(id);
+    await driver.sleep(id);
     awake = false;
   };
   return {
-    async enter() {
-      const woken = awake ? undefined : await runner.wake(id);
+    async enter(id) {
+      if (!awake) await driver.wake(id);
       awake = true;
-      const seen = woken ?? (await runner.observe(id));
-      const socketPath =
-        seen !== undefined && "socketDir" in seen
-          ? `${seen.socketDir}/.s.PGSQL.${seen.port}`
-          : (seen?.socketPath ?? "");
+      const seen = await driver.observe(id);
+      let isOpen = false;
       return {
-        socketPath,
+        socketPath: `${seen?.socketDir}/.s.PGSQL.${seen?.port}`,
         wake: null,
         touch: () => undefined,
         confirm: () => {
+          isOpen = true;
           open += 1;
           return true;
         },
         leave: () => {
-          open = Math.max(0, open - 1);
-          setTimeout(() => void rest().catch(() => undefined), idleMs);
+          if (isOpen) open -= 1;
+          isOpen = false;
+          setTimeout(() => void rest(id).catch(() => undefined), idleMs);
         },
       };
     },
   };
 }
 
-type Journal = { journal(id: InstanceWanted["id"]): Promise<readonly { readonly state: string }[]> };
-
-const restsOf = async (driver: Journal, { id }: InstanceWanted): Promise<number> =>
-  (await driver.journal(id)).filter(({ state }) => state === "frozen" || state === "asleep").length;
+const restsOf = async ({ gateway: { ground, wanted } }: Lane): Promise<number> =>
+  (await ground.driver.journal(wanted.id)).filter(({ state }) => state === "frozen" || state === "asleep").length;
 
 catalogueRow({
   suite: "faults",
@@ -190,6 +153,6 @@ catalogueRow({
   promise: "no session is lost, and no row that was acknowledged",
   n: { small: 1_000, large: 10_000 },
   run,
-  control: { without: "counting who is on his way", n: 120 },
+  control: { without: "counting who is on his way", n: 150 },
   timeoutMs: 90_000,
 });
