@@ -6,6 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { backupFields, backupSettings, makeBackups, openStores } from "../platform/backup/index.ts";
 import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/compute/index.ts";
 import {
   asNebulaError,
@@ -27,6 +28,7 @@ import { requireGit } from "../platform/git/index.ts";
 import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
+import { makeBackupWorker, parseBackupTimes, registerBackupsGauges } from "./backup/index.ts";
 import { makeBranchPass } from "./branches/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
@@ -54,6 +56,8 @@ const fields = {
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_BACKUPS: text("off"),
+  ...backupFields,
+  NEBULA_DATABASE_BACKUP_TIMES: text("{}"),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
   ...keyFields,
 };
@@ -84,12 +88,15 @@ async function run(scope: Scope): Promise<void> {
   const replica = await keepReplica({ sql, observe, kind: "reconciler", version, address });
   scope.add(replica, (it) => it.close());
   const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 }), (it) => it.close());
+  const backupStores = backupSettings(process.env, { dataDir, backups: config.NEBULA_BACKUPS });
+  const backups = makeBackups({ driver, vault, ...openStores(backupStores) });
   const deployer = scope.add(
     await makeDeployer({
       ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, clock },
       pulumiBin: config.NEBULA_PULUMI_BIN,
       portBase: port + 100,
       insideHosts: config.NEBULA_PRIVATE_HOSTS,
+      backups: backupStores,
       concurrency: config.NEBULA_DEPLOY_WORKERS,
       onEnded: recordOutcome,
     }),
@@ -121,9 +128,14 @@ async function run(scope: Scope): Promise<void> {
     }),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
+    once("backup", () => {
+      const times = parseBackupTimes(config.NEBULA_DATABASE_BACKUP_TIMES);
+      return makeBackupWorker({ sql, backups, ids: driver.machinery.ids, clock, observe, times });
+    }),
   ];
   registerUsageGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
+  registerBackupsGauges(metrics, sql, clock);
   if (config.NEBULA_BACKUPS !== "off") registerBackupGauge(metrics, config.NEBULA_BACKUPS);
   const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;
   const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs });

@@ -40,6 +40,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "reconciler/observe": { rank: 5, says: "status" },
   "reconciler/drift": { rank: 5, says: "what runs against what is declared" },
   "reconciler/usage": { rank: 5, says: "samples to invoice" },
+  "reconciler/backup": { rank: 5, says: "when databases are backed up" },
   "reconciler/branches": { rank: 5, says: "branches that begin or end without a commit" },
   "reconciler/review": { rank: 6, says: "checks on pull requests" },
   "reconciler/reconcile.ts": { rank: 7, says: "the stages in order" },

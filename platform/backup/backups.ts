@@ -10,7 +10,7 @@ import { type Alive, type Expired, expireBackups } from "./expire.ts";
 import { type ImportDumpInput, importDump } from "./import-dump.ts";
 import { previewRestore, type RestorePreview } from "./preview.ts";
 import { findSource, restoreInPlace, restoreInto } from "./restore.ts";
-import { type Shipped, shipWal } from "./ship.ts";
+import { type Shipped, shipWal, type Waiting, waitingIn } from "./ship.ts";
 import { type TakeInput, takeBackup } from "./take.ts";
 import { type Target, type Window, windowOf } from "./target.ts";
 
@@ -33,7 +33,9 @@ export type Backups = {
   /** For people: where it is, without credentials. */
   readonly address: string;
   readonly second: string | null;
-  /** The log that waits in the spool of an instance. Cheap when nothing does. */
+  /** Parts that wait in the spool, and whether the server runs; undefined when it archives nothing. Reads a folder. */
+  waiting(id: DatabaseId): Promise<Waiting | undefined>;
+  /** The log that waits in the spool of an instance. */
   ship(id: DatabaseId): Promise<Shipped>;
   take(id: DatabaseId, input: TakeInput): Promise<Base>;
   /** Oldest first. @throws NEB416 */
@@ -59,6 +61,7 @@ export function makeBackups({ driver, store, second, vault }: BackupsOptions): B
   return {
     address: store.address,
     second: second?.address ?? null,
+    waiting: (id) => waitingIn(ground, id),
     ship: (id) => shipWal(ground, id),
     take: (id, input) => takeBackup(ground, id, input),
     async lines(id) {

@@ -2,7 +2,7 @@
  * A consistent cluster out of a laid out backup and the log after it: a server for a moment replays it to the target.
  *
  * 1. A time after the last commit of the log is reached by replaying all of it, and only where the index says that nothing more was
- *    committed until then.
+ *    committed until then; so is a place at its end.
  * 2. A log that ends before it should is refused: nothing that was committed before the target is ever missing.
  */
 import { chown, rm, writeFile } from "node:fs/promises";
@@ -55,8 +55,9 @@ export async function recover<T>(
   try {
     return await run(recoverySettings(target), async () => undefined);
   } catch (thrown) {
-    if (target.kind !== "time" || !isStartFault(thrown)) throw toRestoreFault(line.id, target, thrown);
-    // the log holds no commit after the target
+    const mayBeTheEnd = target.kind !== "backup" && isStartFault(thrown);
+    if (!mayBeTheEnd) throw toRestoreFault(line.id, target, thrown);
+    // the log holds nothing after the target
     mustBeUnbroken(segments, base, newest);
     return await run({}, (as) => mustHaveReached(as, newest)).catch((second) => {
       throw toRestoreFault(line.id, target, second);

@@ -30,8 +30,8 @@ export type Source = {
 export async function flushToStore(ground: Ground, id: DatabaseId): Promise<void> {
   const found = await ground.machinery.find(id);
   if (found === undefined || found.spool === null) return;
-  await ground.machinery.locked(id, () => ground.machinery.flush(id)).catch(() => undefined);
-  await shipWal(ground, id).catch(() => undefined);
+  const flushedAt = await ground.machinery.locked(id, () => ground.machinery.flush(id)).catch(() => undefined);
+  await shipWal(ground, id, flushedAt).catch(() => undefined);
 }
 
 /** The line and the backup that lead to a target. @throws NEB414, NEB416, NEB420 */

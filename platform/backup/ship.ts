@@ -25,13 +25,13 @@ export type Shipped = {
   readonly storedBytes: number;
   /** Everything acknowledged before is stored; null: not known yet. */
   readonly coveredTo: Date | null;
+  /** Of the log that is stored. */
+  readonly lastSegment: string | null;
 };
 
 const partsAtOnce = 16;
 /** Two archive time-outs and what the server takes to notice. */
 const idleProofMs = 120_000;
-/** A commit is noted a moment before it is written. */
-const commitSlackMs = 50;
 
 /** Who changes what is kept of a database does so alone, on this machine. */
 export const lockedLine = <T>({ store }: Ground, id: DatabaseId, body: () => Promise<T>): Promise<T> =>
@@ -41,8 +41,22 @@ export const lockedLine = <T>({ store }: Ground, id: DatabaseId, body: () => Pro
 export const lockedBases = <T>({ store }: Ground, id: DatabaseId, body: () => Promise<T>): Promise<T> =>
   withLock(`bases:${store.address}:${id}`, body, 6 * 3_600_000);
 
-/** Everything that waits in the spools of an instance. */
-export async function shipWal(ground: Ground, id: DatabaseId): Promise<Shipped> {
+export type Waiting = { readonly parts: number; readonly running: boolean; readonly identity: string };
+
+/** Without asking the store. */
+export async function waitingIn({ machinery }: Ground, id: DatabaseId): Promise<Waiting | undefined> {
+  const lent = await machinery.find(id);
+  if (lent === undefined || lent.manifest.identity === undefined) return undefined;
+  const home = join(lent.folder, "spool");
+  const identities = await readdir(home).catch(() => []);
+  if (identities.length === 0 && lent.spool === null) return undefined;
+  const names = await Promise.all(identities.map((one) => readdir(join(home, one)).catch(() => [])));
+  const parts = names.flat().filter((name) => !name.endsWith(".part")).length;
+  return { parts, running: lent.running, identity: lent.manifest.identity };
+}
+
+/** Everything that waits in the spools of an instance. `flushedAt`: what was acknowledged before was put there, or waits. */
+export async function shipWal(ground: Ground, id: DatabaseId, flushedAt?: Date): Promise<Shipped> {
   const lent = await ground.machinery.find(id);
   if (lent === undefined) return nothing;
   const home = join(lent.folder, "spool");
@@ -51,20 +65,24 @@ export async function shipWal(ground: Ground, id: DatabaseId): Promise<Shipped> 
   return lockedLine(ground, id, async () => {
     let shipped = nothing;
     for (const identity of identities) {
-      const one = await shipSpool(ground, lent, identity);
+      const one = await shipSpool(ground, lent, { identity, flushedAt });
       shipped = {
         parts: shipped.parts + one.parts,
         storedBytes: shipped.storedBytes + one.storedBytes,
-        coveredTo: identity === lent.manifest.identity ? one.coveredTo : shipped.coveredTo,
+        ...(identity === lent.manifest.identity
+          ? { coveredTo: one.coveredTo, lastSegment: one.lastSegment }
+          : { coveredTo: shipped.coveredTo, lastSegment: shipped.lastSegment }),
       };
     }
     return shipped;
   });
 }
 
-const nothing: Shipped = { parts: 0, storedBytes: 0, coveredTo: null };
+const nothing: Shipped = { parts: 0, storedBytes: 0, coveredTo: null, lastSegment: null };
 
-async function shipSpool(ground: Ground, lent: Lent, identity: string): Promise<Shipped> {
+type Spool = { readonly identity: string; readonly flushedAt: Date | undefined };
+
+async function shipSpool(ground: Ground, lent: Lent, { identity, flushedAt }: Spool): Promise<Shipped> {
   const line = lineStore(ground, lent.manifest.id, identity);
   const spool = join(lent.folder, "spool", identity);
   const names = (await readdir(spool)).filter((name) => !name.endsWith(".part")).sort();
@@ -90,13 +108,14 @@ async function shipSpool(ground: Ground, lent: Lent, identity: string): Promise<
     for (const name of batch) await unlink(join(spool, name));
   }
   if (identity !== lent.manifest.identity) await rmdir(spool).catch(() => undefined);
-  const at = await provedIdleTo(lent, identity, ground.machinery.now());
-  if (at !== undefined && isWorthNoting(before, index, at, lent.running)) {
+  const idle = await provedIdleTo(lent, identity, ground.machinery.now());
+  const at = idle === undefined ? undefined : Math.max(idle, flushedAt?.getTime() ?? 0);
+  if (at !== undefined && (flushedAt !== undefined || isWorthNoting(before, index, at, lent.running))) {
     index = { ...index, coveredTo: later(index.coveredTo, at) };
     await line.writeIndex(index);
   }
-  const { coveredTo } = index;
-  return { parts: names.length, storedBytes, coveredTo: coveredTo === null ? null : new Date(coveredTo) };
+  const { coveredTo, last: lastSegment } = index;
+  return { parts: names.length, storedBytes, lastSegment, coveredTo: coveredTo === null ? null : new Date(coveredTo) };
 }
 
 export async function describeLine(line: LineStore, { manifest }: Lent, now: number): Promise<void> {
@@ -113,7 +132,7 @@ const withSegment = (index: Index, { name, stored, writtenAt }: Segment): Index 
   first: index.first === null || name < index.first ? name : index.first,
   last: index.last === null || name > index.last ? name : index.last,
   logBytes: index.logBytes + stored,
-  coveredTo: later(index.coveredTo, writtenAt - commitSlackMs),
+  coveredTo: later(index.coveredTo, writtenAt),
 });
 
 const later = (known: string | null, ms: number): string =>

@@ -6,6 +6,7 @@ import { gapsIn, lsnNumber, numberOf, segmentAt, segmentBytes, timelineOf } from
 export type Target =
   /** Everything that was committed up to then, and nothing later. */
   | { readonly kind: "time"; readonly at: Date }
+  /** Everything before that place in the log. */
   | { readonly kind: "lsn"; readonly lsn: string }
   /** A mark in the log (`restore_points` in the ledger). */
   | { readonly kind: "point"; readonly name: string; readonly lsn: string }
@@ -94,9 +95,9 @@ export function recoverySettings(target: Target): Readonly<Record<string, string
     case "time":
       return { ...until, recovery_target_time: target.at.toISOString().replace("T", " ").replace("Z", "+00") };
     case "lsn":
-      return { ...until, recovery_target_lsn: target.lsn };
     case "point":
-      return { recovery_target_action: "promote", recovery_target_name: target.name };
+      // a mark's name may be there twice (an operation that was tried again); its place is there once
+      return { ...until, recovery_target_lsn: target.lsn, recovery_target_inclusive: "off" };
     case "backup":
       return { recovery_target_action: "promote", recovery_target: "immediate" };
     case "latest":

@@ -64,8 +64,11 @@ export type Machinery = {
   /** An administrator's connection to a running instance, and how a program gets one. */
   admin<T>(id: DatabaseId, database: string, body: (sql: Sql) => Promise<T>): Promise<T>;
   address(id: DatabaseId): Promise<Address>;
-  /** Everything that it wrote so far goes into the spool. Of one that stands still that was done before. */
-  flush(id: DatabaseId): Promise<void>;
+  /**
+   * Everything that it wrote so far goes into the spool. Of one that stands still that was done before. Answers a moment: what was
+   * acknowledged before is there, unless something waits; undefined where nobody was asked.
+   */
+  flush(id: DatabaseId): Promise<Date | undefined>;
   /** A folder on the instances' file system for a while; Postgres's user may enter it. Those of dead processes are cleared. */
   site<T>(body: (site: string) => Promise<T>): Promise<T>;
   /** A folder on the same file system that only we may enter. */
@@ -135,8 +138,10 @@ export function machineryOf(context: Context, locked: Locked): Machinery {
       const place = placeOf(layout, id);
       const manifest = await readManifest(place);
       const running = await findPostmaster(place.pgdata);
-      if (manifest === undefined || running?.ready !== true || running.frozen) return;
+      if (manifest === undefined || running?.ready !== true || running.frozen) return undefined;
+      const at = new Date(now());
       await flushLog(doorOf(context, place, manifest, running), place.pgdata);
+      return at;
     },
     site: (body) => inSite(openFolder, body),
     closedSite: (body) => inSite(closedFolder, body),

@@ -59,6 +59,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.state === "FAILED" ? "error" : "info";
     case "http.request":
       return observation.status >= 500 ? "error" : "debug";
+    case "backup.damaged":
+      return "error";
     case "gateway.refused":
       return observation.reason === "server" || observation.reason === "unavailable" ? "warn" : "info";
     case "gateway.cancel":
@@ -69,6 +71,7 @@ function levelOf(observation: Observation): LogLevel {
     case "status.passed":
     case "drift.passed":
     case "usage.sampled":
+    case "log.shipped":
     case "source.fetched":
     case "evaluate.done":
       return "debug";
@@ -89,6 +92,8 @@ function levelOf(observation: Observation): LogLevel {
     case "instance.scaled":
     case "drift.opened":
     case "drift.closed":
+    case "backup.taken":
+    case "backup.verified":
     case "usage.rolled":
     case "gateway.woke":
     case "tls.loaded":

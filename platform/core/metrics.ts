@@ -89,6 +89,10 @@ function makeInstruments(registry: Registry) {
     resealed: counter("vault_values_resealed_total", "Secrets sealed anew under another key.", []),
     auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
+    backups: histogram("backup_duration_seconds", "A base backup of a database, by type.", ["type"]),
+    backupTrials: histogram("backup_trial_duration_seconds", "A restore that was tried.", []),
+    backupDamages: counter("backup_damages_total", "Stored pieces found missing or damaged.", []),
+    logParts: counter("log_parts_shipped_total", "Parts of databases' logs that were stored.", []),
     connects: histogram("gateway_connect_duration_seconds", "Sessions opened, first byte to ready.", [
       "endpoint",
       "wake",
@@ -174,6 +178,14 @@ function record(to: Instruments, o: Observation): void {
       return to.samples.observe(o.durationMs / 1000);
     case "usage.rolled":
       return to.usageRecords.inc(o.records);
+    case "backup.taken":
+      return to.backups.observe({ type: o.type }, o.durationMs / 1000);
+    case "backup.verified":
+      return to.backupTrials.observe(o.durationMs / 1000);
+    case "backup.damaged":
+      return to.backupDamages.inc();
+    case "log.shipped":
+      return to.logParts.inc(o.parts);
     case "audit.anchored":
       return to.auditSeq.set(o.seq);
     case "keys.resealed":

@@ -126,6 +126,17 @@ export type Observation =
       readonly durationMs: number;
     }
   | { readonly kind: "drift.opened" | "drift.closed"; readonly instance: string; readonly path: string }
+  | { readonly kind: "log.shipped"; readonly instance: string; readonly parts: number; readonly durationMs: number }
+  | {
+      readonly kind: "backup.taken";
+      readonly instance: string;
+      readonly type: "full" | "incremental";
+      readonly durationMs: number;
+    }
+  /** A restore was tried, and came out right. */
+  | { readonly kind: "backup.verified"; readonly instance: string; readonly durationMs: number }
+  /** Something that is stored is missing or does not open. */
+  | { readonly kind: "backup.damaged"; readonly instance: string; readonly piece: string }
   | { readonly kind: "orphan.found"; readonly path: string; readonly reason: string }
   | {
       readonly kind: "auth.sign_in";

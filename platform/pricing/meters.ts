@@ -64,7 +64,10 @@ export const isMeter = (name: string): name is Meter => Object.hasOwn(meters, na
 
 /** The meters that a placement reads today. An estimate that passes them promises nothing that no invoice will ever hold. */
 export const metersOf: Readonly<Record<Placement, readonly Meter[]>> = {
-  local: ["compute_unit_seconds", "frozen_unit_seconds", "storage_byte_hours", "connection_seconds"],
+  local: [
+    ...(["compute_unit_seconds", "frozen_unit_seconds", "storage_byte_hours"] as const),
+    ...(["backup_byte_hours", "connection_seconds"] as const),
+  ],
   kubernetes: meterNames,
   aws: meterNames,
 };

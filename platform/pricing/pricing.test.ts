@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { DatabaseSpec, PriceBook, ProjectSpec } from "../spec/index.ts";
 import {
   formatMoney,
+  type Meter,
   meterNames,
   metersOf,
   moneyText,
@@ -170,8 +171,10 @@ describe("an estimate", () => {
   });
 
   test("leaves out what the placement does not meter, and the compute of a retired database", () => {
-    expect(monthlyEstimate(database(), book, metersOf.local).micros).toBe(15_800_000);
-    expect(monthlyEstimate(database({ retire: true }), book, metersOf.local).micros).toBe(1_200_000);
+    const noBackups: readonly Meter[] = ["compute_unit_seconds", "storage_byte_hours"];
+    expect(monthlyEstimate(database(), book, noBackups).micros).toBe(15_800_000);
+    expect(monthlyEstimate(database(), book, metersOf.local).micros).toBe(16_000_000);
+    expect(monthlyEstimate(database({ retire: true }), book, metersOf.local).micros).toBe(1_400_000);
   });
 
   test("grows with units, storage and members", () => {
@@ -202,11 +205,11 @@ describe("an estimate", () => {
     const after = project(database({ storageBytes: 20 * 1024 ** 3 }), database({ name: "stock" }));
     const { databases, ...totals } = priceDifference(before, after, book, metersOf.local);
     expect(databases.map((row) => [row.database, row.differenceMicros])).toEqual([
-      ["carts", -15_800_000],
-      ["orders", 1_200_000],
-      ["stock", 15_800_000],
+      ["carts", -16_000_000],
+      ["orders", 1_400_000],
+      ["stock", 16_000_000],
     ]);
-    expect(totals).toMatchObject({ beforeMicros: 31_600_000, afterMicros: 32_800_000, differenceMicros: 1_200_000 });
+    expect(totals).toMatchObject({ beforeMicros: 32_000_000, afterMicros: 33_400_000, differenceMicros: 1_400_000 });
     expect(priceDifference(null, null, book)).toMatchObject({ differenceMicros: 0, databases: [] });
   });
 });

@@ -42,6 +42,8 @@ export type DirectOptions = {
   readonly keepSeconds?: number;
   /** How a branch gets its data; without it none is made. */
   readonly makeBranch?: MakeBranch;
+  /** Whether the logs of databases that declare backups are archived: somebody must take them from there. Default: no. */
+  readonly archive?: boolean;
 };
 
 /**
@@ -108,6 +110,7 @@ export function makeDirectEffects(options: DirectOptions) {
     const end = expiryOf({ ...known, spec: specOf(inputs) });
     const wanted = {
       ...toWanted(inputs, port ?? 0, owner, roles),
+      archive: options.archive === true && inputs.backups.retentionSeconds > 0,
       ...(end === null ? {} : { expiresAt: end.toISOString() }),
       outgoing,
     };

@@ -10,6 +10,7 @@
  */
 
 export * from "./audit/index.ts";
+export * from "./backups/index.ts";
 export * from "./credentials/index.ts";
 export * from "./data-keys/index.ts";
 export * from "./deliveries/index.ts";

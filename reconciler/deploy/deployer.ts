@@ -1,3 +1,4 @@
+import type { BackupSettings } from "../../platform/backup/index.ts";
 import { makeLocalDriver, makeStateDriver } from "../../platform/compute/index.ts";
 import {
   asNebulaError,
@@ -20,6 +21,7 @@ import {
   type OperationType,
   workerTypes,
 } from "../../platform/store/index.ts";
+import { backupsOf, branchBy } from "./branching.ts";
 import { clearScratch } from "./clear-scratch.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
@@ -45,6 +47,8 @@ export type DeployerOptions = {
   readonly compute?: "local" | "state";
   /** `host` or `host:port` inside the network that an import may ask, comma-separated. Default: none. */
   readonly insideHosts?: string;
+  /** Where databases are backed up to. Default: nowhere. */
+  readonly backups?: BackupSettings;
   /** Operations at a time; as many warm processes. Default: 3. */
   readonly concurrency?: number;
   readonly observe?: Observe;
@@ -84,11 +88,15 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const [ledgerUrl, lender] = [options.ledgerUrl.reveal(), makeLender({ sql, vault, secrets })];
   const workers = makeWorkers(concurrency, {
     ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, portBase, compute, observe, insideHosts },
+    backups: options.backups,
     ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
   });
-  const driver =
-    compute === "state" ? makeStateDriver({ dataDir }) : await makeLocalDriver({ dataDir, pgBin, vault, observe });
-  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf: secrets.get });
+  const local = compute === "state" ? undefined : await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const driver = local ?? makeStateDriver({ dataDir });
+  const backups = backupsOf(local, vault, options.backups);
+  const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
+  const archive = options.backups?.on === true;
+  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf: secrets.get, archive, ...branching });
   const executor = makeEffectsExecutor({ sql, observe, direct });
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
   const pokes = new Map<string, () => void>();

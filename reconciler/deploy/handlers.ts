@@ -11,7 +11,7 @@ import {
   type WorkerType,
 } from "../../platform/store/index.ts";
 import { decide } from "./decide.ts";
-import type { ActVerb, Job } from "./messages.ts";
+import type { ActVerb, BackupJob, Job } from "./messages.ts";
 import { prepareState } from "./prepare.ts";
 import { takeRestorePoints } from "./restore-points.ts";
 import { type Applied, type RunOptions, runJob, type Settled } from "./run-job.ts";
@@ -33,6 +33,8 @@ export const handlers: Readonly<Record<WorkerType, Handler>> = {
   ROTATE_CREDENTIALS: acting("rotate"),
   BRANCH: branch,
   IMPORT: importing,
+  BACKUP: backingUp("take"),
+  RESTORE: backingUp("restore"),
 };
 
 async function deploy(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
@@ -89,6 +91,16 @@ async function importing(options: RunOptions, claim: Claim, worker: WorkerProces
   const sealedUrl = String(operation.params.sealedUrl ?? "");
   const job: Job = { kind: "import", stack, fence, database: idIn(stack, operation), sealedUrl };
   return { ending: await runJob(options, claim, worker, job, {}), applied: undefined };
+}
+
+/** A backup of one database now, or one back to a moment. */
+function backingUp(verb: BackupJob["verb"]): Handler {
+  return async (options, claim, worker) => {
+    const { operation, stack, fence } = claim;
+    const { id, params } = operation;
+    const job: Job = { kind: "backup", verb, stack, fence, database: idIn(stack, operation), operation: id, params };
+    return { ending: await runJob(options, claim, worker, job, {}), applied: undefined };
+  };
 }
 
 const branchVerbs = ["reset", "expire", "open", "close"] as const;

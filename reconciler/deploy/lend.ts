@@ -1,3 +1,4 @@
+import { backupPurposes } from "../../platform/backup/index.ts";
 import { adminPurposes } from "../../platform/compute/index.ts";
 import type { Vault, VaultLoan } from "../../platform/core/index.ts";
 import type { TenantSecrets } from "../../platform/keys/index.ts";
@@ -37,6 +38,7 @@ export function makeLender({ sql, vault, secrets }: Parts): Lender {
         scopes: job.kind === "preview" ? [] : [`credential:${job.stack}`],
         derived: [
           ...adminPurposes(ids),
+          ...(job.kind === "preview" || job.kind === "import" ? [] : backupPurposes(ids)),
           ...(job.kind === "deploy" || job.kind === "preview" ? [statePurpose(tenant)] : []),
         ],
       });
@@ -56,8 +58,9 @@ async function touched(sql: Sql, job: Job): Promise<Touched> {
   // A branch has its parent's data, and no secret of the tenant's.
   if (job.kind === "branch") return { ids: [job.database, job.source], named: new Set() };
   if (job.kind === "import") return { ids: [job.database], named: new Set() };
-  const known = await Promise.all(job.databases.map((id) => getInstance(sql, id as DatabaseId)));
-  return { ids: job.databases, named: secretsOf(known.flatMap((one) => (one === undefined ? [] : [one.spec]))) };
+  const ids = job.kind === "backup" ? [job.database] : job.databases;
+  const known = await Promise.all(ids.map((id) => getInstance(sql, id as DatabaseId)));
+  return { ids, named: secretsOf(known.flatMap((one) => (one === undefined ? [] : [one.spec]))) };
 }
 
 const secretsOf = (specs: readonly { readonly passwordSecret: string | null }[]): ReadonlySet<string> =>

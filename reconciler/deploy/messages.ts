@@ -1,3 +1,4 @@
+import type { BackupSettings } from "../../platform/backup/index.ts";
 import { asNebulaError, type Observation, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
 import type { BranchOperations, DatabaseInputs } from "../../platform/provider/index.ts";
 import type { DatabaseId, ProjectSpec } from "../../platform/spec/index.ts";
@@ -13,6 +14,8 @@ export type WorkerSettings = {
   readonly portBase: number;
   /** What instances are: servers of this machine, or (for measuring the control plane) records only. */
   readonly compute: "local" | "state";
+  /** Where databases are backed up to; undefined: nowhere, and what declares backups gets none. */
+  readonly backups?: BackupSettings | undefined;
   /** `host` or `host:port` inside the network that an import may ask, comma-separated. */
   readonly insideHosts: string;
   /** A folder of the worker's own; work dirs are made below it. */
@@ -77,7 +80,19 @@ export type ImportJob = {
   readonly sealedUrl: string;
 };
 
-export type Job = DeployJob | PreviewJob | ActJob | BranchJob | ImportJob;
+/** Takes a backup of a database, or restores it in place. */
+export type BackupJob = {
+  readonly kind: "backup";
+  readonly verb: "take" | "restore";
+  readonly stack: string;
+  readonly fence: number;
+  readonly database: DatabaseId;
+  /** Whose repeat after a kill is to find it done. */
+  readonly operation: string;
+  readonly params: Readonly<Record<string, unknown>>;
+};
+
+export type Job = DeployJob | PreviewJob | ActJob | BranchJob | ImportJob | BackupJob;
 
 export type PulumiStep = {
   readonly op: string;

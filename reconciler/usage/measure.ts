@@ -163,6 +163,7 @@ function extend(
     computeUnitMs: (held?.computeUnitMs ?? 0) + computeUnits * awakeMs,
     frozenUnitMs: (held?.frozenUnitMs ?? 0) + computeUnits * frozenMs,
     storageByteMs: (held?.storageByteMs ?? 0n) + BigInt(reading.storageBytes) * BigInt(measuredMs),
+    backupByteMs: (held?.backupByteMs ?? 0n) + BigInt(Math.round(instance.backupBytes ?? 0)) * BigInt(measuredMs),
     connectionMs: (held?.connectionMs ?? 0) + reading.connections * awakeMs,
     computeUnits,
     storageBytes: reading.storageBytes,

@@ -142,6 +142,7 @@ beforeAll(async () => {
       computeUnitMs: 30_000,
       frozenUnitMs: 0,
       storageByteMs: 10n ** 12n,
+      backupByteMs: 0n,
       connectionMs: 0,
       computeUnits: 0.5,
       storageBytes: 40_000_000,

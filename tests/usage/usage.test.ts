@@ -235,6 +235,7 @@ const sample = (slotMs: number, change: Partial<UsageSample> = {}): UsageSample 
   computeUnitMs: minute,
   frozenUnitMs: 0,
   storageByteMs: BigInt(gib) * BigInt(minute),
+  backupByteMs: 0n,
   connectionMs: 0,
   computeUnits: 1,
   storageBytes: gib,

@@ -25,8 +25,8 @@ const kinds = {
   EXPAND_STORAGE: "pull",
   UPGRADE_VERSION: "pull",
   PULL_REQUEST: "pull",
-  BACKUP: "nobody",
-  RESTORE: "nobody",
+  BACKUP: "worker",
+  RESTORE: "worker",
   MIGRATE: "nobody",
 } as const satisfies Record<OperationType, Kind>;
 

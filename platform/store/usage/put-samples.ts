@@ -11,9 +11,10 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
   await sql.query(
     `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, frozen_unit_ms,
        storage_byte_ms, connection_ms, compute_units, storage_bytes, connections, server_started_at,
-       commit)
+       commit, backup_byte_ms)
      select * from unnest($1::text[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::int[], $6::numeric[],
-       $7::numeric[], $8::numeric[], $9::bigint[], $10::float8[], $11::bigint[], $12::int[], $13::timestamptz[], $14::text[])
+       $7::numeric[], $8::numeric[], $9::bigint[], $10::float8[], $11::bigint[], $12::int[], $13::timestamptz[], $14::text[],
+       $15::numeric[])
      order by 1, 2
      on conflict (instance, slot) do update set
        measured_until = greatest(usage_samples.measured_until, excluded.measured_until),
@@ -21,6 +22,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
        compute_unit_ms = greatest(usage_samples.compute_unit_ms, excluded.compute_unit_ms),
        frozen_unit_ms = greatest(usage_samples.frozen_unit_ms, excluded.frozen_unit_ms),
        storage_byte_ms = greatest(usage_samples.storage_byte_ms, excluded.storage_byte_ms),
+       backup_byte_ms = greatest(usage_samples.backup_byte_ms, excluded.backup_byte_ms),
        connection_ms = greatest(usage_samples.connection_ms, excluded.connection_ms),
        compute_units = excluded.compute_units,
        storage_bytes = excluded.storage_bytes,
@@ -43,6 +45,7 @@ export async function putSamples(sql: Sql, samples: readonly UsageSample[]): Pro
       column((one) => one.connections),
       column((one) => (one.serverStartedAtMs === null ? null : new Date(one.serverStartedAtMs))),
       column((one) => one.commit),
+      column((one) => one.backupByteMs.toString()),
     ],
   );
 }

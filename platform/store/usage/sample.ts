@@ -11,6 +11,8 @@ export type MeteredInstance = {
   readonly host: string | null;
   readonly port: number | null;
   readonly dataDir: string | null;
+  /** What the object store holds of it, as last seen. Absent: nothing. */
+  readonly backupBytes?: number;
 };
 
 /**
@@ -28,6 +30,7 @@ export type UsageSample = {
   /** Units times the time in which its processes stood still and its memory was kept. */
   readonly frozenUnitMs: number;
   readonly storageByteMs: bigint;
+  readonly backupByteMs: bigint;
   readonly connectionMs: number;
   /** Readings at `untilMs`. */
   readonly computeUnits: number;
@@ -38,22 +41,34 @@ export type UsageSample = {
   readonly commit: string | null;
 };
 
-export type UsageSampleRow = Omit<UsageSample, "slotMs" | "untilMs" | "storageByteMs" | "serverStartedAtMs"> & {
+type Converted = "slotMs" | "untilMs" | "storageByteMs" | "backupByteMs" | "serverStartedAtMs";
+
+export type UsageSampleRow = Omit<UsageSample, Converted> & {
   readonly serverStartedAt: Date | null;
   readonly slot: Date;
   readonly until: Date;
   readonly storageByteMs: string;
+  readonly backupByteMs: string;
 };
 
 export const sampleColumns = `instance, slot, slot_seconds as "slotSeconds", measured_until as until, awake_ms as "awakeMs",
-  compute_unit_ms::float8 as "computeUnitMs", frozen_unit_ms::float8 as "frozenUnitMs", storage_byte_ms::text as "storageByteMs", connection_ms as "connectionMs",
+  compute_unit_ms::float8 as "computeUnitMs", frozen_unit_ms::float8 as "frozenUnitMs", storage_byte_ms::text as "storageByteMs",
+  backup_byte_ms::text as "backupByteMs", connection_ms as "connectionMs",
   compute_units as "computeUnits", storage_bytes as "storageBytes", connections,
   server_started_at as "serverStartedAt", commit`;
 
-export const fromRow = ({ slot, until, storageByteMs, serverStartedAt, ...row }: UsageSampleRow): UsageSample => ({
+export const fromRow = ({
+  slot,
+  until,
+  storageByteMs,
+  backupByteMs,
+  serverStartedAt,
+  ...row
+}: UsageSampleRow): UsageSample => ({
   ...row,
   slotMs: slot.getTime(),
   untilMs: until.getTime(),
   storageByteMs: BigInt(storageByteMs),
+  backupByteMs: BigInt(backupByteMs),
   serverStartedAtMs: serverStartedAt?.getTime() ?? null,
 });

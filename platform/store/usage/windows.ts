@@ -13,6 +13,7 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
            round(sum(compute_unit_ms) / 1000, 6) as unit_seconds,
            round(sum(frozen_unit_ms) / 1000, 6) as frozen_seconds,
            round(sum(storage_byte_ms) / 3600000, 6) as byte_hours,
+           round(sum(backup_byte_ms) / 3600000, 6) as backup_byte_hours,
            round(sum(connection_ms)::numeric / 1000, 6) as connection_seconds,
            coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
     from usage_samples
@@ -23,6 +24,7 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
     ('compute_unit_seconds', unit_seconds),
     ('frozen_unit_seconds', frozen_seconds),
     ('storage_byte_hours', byte_hours),
+    ('backup_byte_hours', backup_byte_hours),
     ('connection_seconds', connection_seconds)
   ) meters (meter, quantity)
   where quantity > 0`;

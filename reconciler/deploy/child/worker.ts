@@ -13,7 +13,9 @@ import {
   toWireProblem,
   type WorkerSettings,
 } from "../messages.ts";
+import { backupsOf, branchBy } from "../branching.ts";
 import { act, actOnBranch } from "./act.ts";
+import { backUp } from "./backup.ts";
 import { importInto } from "./import.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { runPulumi } from "./run-pulumi.ts";
@@ -69,7 +71,9 @@ const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResu
       ? actOnBranch(tools, job)
       : job.kind === "import"
         ? importInto(tools, job, (progress) => send({ kind: "progress", progress }), signal)
-        : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
+        : job.kind === "backup"
+          ? backUp(tools, job)
+          : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
 
 /** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
 async function warmUp(settings: WorkerSettings) {
@@ -87,18 +91,19 @@ async function warmUp(settings: WorkerSettings) {
   const { dataDir, pgBin, portBase } = settings;
   const observe = (observation: (FromWorker & { kind: "observation" })["observation"]) =>
     send({ kind: "observation", observation });
-  const driver =
-    settings.compute === "state"
-      ? makeStateDriver({ dataDir })
-      : await makeLocalDriver({ dataDir, pgBin, vault, observe });
-  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf });
+  const local = settings.compute === "state" ? undefined : await makeLocalDriver({ dataDir, pgBin, vault, observe });
+  const driver = local ?? makeStateDriver({ dataDir });
+  const backups = backupsOf(local, vault, settings.backups);
+  const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
+  const archive = settings.backups?.on === true;
+  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf, archive, ...branching });
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);
   const command = await findPulumi(settings.pulumiBin);
   const stateKey = await serveStateKey();
   await sql.query("select 1");
   const giveBack = () => borrow(settings.loan);
-  return { settings, vault, sql, driver, direct, recorder, provider, command, stateKey, borrow, giveBack };
+  return { settings, vault, sql, driver, backups, direct, recorder, provider, command, stateKey, borrow, giveBack };
 }
 
 /** The SDK finds the command on PATH, or in a folder laid out as Pulumi's own: ours is put first on PATH. */

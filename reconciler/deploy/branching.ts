@@ -1,0 +1,19 @@
+import { type BackupSettings, type Backups, makeBackups, openStores } from "../../platform/backup/index.ts";
+import type { MachineDriver } from "../../platform/compute/index.ts";
+import type { Vault } from "../../platform/core/index.ts";
+import type { MakeBranch } from "../../platform/provider/index.ts";
+
+/** Backups by a driver of this machine; undefined where nothing runs or nowhere is a store. */
+export const backupsOf = (
+  driver: MachineDriver | undefined,
+  vault: Pick<Vault, "derive">,
+  settings: BackupSettings | undefined,
+): Backups | undefined =>
+  driver === undefined || settings === undefined ? undefined : makeBackups({ driver, vault, ...openStores(settings) });
+
+/** A branch is a copy of what runs, or a restore of its moment. */
+export const branchBy =
+  (backups: Pick<Backups, "branch">): MakeBranch =>
+  async (wanted, { source, at }) => {
+    await backups.branch(wanted, at === null ? { of: source } : { of: source, at: new Date(at) });
+  };
