@@ -124,7 +124,14 @@ async function run(scope: Scope): Promise<void> {
     once("status", () => makeStatusPass({ sql, driver, observe, tend: (rows) => tend(driver, rows) })),
     once("usage", () => {
       const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
-      return makeUsageWorker({ sql, clock, observe: observeWith(driver), report: observe, sampleEveryMs });
+      return makeUsageWorker({
+        sql,
+        clock,
+        observe: observeWith(driver),
+        report: observe,
+        sampleEveryMs,
+        trafficFolder: join(dataDir, "meter"),
+      });
     }),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () => makeDriftPass({ sql, driver, vault, observe })),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { JournalState } from "../../platform/compute/index.ts";
+import type { JournalLine, JournalState } from "../../platform/compute/index.ts";
 import type { MeteredInstance, UsageSample } from "../../platform/store/index.ts";
 import { measure, type Position, slotMs } from "./measure.ts";
 import { stretchesOf } from "./reading.ts";
@@ -14,6 +14,7 @@ const instance = {
 type Event =
   | { readonly kind: "run"; readonly ms: number }
   | { readonly kind: "become"; readonly state: JournalState }
+  | { readonly kind: "resize"; readonly units: number }
   | { readonly kind: "crash" }
   | { readonly kind: "look" };
 
@@ -25,6 +26,7 @@ const events = fc.array(
       state: fc.constantFrom<JournalState[]>("awake", "frozen", "asleep", "paused"),
     }),
     fc.record({ kind: fc.constant("look" as const) }),
+    fc.record({ kind: fc.constant("resize" as const), units: fc.constantFrom(0.25, 0.75, 1.5, 2) }),
   ) as fc.Arbitrary<Event>,
   { maxLength: 80 },
 );
@@ -34,12 +36,14 @@ function play(list: readonly Event[]) {
   let nowMs = 0;
   let state: JournalState | "crashed" = "awake";
   let startedAtMs: number | null = start;
+  let units = 2;
   const lived = { awake: 0, frozen: 0 };
-  const lines: { state: JournalState; at: string; upMs: number; boot: string; units: number }[] = [];
+  const integral = { awake: 0, frozen: 0 };
+  const lines: JournalLine[] = [];
   const ledger = new Map<number, UsageSample>();
   let position: Position | undefined;
-  const note = (next: JournalState) =>
-    lines.push({ state: next, at: "2000-01-01T00:00:00Z", upMs: nowMs, boot: "this", units: 2 });
+  const note = (next: JournalState, more: { readonly resized?: true } = {}) =>
+    lines.push({ state: next, at: "2000-01-01T00:00:00Z", upMs: nowMs, boot: "this", units, ...more });
   const look = () => {
     const stretches = stretchesOf(lines, { bootId: "this", uptimeMs: nowMs }, 0);
     const at = { atMs: start + nowMs, monotonicMs: nowMs, wallMs: start + nowMs };
@@ -52,9 +56,15 @@ function play(list: readonly Event[]) {
   for (const event of list) {
     if (event.kind === "run") {
       nowMs += event.ms;
-      if (state === "awake" || state === "frozen") lived[state] += event.ms;
+      if (state !== "awake" && state !== "frozen") continue;
+      lived[state] += event.ms;
+      integral[state] += event.ms * units;
     } else if (event.kind === "look") look();
-    else if (event.kind === "crash") {
+    else if (event.kind === "resize") {
+      if (state !== "awake") continue;
+      units = event.units;
+      note("awake", { resized: true });
+    } else if (event.kind === "crash") {
       state = "crashed";
       startedAtMs = null;
     } else if (event.state !== state && !(event.state === "frozen" && startedAtMs === null)) {
@@ -67,15 +77,17 @@ function play(list: readonly Event[]) {
   look();
   const samples = [...ledger.values()];
   const sum = (of: (sample: UsageSample) => number) => samples.reduce((all, one) => all + of(one), 0);
-  return { lived, samples, awakeMs: sum((one) => one.awakeMs), frozenMs: sum((one) => one.frozenUnitMs) / 2 };
+  const unitMs = { awake: sum((one) => one.computeUnitMs), frozen: sum((one) => one.frozenUnitMs) };
+  return { lived, integral, samples, awakeMs: sum((one) => one.awakeMs), unitMs };
 }
 
-test("awake and frozen time are metered to the millisecond, however the looks fall", () => {
+test("awake and frozen time are metered to the millisecond, and with the units that there were, however the looks fall", () => {
   fc.assert(
     fc.property(events, (list) => {
-      const { lived, samples, awakeMs, frozenMs } = play(list);
-      expect({ awake: awakeMs, frozen: frozenMs }).toEqual(lived);
-      for (const one of samples) expect(one.awakeMs + one.frozenUnitMs / 2).toBeLessThanOrEqual(slotMs);
+      const { lived, integral, samples, awakeMs, unitMs } = play(list);
+      expect(awakeMs).toBe(lived.awake);
+      expect(unitMs).toEqual(integral);
+      for (const one of samples) expect(one.computeUnitMs + one.frozenUnitMs).toBeLessThanOrEqual(2 * slotMs);
     }),
     { numRuns: 500 },
   );

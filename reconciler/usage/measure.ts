@@ -12,8 +12,14 @@ export type Reading = {
   readonly stretches: readonly Stretch[];
 };
 
-/** From so long ago until the next one: awake, frozen (its memory was kept), or neither. */
-export type Stretch = { readonly state: JournalState; readonly agoMs: number };
+/** From so long ago until the next one: awake, frozen (its memory was kept), or neither; with so many compute units. */
+export type Stretch = {
+  readonly state: JournalState;
+  readonly agoMs: number;
+  readonly units: number;
+  /** The one before ended in this one, without a stop. */
+  readonly resized?: true;
+};
 
 /** Up to where a database is measured. */
 export type Position = {
@@ -81,7 +87,8 @@ function measuredFrom(before: Position | undefined, reading: Reading, now: Momen
   return Math.max(before.untilMs, earliest);
 }
 
-type Span = { readonly from: number; readonly to: number };
+/** `units` of the journal; undefined where nobody noted any, and the most of the declaration count. */
+type Span = { readonly from: number; readonly to: number; readonly units?: number };
 type Spent = { readonly awake: readonly Span[]; readonly frozen: readonly Span[] };
 
 type Lived = {
@@ -98,14 +105,15 @@ function livedIn({ isReady, from, before, reading, now }: Lived): Spent {
   const byItself = () => (isReady ? spans(awakeFrom(from, before, reading, now), now.atMs) : []);
   if (stretches.length === 0) return { awake: byItself(), frozen: [] };
   const spent = { awake: [] as Span[], frozen: [] as Span[] };
-  stretches.forEach(({ state, agoMs }, i) => {
+  stretches.forEach(({ state, agoMs, units }, i) => {
     if (state !== "awake" && state !== "frozen") return;
     const [begin, next] = [now.atMs - agoMs, stretches[i + 1]];
     const end = next === undefined ? now.atMs : now.atMs - next.agoMs;
     // whoever began anew, or is gone, without a word about the end had crashed: awake as long as somebody has seen it
-    const crashed = next === undefined ? startedAtMs === null : next.state === "awake" && state === "awake";
+    const beganAnew = next?.state === "awake" && state === "awake" && next.resized !== true;
+    const crashed = next === undefined ? startedAtMs === null : beganAnew;
     const proved = crashed ? Math.min(end, before?.startedAtMs == null ? begin : before.untilMs) : end;
-    spent[state].push(...spans(Math.max(from, begin), proved));
+    spent[state].push(...spans(Math.max(from, begin), proved, units > 0 ? units : undefined));
   });
   const last = stretches.at(-1);
   // a disk that was full took no line: the server that runs says itself since when
@@ -115,10 +123,16 @@ function livedIn({ isReady, from, before, reading, now }: Lived): Spent {
   return spent;
 }
 
-const spans = (from: number, to: number): readonly Span[] => (to > from ? [{ from, to }] : []);
+const spans = (from: number, to: number, units?: number): readonly Span[] =>
+  to > from ? [{ from, to, ...(units === undefined ? {} : { units }) }] : [];
 
+const shared = ({ from, to }: Span, begin: number, end: number): number =>
+  Math.max(0, Math.min(end, to) - Math.max(begin, from));
 const overlap = (all: readonly Span[], begin: number, end: number): number =>
-  all.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(end, to) - Math.max(begin, from)), 0);
+  all.reduce((sum, span) => sum + shared(span, begin, end), 0);
+/** Milliseconds times the units that each of them had. */
+const unitMs = (all: readonly Span[], begin: number, end: number, otherwise: number): number =>
+  all.reduce((sum, span) => sum + Math.round(shared(span, begin, end)) * (span.units ?? otherwise), 0);
 
 /**
  * The server that answered the last time and answers now was awake in between, whatever the clock did. Another one was
@@ -151,21 +165,21 @@ function extend(
   const end = Math.min(slot + slotMs, untilMs);
   const measuredMs = Math.max(0, end - Math.max(slot, from));
   const awakeMs = Math.round(overlap(awake, slot, end));
-  const frozenMs = Math.round(overlap(frozen, slot, end));
   const { compute, instances, replicas } = instance.spec;
-  const computeUnits = compute.maxUnits * (instances + replicas);
+  const members = instances + replicas;
+  const unitMsOf = (all: readonly Span[]) => members * unitMs(all, slot, end, compute.maxUnits);
   return {
     instance: instance.id,
     slotMs: slot,
     slotSeconds: slotMs / 1000,
     untilMs: Math.max(end, held?.untilMs ?? 0),
     awakeMs: Math.min((held?.awakeMs ?? 0) + awakeMs, slotMs),
-    computeUnitMs: (held?.computeUnitMs ?? 0) + computeUnits * awakeMs,
-    frozenUnitMs: (held?.frozenUnitMs ?? 0) + computeUnits * frozenMs,
+    computeUnitMs: (held?.computeUnitMs ?? 0) + unitMsOf(awake),
+    frozenUnitMs: (held?.frozenUnitMs ?? 0) + unitMsOf(frozen),
     storageByteMs: (held?.storageByteMs ?? 0n) + BigInt(reading.storageBytes) * BigInt(measuredMs),
     backupByteMs: (held?.backupByteMs ?? 0n) + BigInt(Math.round(instance.backupBytes ?? 0)) * BigInt(measuredMs),
     connectionMs: (held?.connectionMs ?? 0) + reading.connections * awakeMs,
-    computeUnits,
+    computeUnits: members * (awake.at(-1)?.units ?? compute.maxUnits),
     storageBytes: reading.storageBytes,
     connections: reading.connections,
     serverStartedAtMs: reading.startedAtMs,

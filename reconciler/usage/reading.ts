@@ -24,8 +24,8 @@ export const observeWith =
 
 /** How long ago each transition was: by the time since the machine's boot, which knows no steps; else by its clock. */
 export function stretchesOf(lines: readonly JournalLine[], machine: Machine | undefined, nowMs: number): Stretch[] {
-  return lines.map(({ state, at, upMs, boot }) => {
+  return lines.map(({ state, at, upMs, boot, units, resized }) => {
     const ago = machine !== undefined && machine.bootId === boot ? machine.uptimeMs - upMs : nowMs - Date.parse(at);
-    return { state, agoMs: Math.max(0, ago) };
+    return { state, agoMs: Math.max(0, ago), units, ...(resized === undefined ? {} : { resized }) };
   });
 }

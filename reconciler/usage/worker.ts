@@ -4,6 +4,7 @@ import { pruneSamples, rollUp } from "../../platform/store/index.ts";
 import { type Machine, readMachine } from "./machine.ts";
 import { finalAfterMs } from "./measure.ts";
 import { makeSampler, type ObserveInstance, type Sampler } from "./sampler.ts";
+import { takeTraffic } from "./traffic.ts";
 
 export const hourMs = 3_600_000;
 /** Samples outlive the time in which their hours may still be revised. */
@@ -24,6 +25,8 @@ export function makeUsageWorker(deps: {
   readonly clock: Clock;
   readonly observe: ObserveInstance;
   readonly sampleEveryMs: number;
+  /** Where the gateway of this machine writes bytes down; nothing is taken over without. */
+  readonly trafficFolder?: string;
   readonly report?: Observe;
   /** Injected in tests. */
   readonly machine?: () => Machine | undefined;
@@ -37,9 +40,12 @@ export function makeUsageWorker(deps: {
 
   const passOnce = async () => {
     sampler ??= await makeSampler({ sql, clock, observe, report, machine });
+    const folder = deps.trafficFolder;
+    const oldestLineMs = folder === undefined ? undefined : await takeTraffic({ sql, folder, report });
     const { atMs, oldestSlotMs } = await sampler.sample();
     const until = hourOf(atMs);
-    const from = Math.max(Math.min(rolledUntilMs ?? 0, hourOf(oldestSlotMs)), hourOf(atMs - finalAfterMs));
+    const changed = hourOf(Math.min(oldestSlotMs, oldestLineMs ?? oldestSlotMs));
+    const from = Math.max(Math.min(rolledUntilMs ?? 0, changed), hourOf(atMs - finalAfterMs));
     if (from >= until) return;
     const records = await rollUp(sql, from, until);
     failpoint("usage.rolled");

@@ -21,7 +21,8 @@ export async function rollUp(sql: Sql, fromMs: number, toMs: number): Promise<nu
   return rows.length;
 }
 
-/** Forgets samples of slots before that time; their hours were rolled up and are final. */
+/** Forgets samples of slots and lines of traffic before that time; their hours were rolled up and are final. */
 export async function pruneSamples(sql: Sql, beforeMs: number): Promise<void> {
+  await sql.query("delete from usage_traffic where at < $1", [new Date(beforeMs)]);
   await sql.query("delete from usage_samples where slot < $1", [new Date(beforeMs)]);
 }

@@ -1,6 +1,6 @@
 /**
- * The samples of [from, to) as hourly windows, one row a database and meter: the one definition of what a sample is worth,
- * used by the roll-up and by readers of the hours that are not rolled up yet.
+ * The samples and the traffic of [from, to) as hourly windows, one row a database and meter: the one definition of what they are
+ * worth, used by the roll-up and by readers of the hours that are not rolled up yet.
  * @param from, to SQL expressions of type timestamptz.
  * @param which a condition on `instance`: of whom.
  */
@@ -27,4 +27,15 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
     ('backup_byte_hours', backup_byte_hours),
     ('connection_seconds', connection_seconds)
   ) meters (meter, quantity)
+  where quantity > 0
+  union all
+  select split_part(instance, '.', 1), split_part(instance, '.', 2), split_part(instance, '.', 3), 'egress_bytes', hour,
+         hour + interval '1 hour', quantity, commits
+  from (
+    select instance, date_trunc('hour', at, 'UTC') as hour, sum(bytes_out) as quantity,
+           coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
+    from usage_traffic
+    where at >= ${from} and at < ${to} and ${which}
+    group by 1, 2
+  ) traffic
   where quantity > 0`;
