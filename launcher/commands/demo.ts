@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveOsUser } from "../../platform/compute/index.ts";
 import { type Scope, withScope } from "../../platform/core/index.ts";
-import { readConnection, runDemo } from "../../portal/cli/index.ts";
+import { type Chapter, readConnection, runDemo } from "../../portal/cli/index.ts";
 import { layout, locateData } from "../data-folder.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { canEnter } from "../os-user.ts";
@@ -17,7 +17,9 @@ import { makeSay, type Say } from "../toolchain/say.ts";
 import { takeDown } from "./down.ts";
 import { prepareStart, startDetached } from "./up.ts";
 
-export async function demo(options: { readonly output: Format; readonly keep?: boolean }): Promise<void> {
+type DemoOptions = { readonly output: Format; readonly keep?: boolean; readonly chapter?: Chapter };
+
+export async function demo(options: DemoOptions): Promise<void> {
   const say = makeSay();
   await withScope(async (scope) => {
     if (!isSignedIn()) await startTemporary(scope, say);

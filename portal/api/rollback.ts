@@ -13,7 +13,7 @@ import { time } from "./wire.ts";
 
 const restorePoint = named(
   "RestorePoint",
-  "A moment of a database before an apply that could touch its data. Marked in the server's own log; it restores nothing by itself.",
+  "A moment of a database before an apply that could touch its data. Marked in the server's own log: a restore can name it.",
   z.strictObject({
     id: z.string(),
     at: timestamp,
@@ -155,7 +155,9 @@ async function pointsOf({ sql }: Portal, { tenant, project }: Place, changes: re
   );
   const lines = lists.flatMap(({ database, points }) => points.map((point) => lineOf(database, point)));
   if (lines.length === 0) return ["No restore point was taken of what this changes: only declarations go back."];
-  return [`Only declarations go back. The data of then is marked by:\n${lines.join("\n")}`];
+  return [
+    `Only declarations go back. The data of then is marked, and \`nebula db restore <database> --point <id>\` puts it back:\n${lines.join("\n")}`,
+  ];
 }
 
 const lineOf = (database: string, { id, at, lsn, commit }: RestorePoint): string =>

@@ -8,6 +8,7 @@ import { registrationRoutes } from "./auth/registration.ts";
 import { signInRoutes } from "./auth/sign-in.ts";
 import { userRoutes } from "./auth/users.ts";
 import { authRoutes } from "./auth.ts";
+import { backupRoutes } from "./backups.ts";
 import { branchRoutes } from "./branches.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { databaseReads } from "./databases/read.ts";
@@ -40,6 +41,7 @@ export const routes: readonly AnyRoute[] = [
   ...databaseReads,
   ...databaseWrites,
   ...databaseActs,
+  ...backupRoutes,
   ...branchRoutes,
   ...importRoutes,
   ...driftRoutes,

@@ -27,7 +27,7 @@ import { addUserCommands } from "./commands/user.ts";
 
 export { type FileVerdict, verifyFile } from "./audit-file.ts";
 export { makeClient } from "./client.ts";
-export { runDemo } from "./demo/index.ts";
+export { type Chapter, chapters, runDemo } from "./demo/index.ts";
 export { CommandFailure, exitCodes } from "./failure.ts";
 export { followOperation } from "./follow.ts";
 export { readConnection } from "./settings.ts";

@@ -48,6 +48,7 @@ export type Database = {
   readonly spec: {
     readonly compute: { readonly minUnits: number; readonly maxUnits: number; readonly suspendAfterSeconds: number };
     readonly storageBytes: number;
+    readonly backups: { readonly retentionSeconds: number; readonly pitr: boolean };
   } | null;
   readonly status: string;
   readonly reason: string;
@@ -55,8 +56,39 @@ export type Database = {
   readonly phase: string | null;
   readonly host: string | null;
   readonly port: number | null;
+  readonly computeState: "awake" | "frozen" | "asleep" | null;
   readonly retired: boolean;
+  readonly compute: {
+    readonly units: number | null;
+    readonly min: number;
+    readonly max: number;
+    readonly enforced: boolean | null;
+  } | null;
   readonly estimate: { readonly month: { readonly amount: string; readonly currency: string } } | null;
+};
+
+export type Backups = {
+  readonly recoverableFrom: string | null;
+  readonly recoverableTo: string | null;
+  readonly verifiedAt: string | null;
+  readonly problem: string | null;
+  readonly items: readonly {
+    readonly label: string;
+    readonly kind: string;
+    readonly endedAt: string;
+    readonly storedBytes: number;
+    readonly operation: string | null;
+  }[];
+};
+
+export type RestorePreview = {
+  readonly from: string | null;
+  readonly to: string;
+  readonly tables: readonly {
+    readonly table: string;
+    readonly rowsNow: number | null;
+    readonly rowsThen: number | null;
+  }[];
 };
 
 export type Branch = {

@@ -50,6 +50,38 @@ test("the demo tells the whole story, as data too", async () => {
   expect(steps[3]?.data.answer).toMatch(/hello from Git, on PostgreSQL 18/);
 }, 450_000);
 
+test("the chapter on compute: asleep, awake, scaled, branched, a table lost, and back to the second before", async () => {
+  const answer = await platform.nebula("demo", "--chapter", "compute", "-o", "json");
+  expect(answer.code, answer.stderr).toBe(0);
+  const { steps } = JSON.parse(answer.stdout) as { steps: Step[] };
+  expect(steps.map(({ step }) => step)).toEqual([
+    "A database that sleeps when nobody has used it for two seconds",
+    "Connect through the gateway and write",
+    "A backup: from now on any second can be restored",
+    "Nobody connects: it falls asleep",
+    "A client connects: it wakes",
+    "Scale it, by a pull request",
+    "A branch, for an hour",
+    "Delete the branch: its file goes, and it with it",
+    "Somebody drops the table",
+    "What a restore to the second before would change",
+    "Restore it",
+    "Retire it",
+    "Delete it; a final copy is kept",
+  ]);
+  const data = (step: string) => steps.find((one) => one.step === step)?.data ?? {};
+  const { wakes } = data("A client connects: it wakes") as { wakes: Record<string, Record<string, number>> };
+  const [phases] = Object.values(wakes);
+  expect(Object.keys(phases ?? {})).toEqual(
+    expect.arrayContaining(["accept", "start", "ready", "authenticate", "first row", "total"]),
+  );
+  expect(data("A branch, for an hour")).toEqual({ branch: 10, parent: 1000 });
+  expect(data("What a restore to the second before would change").tables).toEqual(
+    expect.arrayContaining([expect.objectContaining({ table: "public.visits", rowsNow: null, rowsThen: 1000 })]),
+  );
+  expect(data("Restore it")).toEqual({ rows: 1000 });
+}, 450_000);
+
 test("retire, then delete: stopped first, removed second, a final copy kept", async () => {
   const follow = ["--yes", "--auto-merge", "--wait", "-o", "json"];
   const unconfirmed = await platform.nebula("db", "delete", "lab/research/scratch");

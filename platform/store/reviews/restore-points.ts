@@ -23,6 +23,9 @@ export const recordRestorePoint = (sql: Sql, point: Omit<RestorePoint, "id" | "a
     [newId("rp"), point.instance, point.lsn, point.name, point.commit, point.operation],
   );
 
+export const getRestorePoint = (sql: Sql, instance: string, id: string): Promise<RestorePoint | undefined> =>
+  sql.maybe<RestorePoint>(`select ${columns} from restore_points where instance = $1 and id = $2`, [instance, id]);
+
 /** Newest first. */
 export const listRestorePoints = (
   sql: Sql,

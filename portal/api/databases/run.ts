@@ -13,7 +13,7 @@ import { databaseParams } from "./schemas.ts";
 import { findView } from "./view.ts";
 
 type Act = {
-  readonly step: "pause" | "resume" | "restart" | "rotate" | "backup" | "restore" | "migrate";
+  readonly step: "pause" | "resume" | "restart" | "rotate" | "migrate";
   readonly type: OperationType;
   readonly from: InstanceRecordPhase;
   readonly summary: string;
@@ -30,8 +30,6 @@ const acts: readonly Act[] = [
     from: "Ready",
     summary: "Give the owner and every role that logs in a new password; the old ones end",
   },
-  { step: "backup", type: "BACKUP", from: "Ready", summary: "Back up a database; refused (NEB329) in this release" },
-  { step: "restore", type: "RESTORE", from: "Ready", summary: "Restore a database; refused (NEB329) in this release" },
   { step: "migrate", type: "MIGRATE", from: "Ready", summary: "Move a database; refused (NEB329) in this release" },
 ];
 

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { databasePath, resolveDatabase } from "../address.ts";
-import { CommandFailure, exitCodes } from "../failure.ts";
 import { printRows } from "../output.ts";
 import type { Branch, Change } from "../types.ts";
+import { confirmByName } from "./ask.ts";
 import { dropUndefined, type Following, finish, mustBeMergeable, withFollowing } from "./change.ts";
 import { collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
 
@@ -91,22 +91,8 @@ async function reset(
 ): Promise<void> {
   const client = connect();
   const address = await resolveDatabase(client, text);
-  if (options.yes !== true) await mustMean(address.database);
+  if (options.yes !== true)
+    await confirmByName(address.database, `What was written in ${address.database} will be lost.`);
   const change = await client.send<Change>("POST", `${databasePath(address)}/reset`);
   await finish(client, change, { ...options, wait: true });
-}
-
-/** What is written in a branch is nowhere else. */
-async function mustMean(name: string): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new CommandFailure(`resetting ${name} needs --yes`, {
-      exitCode: exitCodes.usage,
-      hint: "Without a terminal nobody can be asked.",
-    });
-  const { createInterface } = await import("node:readline/promises");
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines
-    .question(`What was written in ${name} will be lost. Type its name to go on: `)
-    .finally(() => lines.close());
-  if (answer.trim() !== name) throw new CommandFailure("not confirmed; nothing was done");
 }

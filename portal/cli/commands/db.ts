@@ -4,6 +4,8 @@ import { collectionPath, databasePath, resolveDatabase, resolveNewDatabase } fro
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { type Format, printData, printRecord, printRows, say } from "../output.ts";
 import type { Change, Credentials, Database, Project } from "../types.ts";
+import { confirmByName } from "./ask.ts";
+import { addBackupCommands } from "./backups.ts";
 import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.ts";
 import { addImportCommand } from "./import.ts";
 import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
@@ -44,6 +46,7 @@ export function addDatabaseCommands(program: Command): void {
   ).action(edit);
   addScaling(db);
   addActs(db);
+  addBackupCommands(db);
   addImportCommand(db);
   addUrlCommand(db);
   withFollowing(
@@ -158,7 +161,11 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
       { title: "SYNC", value: (row) => (row.drift === 0 ? "in sync" : `${row.drift} differ`) },
       {
         title: "UNITS",
-        value: (row) => (row.spec === null ? null : `${row.spec.compute.minUnits}-${row.spec.compute.maxUnits}`),
+        value: ({ spec, compute }) => {
+          if (spec === null) return null;
+          const declared = `${spec.compute.minUnits}-${spec.compute.maxUnits}`;
+          return compute?.units == null ? declared : `${compute.units} of ${declared}`;
+        },
       },
       { title: "STORAGE", value: (row) => (row.spec === null ? null : `${row.spec.storageBytes / 2 ** 30}Gi`) },
       {
@@ -250,12 +257,8 @@ async function remove(text: string, options: Options & Output & { readonly yes?:
   const client = connect();
   const path = databasePath(await resolveDatabase(client, text));
   const { body: database, tag } = await client.getWithTag<Database>(path);
-  if (options.yes !== true && !process.stdin.isTTY)
-    throw new CommandFailure(`deleting ${database.id} needs --yes`, {
-      exitCode: exitCodes.usage,
-      hint: "Without a terminal nobody can be asked.",
-    });
-  if (options.yes !== true) await confirm(database);
+  const what = database.retired ? "deleted; a final copy is kept for the retention time" : "retired: stopped, and kept";
+  if (options.yes !== true) await confirmByName(database.name, `${database.id} will be ${what}.`);
   await finish(
     client,
     await client.send<Change>("DELETE", `${path}?autoMerge=${options.autoMerge === true}`, undefined, {
@@ -263,16 +266,6 @@ async function remove(text: string, options: Options & Output & { readonly yes?:
     }),
     options,
   );
-}
-
-async function confirm(database: Database): Promise<void> {
-  const { createInterface } = await import("node:readline/promises");
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const what = database.retired ? "deleted; a final copy is kept for the retention time" : "retired: stopped, and kept";
-  const answer = await lines
-    .question(`${database.id} will be ${what}. Type its name to go on: `)
-    .finally(() => lines.close());
-  if (answer.trim() !== database.name) throw new CommandFailure("not confirmed; nothing was done");
 }
 
 /** Only what was asked for: an option that is not given is not part of the change. */

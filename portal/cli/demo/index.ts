@@ -1,5 +1,6 @@
 /**
- * The main job in one command, against a platform that runs: declare, review, merge, connect, change, refuse, meter. Every step
+ * The main job in one command, against a platform that runs: declare, review, merge, connect, change, refuse, meter. A second chapter
+ * is about what becomes of a database between two changes (`compute.ts`). Every step
  * goes through the public API, and SQL through psql: nothing here knows more than a user does.
  */
 import { collectionPath, databasePath } from "../address.ts";
@@ -10,6 +11,7 @@ import { followOperation } from "../follow.ts";
 import { type Format, printData, say } from "../output.ts";
 import { readConnection } from "../settings.ts";
 import type { Change, Credentials, Database } from "../types.ts";
+import { type Address, tellOfCompute } from "./compute.ts";
 import { runSql } from "./sql.ts";
 import { makeRecorder, mergeAndFollow, pause, type Recorder, watchChecks } from "./steps.ts";
 
@@ -17,20 +19,20 @@ export type DemoOptions = {
   readonly output: Format;
   /** Leave the database there to look at. */
   readonly keep?: boolean;
+  readonly chapter?: Chapter;
 };
 
-export async function runDemo({ output, keep = false }: DemoOptions): Promise<void> {
+export const chapters = ["main", "compute"] as const;
+export type Chapter = (typeof chapters)[number];
+
+export async function runDemo({ output, keep = false, chapter = "main" }: DemoOptions): Promise<void> {
   const client = makeClient(readConnection());
   const recorder = makeRecorder();
   const started = performance.now();
   const address = { domain: "acme", project: "shop", database: `demo-${Date.now().toString(36)}` };
   say(`NebulaDB demo against ${client.url}: the database ${address.domain}/${address.project}/${address.database}`);
 
-  await declare(client, recorder, address);
-  const credentials = await connectAndWrite(client, recorder, address);
-  await changeCompute(client, recorder, address, credentials);
-  await refuse(client, recorder, address);
-  await meter(client, recorder, address);
+  await (chapter === "compute" ? tellOfCompute : tellOfPulls)(client, recorder, address);
   if (!keep) await remove(client, recorder, address);
 
   const totalMs = Math.round(performance.now() - started);
@@ -40,7 +42,13 @@ export async function runDemo({ output, keep = false }: DemoOptions): Promise<vo
   if (output !== "table") printData({ database: address, steps: recorder.steps, totalMs }, output);
 }
 
-type Address = { readonly domain: string; readonly project: string; readonly database: string };
+async function tellOfPulls(client: Client, recorder: Recorder, address: Address): Promise<void> {
+  await declare(client, recorder, address);
+  const credentials = await connectAndWrite(client, recorder, address);
+  await changeCompute(client, recorder, address, credentials);
+  await refuse(client, recorder, address);
+  await meter(client, recorder, address);
+}
 
 async function declare(client: Client, recorder: Recorder, address: Address): Promise<void> {
   const change = await recorder.step("A pull request that declares a database", async () => {
