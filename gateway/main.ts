@@ -185,6 +185,10 @@ function registerGauges(metrics: Metrics, { keeper, scaler, direct, pooled }: Ga
   metrics.gauge("nebuladb_instances_by_state", "Databases by what they are doing.", ["state"], async (set) => {
     for (const [state, count] of Object.entries(keeper.counts())) set({ state }, count);
   });
+  metrics.gauge("nebuladb_pooler_connections", "Connections of PgBouncer.", ["side"], async (set) => {
+    if (!pooled?.state().up) return;
+    for (const [side, count] of Object.entries(await pooled.connections())) set({ side }, count);
+  });
   metrics.gauge("nebuladb_pooler_up", "Whether the pooled endpoint serves.", [], async (set) => {
     set({}, pooled?.state().up ? 1 : 0);
   });

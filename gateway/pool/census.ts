@@ -9,29 +9,49 @@ const number = (row: ConsoleRow, name: string): number => Number(row[name] ?? 0)
 export const connectionsIn = (databases: readonly ConsoleRow[]): ReadonlyMap<string, number> =>
   new Map(databases.map((row) => [row.name ?? "", number(row, "current_connections")]));
 
-/** Makes a fold over `SHOW STATS_TOTALS`: what is more than last time, by name. A PgBouncer that began anew counts from nothing. */
-export function makeTrafficFold(): (totals: readonly ConsoleRow[]) => ReadonlyMap<string, Traffic> {
+/** A fold over `SHOW STATS_TOTALS`, which counts from PgBouncer's start. */
+export type TrafficFold = {
+  /** What is more than last time, by name. */
+  take(totals: readonly ConsoleRow[]): ReadonlyMap<string, Traffic>;
+  /** This PgBouncer has just begun: it counts from nothing. */
+  began(): void;
+  /** This one has counted for somebody else: what stands there the next time was theirs. */
+  inherited(): void;
+};
+
+export function makeTrafficFold(): TrafficFold {
   let before = new Map<string, Traffic>();
-  return (totals) => {
-    const now = new Map(totals.map((row): [string, Traffic] => [row.database ?? "", readTotals(row)]));
-    const grown = new Map<string, Traffic>();
-    for (const [name, traffic] of now) {
-      const last = before.get(name);
-      const more = last === undefined || isLess(traffic, last) ? traffic : minus(traffic, last);
-      if (more.bytesIn > 0 || more.bytesOut > 0 || more.transactions > 0) grown.set(name, more);
-    }
-    before = now;
-    return grown;
+  let isOurs = true;
+  return {
+    take(totals) {
+      const now = new Map(totals.map((row): [string, Traffic] => [row.database ?? "", readTotals(row)]));
+      const grown = new Map<string, Traffic>();
+      if (isOurs)
+        for (const [name, traffic] of now) {
+          const more = minus(traffic, before.get(name) ?? nothing);
+          if (more.bytesIn > 0 || more.bytesOut > 0 || more.transactions > 0) grown.set(name, more);
+        }
+      before = now;
+      isOurs = true;
+      return grown;
+    },
+    began() {
+      before = new Map();
+      isOurs = true;
+    },
+    inherited() {
+      isOurs = false;
+    },
   };
 }
+
+const nothing: Traffic = { bytesIn: 0, bytesOut: 0, transactions: 0 };
 
 const readTotals = (row: ConsoleRow): Traffic => ({
   bytesIn: number(row, "bytes_received"),
   bytesOut: number(row, "bytes_sent"),
   transactions: number(row, "xact_count") + number(row, "query_count"),
 });
-
-const isLess = (a: Traffic, b: Traffic): boolean => a.bytesIn < b.bytesIn || a.transactions < b.transactions;
 
 const minus = (a: Traffic, b: Traffic): Traffic => ({
   bytesIn: a.bytesIn - b.bytesIn,

@@ -84,21 +84,18 @@ test("names that PgBouncer cannot hold become the endpoint's, and what is no id 
   expect(askedDatabase(authQuestion("a.b.c"))).toBe("a.b.c");
 });
 
-test("traffic is what is more than last time, and a PgBouncer that began anew counts from nothing", () => {
+test("traffic is what is more than last time, of this PgBouncer, and counted once", () => {
   const fold = makeTrafficFold();
-  const totals = (xacts: number, bytes: number) => [
-    {
-      database: "a.b.c",
-      xact_count: `${xacts}`,
-      query_count: "0",
-      bytes_received: `${bytes}`,
-      bytes_sent: `${2 * bytes}`,
-    },
-  ];
-  expect(fold(totals(3, 100)).get("a.b.c")).toEqual({ bytesIn: 100, bytesOut: 200, transactions: 3 });
-  expect(fold(totals(3, 100)).size).toBe(0);
-  expect(fold(totals(5, 150)).get("a.b.c")).toEqual({ bytesIn: 50, bytesOut: 100, transactions: 2 });
-  expect(fold(totals(1, 10)).get("a.b.c")).toEqual({ bytesIn: 10, bytesOut: 20, transactions: 1 });
+  const totals = (count: number, bytes: number) => {
+    const bytesOf = { bytes_received: `${bytes}`, bytes_sent: `${2 * bytes}` };
+    return [{ database: "a.b.c", xact_count: `${count}`, query_count: "0", ...bytesOf }];
+  };
+  fold.inherited();
+  expect(fold.take(totals(90, 9_000)).size).toBe(0);
+  expect(fold.take(totals(93, 9_100)).get("a.b.c")).toEqual({ bytesIn: 100, bytesOut: 200, transactions: 3 });
+  expect(fold.take(totals(93, 9_100)).size).toBe(0);
+  fold.began();
+  expect(fold.take(totals(95, 9_150)).get("a.b.c")).toEqual({ bytesIn: 9_150, bytesOut: 18_300, transactions: 95 });
   expect(connectionsIn([{ name: "a.b.c", current_connections: "2" }]).get("a.b.c")).toBe(2);
 });
 

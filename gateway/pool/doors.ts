@@ -6,8 +6,8 @@
  * 2. `straighten` is synchronous, so that no suspend comes between the look at the keeper and the rename.
  * 3. A connection that had reached the listener before the door was straightened is served.
  */
-import { chmodSync, chownSync, lstatSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { chmodSync, chownSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import type { OsUser } from "../../platform/compute/index.ts";
@@ -24,8 +24,8 @@ export type Doors = {
   /** Puts us behind it again. */
   guard(id: DatabaseId): Promise<void>;
   isStraight(id: DatabaseId): boolean;
-  /** Straight doors whose server's socket is gone: somebody else stopped it. */
-  dangling(): readonly DatabaseId[];
+  /** Straight doors that lead to no server: somebody else stopped it, or it died. */
+  dangling(): Promise<readonly DatabaseId[]>;
   remove(id: DatabaseId): Promise<void>;
   /** Takes away what earlier gateways left of instances that are gone. */
   prune(): Promise<void>;
@@ -44,7 +44,9 @@ type Door = {
   readonly folder: string;
   readonly path: string;
   listener: Server | undefined;
+  /** The server's socket, and its postmaster as last seen. */
   target: string | undefined;
+  pid: number;
 };
 
 /** A connection may still wait in the queue of a listener whose path is gone. */
@@ -75,7 +77,8 @@ export function makeDoors({ dataDir, user, onConnection }: DoorOptions): Doors {
     async make(id) {
       if (doors.has(id)) return;
       const folder = doorFolder(dataDir, id);
-      const door: Door = { folder, path: join(folder, `.s.PGSQL.${doorPort}`), listener: undefined, target: undefined };
+      const path = join(folder, `.s.PGSQL.${doorPort}`);
+      const door: Door = { folder, path, listener: undefined, target: undefined, pid: 0 };
       doors.set(id, door);
       try {
         await sharedFolder(folder, user);
@@ -103,10 +106,18 @@ export function makeDoors({ dataDir, user, onConnection }: DoorOptions): Doors {
       if (door !== undefined && door.listener === undefined) await listen(id, door);
     },
     isStraight: (id) => doors.get(id)?.target !== undefined,
-    dangling: () =>
-      [...doors].flatMap(([id, { target }]) =>
-        target !== undefined && lstatSync(target, { throwIfNoEntry: false }) === undefined ? [id] : [],
-      ),
+    async dangling() {
+      const found: DatabaseId[] = [];
+      for (const [id, door] of doors) {
+        const { target } = door;
+        if (target === undefined || isAlive(door.pid)) continue;
+        const pid = await postmasterOf(target);
+        if (door.target !== target) continue;
+        door.pid = pid;
+        if (!isAlive(pid)) found.push(id);
+      }
+      return found;
+    },
     async remove(id) {
       const door = doors.get(id);
       doors.delete(id);
@@ -124,4 +135,20 @@ export function makeDoors({ dataDir, user, onConnection }: DoorOptions): Doors {
       await Promise.all(listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve()))));
     },
   };
+}
+
+/** Postgres writes its pid beside its socket; 0 where there is none. */
+async function postmasterOf(socketPath: string): Promise<number> {
+  const lock = await readFile(`${socketPath}.lock`, "utf8").catch(() => "");
+  return Number.parseInt(lock, 10) || 0;
+}
+
+function isAlive(pid: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === "EPERM";
+  }
 }

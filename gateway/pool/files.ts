@@ -1,6 +1,6 @@
 /** Folders and files that PgBouncer's OS user may read and nobody but us may change; none differ where we are that user. */
 import { createHash } from "node:crypto";
-import { chmod, chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OsUser } from "../../platform/compute/index.ts";
@@ -44,4 +44,17 @@ export async function writeShared(path: string, bytes: string | Buffer, user: Os
   await chmod(fresh, user === null ? 0o600 : 0o640);
   await rename(fresh, path);
   return true;
+}
+
+const logLimitBytes = 8 * 1024 * 1024;
+
+/**
+ * Keeps a log under its limit with one older part. Its writer appends to the open file: the old part is copied away and the file cut.
+ * Who guesses passwords fills no disk.
+ */
+export async function keepShort(path: string, limitBytes = logLimitBytes): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.size < limitBytes) return;
+  await copyFile(path, `${path}.1`);
+  await truncate(path);
 }

@@ -1,7 +1,8 @@
 import { asNebulaError, type Observe } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
-import { makeTrafficFold, type Traffic } from "./census.ts";
+import type { Traffic, TrafficFold } from "./census.ts";
 import type { Doors } from "./doors.ts";
+import { keepShort } from "./files.ts";
 import type { Pooler } from "./process.ts";
 import type { Roster } from "./roster.ts";
 import type { Kept } from "./types.ts";
@@ -18,25 +19,30 @@ type Looked = {
   readonly doors: Doors;
   readonly holds: ReadonlyMap<DatabaseId, Kept>;
   readonly release: (id: DatabaseId) => void;
+  readonly traffic: TrafficFold;
+  readonly logFile: string;
 };
 
 /** What passes PgBouncer does not pass us: it is asked, and the keeper and the meter are told. */
 export function lookNowAndThen(
   { lookEveryMs = 2_000, onTraffic, observe }: LookOptions,
-  { pooler, roster, doors, holds, release }: Looked,
+  { pooler, roster, doors, holds, release, traffic, logFile }: Looked,
 ) {
-  const fold = makeTrafficFold();
+  let isDue = false;
   const look = async () => {
-    for (const id of doors.dangling()) {
+    await keepShort(logFile);
+    for (const id of await doors.dangling()) {
       await doors.guard(id);
       release(id);
     }
-    if (holds.size === 0 || !pooler.isUp()) return;
-    for (const [name, traffic] of fold(await pooler.ask("SHOW STATS_TOTALS"))) {
+    isDue ||= holds.size > 0;
+    if (!isDue || !pooler.isUp()) return;
+    isDue = holds.size > 0; // once more after the last of them was released
+    for (const [name, passed] of traffic.take(await pooler.ask("SHOW STATS_TOTALS"))) {
       const id = roster.idOf(name);
       if (id === undefined) continue;
       holds.get(id)?.touch();
-      onTraffic?.(id, traffic);
+      onTraffic?.(id, passed);
     }
   };
   let looking: Promise<void> | undefined;

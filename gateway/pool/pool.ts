@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type OsUser, readGate } from "../../platform/compute/index.ts";
 import { type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
-import { coalesced, connectionsIn, type Traffic } from "./census.ts";
+import { coalesced, connectionsIn, makeTrafficFold, type Traffic } from "./census.ts";
 import { filesOf, fingerprintOf } from "./config.ts";
 import { type Doors, makeDoors } from "./doors.ts";
 import { lookNowAndThen } from "./look.ts";
@@ -50,6 +50,8 @@ export type PooledEndpoint = {
    * does (somebody works, or did so within the last 20 s), the suspend has to be given up.
    */
   vacate(id: DatabaseId): Promise<boolean>;
+  /** Of PgBouncer: clients that are connected, and connections to servers. */
+  connections(): Promise<{ readonly clients: number; readonly servers: number }>;
   state(): { readonly up: boolean; readonly databases: number; readonly straight: number };
   /** Takes in what changed now, not in a moment. */
   sync(): Promise<void>;
@@ -65,6 +67,7 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
   const { dataDir, user, observe, clock = systemClock } = options;
   const settings = await prepareFolders(options);
   const files = filesOf(settings.folder);
+  const logFile = join(dataDir, "log", "pgbouncer.log");
   const secrets = await poolSecrets(settings.folder);
 
   const holds = new Map<DatabaseId, Kept>();
@@ -102,15 +105,18 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
   });
   await listenForPgBouncer(settings.responderDir, user, (path) => responder.listen(path));
 
+  const traffic = makeTrafficFold();
   const pooler: Pooler = makePooler({
     ...{ bin: options.bin, dataDir, user, observe, addresses: settings.addresses, port: settings.port },
     iniFile: files.ini,
     consolePath: join(settings.socketDir, `.s.PGSQL.${settings.port}`),
     consolePassword: secrets.console,
     fingerprint: fingerprintOf(settings, await programOf(options.bin)),
-    logFile: join(dataDir, "log", "pgbouncer.log"),
+    logFile,
     // whatever it did before us, and with connections that we have not seen
-    onUp: () => {
+    onUp: (how) => {
+      if (how === "started") traffic.began();
+      if (how === "inherited") traffic.inherited();
       for (const id of roster.ids()) visited.add(id);
     },
   });
@@ -127,7 +133,7 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
   await pooler.begin();
 
   const census = coalesced(async () => connectionsIn(await pooler.ask("SHOW DATABASES")));
-  const looks = lookNowAndThen(options, { pooler, roster, doors, holds, release });
+  const looks = lookNowAndThen(options, { pooler, roster, doors, holds, release, traffic, logFile });
   return {
     async vacate(id) {
       if (closing.signal.aborted) return false; // nobody would close the door again
@@ -137,6 +143,10 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
       visited.delete(id);
       release(id);
       return true;
+    },
+    async connections() {
+      const lists = new Map((await pooler.ask("SHOW LISTS")).map(({ list, items }) => [list, Number(items)]));
+      return { clients: lists.get("used_clients") ?? 0, servers: lists.get("used_servers") ?? 0 };
     },
     state: () => ({
       up: pooler.isUp(),

@@ -32,8 +32,8 @@ export type PoolerOptions = {
   readonly fingerprint: string;
   readonly logFile: string;
   readonly observe: Observe;
-  /** It runs with the files as they were when it was started or told to read them. */
-  readonly onUp?: () => void;
+  /** It runs; `inherited`: and did so before us. */
+  readonly onUp?: (how: "started" | "inherited" | "found again") => void;
 };
 
 export type Pooler = {
@@ -60,13 +60,16 @@ export function makePooler(options: PoolerOptions): Pooler {
 
   const keepAlive = async (first: () => void) => {
     let delayMs = firstDelayMs;
+    let isKnown = false;
     while (!closing.signal.aborted) {
       const since = performance.now();
       try {
-        const console = (await adopt(options)) ?? (await start(options));
+        const adopted = await adopt(options);
+        const console = adopted ?? (await start(options));
         if (closing.signal.aborted) return console.close();
         live = console;
-        options.onUp?.();
+        options.onUp?.(adopted === undefined ? "started" : isKnown ? "found again" : "inherited");
+        isKnown = true;
         first();
         await console.ended;
         live = undefined;

@@ -21,7 +21,7 @@ beforeAll(async () => {
   const open = async (ground: Ground, pool: () => PooledEndpoint | undefined) => {
     keeper = makeKeeper({
       ...{ dataDir: ground.dataDir, runner: await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() }) },
-      ...{ pressed: () => false, suspension: { sweepMs: 5, stopAfterFrozenMs: 300 } },
+      ...{ pressed: () => false, suspension: { sweepMs: 5, stopAfterFrozenMs: 300, lookAroundMs: 200 } },
       async vacate(id) {
         const empty = (await pool()?.vacate(id)) ?? true;
         if (empty) watchers.get(id)?.();

@@ -75,6 +75,15 @@ test("clients of a database that is stopped by others are served again when it m
   await eventually("it is let in", async () => (await said()) === "let in");
 });
 
+test("a server that died is started for pooled clients by nobody but us", async () => {
+  const wanted = await it.add();
+  const served = async () => (await (await it.connect(wanted)).query("select 1 as one")).rows[0].one === 1;
+  await served();
+  process.kill((await it.ground.driver.observe(wanted.id))?.pid ?? 0, "SIGKILL");
+  await eventually("somebody is served again", served, { everyMs: 100 });
+  expect(startsOf(wanted.id)).toBe(1);
+});
+
 test("a gateway that is replaced keeps its PgBouncer, and pooled sessions stand", async () => {
   const wanted = await it.add();
   const client = await it.connect(wanted);
