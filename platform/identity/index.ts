@@ -47,6 +47,7 @@ export {
   issueKey,
   type KeyPlace,
   keyToWire,
+  limitOf,
   type NewKey,
   principalOfKey,
   type Rotation,

@@ -1,10 +1,10 @@
 import { type Secret, toTimestamp } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
-import { insertPrincipal, type PrincipalRow, supersedePrincipal } from "../store/index.ts";
+import { insertPrincipal, type KeyLimit, type PrincipalRow, supersedePrincipal } from "../store/index.ts";
 import type { Account } from "./directory.ts";
 import { badGrant, keyNotRotatable, roleTooHigh } from "./errors.ts";
 import { type Grant, mayGrant, narrow, type Principal, rolesOf } from "./principal.ts";
-import { isRole, type Role, roleScopes, type Scope, scopes } from "./roles.ts";
+import { isRole, type Role, roleScopes, roles, type Scope, scopes } from "./roles.ts";
 import { makeToken, type TokenEnvironment } from "./token.ts";
 import { principalFromRow } from "./tokens.ts";
 
@@ -15,7 +15,8 @@ import { principalFromRow } from "./tokens.ts";
  *    account loses the key loses with it.
  * 2. A key never holds more than whoever makes it, then and later: a key that is made with a key is inside that key's reach,
  *    role, scopes and time.
- * 3. The secret is shown once. Rotating makes a second key like the first, which lives on for the overlap.
+ * 3. Of its account's keys a key sees, rotates and revokes itself and those that are no wider: the others are not there for it.
+ * 4. The secret is shown once. Rotating makes a second key like the first, which lives on for the overlap.
  */
 export type KeyPlace = {
   /** null: wherever the account reaches. */
@@ -168,6 +169,16 @@ function isNarrower(row: PrincipalRow, than: PrincipalRow): boolean {
   const limit = scopesOfKey(roleOf(than), knownScopes(than));
   const its = scopesOfKey(roleOf(row), knownScopes(row)) ?? scopes;
   return limit === null || its.every((scope) => limit.includes(scope));
+}
+
+/** `isNarrower` for many rows at once, as the ledger asks it; null where no account stands behind the key. */
+export function limitOf(key: PrincipalRow | undefined): KeyLimit | null {
+  if (key === undefined || key.owner === null) return null;
+  const limit = scopesOfKey(roleOf(key), knownScopes(key));
+  const beyond = (held: readonly Scope[]) => (limit === null ? [] : held.filter((scope) => !limit.includes(scope)));
+  const { id, tenant, project, database, expiresAt } = key;
+  const byRole = roles.map((role) => [role, beyond([...roleScopes[role]])] as const);
+  return { id, tenant, project, database, expiresAt, beyond: { "": beyond(scopes), ...Object.fromEntries(byRole) } };
 }
 
 const roleOf = ({ role }: PrincipalRow): Role | null => (role !== null && isRole(role) ? role : null);

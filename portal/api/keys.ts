@@ -5,6 +5,7 @@ import {
   issueKey,
   issueToken,
   keyToWire,
+  limitOf,
   type Principal,
   reachOf,
   roles,
@@ -59,11 +60,13 @@ export const keyRoutes = [
     scope: "keys:own",
     target: "own",
     summary: "Your keys, and with keys:read those of service accounts, and tokens, inside your reach",
+    description: "Asked with a key: of its account's keys itself and those that are no wider than it is.",
     query: z.strictObject(pageQuery),
     replies: { 200: json("A page of keys", pageOf(keySchema)) },
-  }).handle(async ({ principal, query }, { sql }) => {
+  }).handle(async ({ principal, query }, portal) => {
     const afterId = fromCursor("keys", query.cursor, z.string());
-    const rows = await listPrincipals(sql, { ...visible(principal, "keys:read"), afterId, limit: query.limit + 1 });
+    const seen = await visible(portal, principal, "keys:read");
+    const rows = await listPrincipals(portal.sql, { ...seen, afterId, count: query.limit + 1 });
     return { status: 200, body: toPage("keys", rows, query.limit, (row) => row.id, keyToWire) };
   }),
 
@@ -112,7 +115,9 @@ export const keyRoutes = [
     scope: "keys:own",
     target: "own",
     summary: "Make a key's successor; the old one lives on for the overlap",
-    description: "The successor is like it and lives as long. A key may rotate itself. Each key is rotated once.",
+    description:
+      "The successor is like it and lives as long. A key may rotate itself, and of its account's keys those that are no " +
+      "wider than it is. Each key is rotated once.",
     params,
     secret: true,
     body: z.strictObject({
@@ -146,6 +151,7 @@ export const keyRoutes = [
     scope: "keys:own",
     target: "own",
     summary: "Revoke a key, from the next request on",
+    description: "A key may revoke itself, and of its account's keys those that are no wider than it is.",
     params,
     replies: { 204: nothing("Revoked") },
   }).handle(async ({ principal, params: { id } }, portal) => {
@@ -155,15 +161,17 @@ export const keyRoutes = [
   }),
 ];
 
-const visible = (principal: Principal, scope: "keys:read" | "keys:write") => ({
+const visible = async (portal: Portal, principal: Principal, scope: "keys:read" | "keys:write") => ({
   account: principal.account ?? null,
   within: reachOf(principal, scope),
+  limit: limitOf(await keyBehind(portal, principal)),
 });
 
 /** Who asks with a token of no account may still give up that token. */
-async function find({ sql }: Portal, principal: Principal, id: string): Promise<PrincipalRow> {
+async function find(portal: Portal, principal: Principal, id: string): Promise<PrincipalRow> {
+  const { sql } = portal;
   const row =
-    (await findPrincipalWithin(sql, id, visible(principal, "keys:write"))) ??
+    (await findPrincipalWithin(sql, id, await visible(portal, principal, "keys:write"))) ??
     (id === principal.id ? await findPrincipal(sql, id) : undefined);
   if (row === undefined || row.revokedAt !== null) throw absent();
   return row;
