@@ -7,6 +7,7 @@ import { connectOnce } from "../../platform/sql/index.ts";
 import { listOrphans } from "../../platform/store/index.ts";
 import { layout, locateData, readSecrets, readSettings } from "../data-folder.ts";
 import { databases, ledgerServer } from "../ledger.ts";
+import { diskEncryption } from "../disk-encryption.ts";
 import { canEnter } from "../os-user.ts";
 import { defaultPort, isFree, portsFrom } from "../ports.ts";
 import { columns, type Format, print } from "../print.ts";
@@ -43,6 +44,7 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkBuilder("python3", ["--version"], /(\d+\.\d+\.\d+)/, env, "Needed only to fetch a complete PostgreSQL."),
     checkDisk("data folder's disk", data, 2),
     checkDisk("cache folder's disk", cacheDir(env), 1),
+    checkEncryption(data),
     checkData(data),
     checkPorts(data),
     checkGateway(data),
@@ -146,6 +148,17 @@ async function checkDisk(name: string, path: string, wantedGb: number): Promise<
   const found = `${gigabytes.toFixed(1)} GB free at ${folder}`;
   if (gigabytes < 0.2) return fail(name, found, "Free some space: a start needs 200 MB.");
   return gigabytes < wantedGb ? warn(name, found, `Less than ${wantedGb} GB.`) : ok(name, found);
+}
+
+/** Tenants' data lies there as Postgres writes it. Backups are sealed wherever they lie. */
+async function checkEncryption(path: string): Promise<Finding> {
+  const name = "disk encryption";
+  const found = await diskEncryption(nearest(path));
+  if (found.state === "encrypted") return ok(name, found.by);
+  const advice = "Put the data folder on an encrypted disk (LUKS, FileVault, an encrypted volume of the cloud).";
+  return found.state === "clear"
+    ? warn(name, `${found.device} is not encrypted`, advice)
+    : warn(name, `cannot be seen: ${found.why}`, advice);
 }
 
 async function checkData(path: string): Promise<Finding> {

@@ -1,14 +1,18 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Ensured, InstanceObserved, InstanceWanted, MachineDriver } from "../compute/index.ts";
 import type { Vault } from "../core/index.ts";
 import type { ObjectStore } from "../objects/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
+import type { Sql } from "../sql/index.ts";
 import { branchFrom } from "./branch.ts";
 import { type Base, databasesIn, type Index, type Line, linesOf } from "./catalog.ts";
 import { checkBackups, type Damage, verifyBackups } from "./check.ts";
 import { type CopyReport, copyBackups } from "./copy.ts";
 import { type Alive, type Expired, expireBackups } from "./expire.ts";
 import { type ImportDumpInput, importDump } from "./import-dump.ts";
-import { previewRestore, type RestorePreview } from "./preview.ts";
+import { readPart } from "./log-feed.ts";
+import { lookAt, previewRestore, type RestorePreview } from "./preview.ts";
 import { findSource, restoreInPlace, restoreInto } from "./restore.ts";
 import { type Shipped, shipWal, type Waiting, waitingIn } from "./ship.ts";
 import { type TakeInput, takeBackup } from "./take.ts";
@@ -45,6 +49,8 @@ export type Backups = {
   /** Whether a target can be restored, without doing it. @throws NEB414, NEB416, NEB420 */
   admit(id: DatabaseId, target: Target): Promise<{ readonly base: string }>;
   preview(id: DatabaseId, target: Target): Promise<RestorePreview>;
+  /** Lends the database as it was, in a server for a moment that nobody else reaches; as its administrator. */
+  look<T>(id: DatabaseId, target: Target, body: (sql: Sql) => Promise<T>): Promise<T>;
   restoreInto(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly target: Target }): Promise<Ensured>;
   restoreInPlace(id: DatabaseId, how: { readonly target: Target; readonly request: string }): Promise<InstanceObserved>;
   branch(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly at?: Date }): Promise<Ensured>;
@@ -53,6 +59,8 @@ export type Backups = {
   expire(id: DatabaseId, alive: Alive | undefined): Promise<Expired>;
   /** To the second location; undefined where there is none. */
   copy(id: DatabaseId): Promise<CopyReport | undefined>;
+  /** Lays the stored log of the newest folder out as Postgres's own files, for tools that read them. How many. */
+  fetchLog(id: DatabaseId, folder: string): Promise<number>;
   importDump(input: ImportDumpInput): Promise<void>;
 };
 
@@ -85,6 +93,7 @@ export function makeBackups({ driver, store, second, vault }: BackupsOptions): B
       return { base: base.label };
     },
     preview: (id, target) => previewRestore(ground, id, target),
+    look: (id, target, body) => lookAt(ground, { id, target }, body),
     restoreInto: (wanted, from) => restoreInto(ground, wanted, from),
     restoreInPlace: (id, how) => restoreInPlace(ground, id, how),
     branch: (wanted, from) => branchFrom(ground, wanted, from),
@@ -92,6 +101,13 @@ export function makeBackups({ driver, store, second, vault }: BackupsOptions): B
     verify: (id) => verifyBackups(ground, id),
     expire: (id, alive) => expireBackups(ground, id, alive),
     copy: async (id) => (second === undefined ? undefined : copyBackups(ground, second, id)),
+    async fetchLog(id, folder) {
+      const line = (await linesOf(ground, id)).at(-1);
+      const names = (await line?.listLog()) ?? [];
+      for (const name of names)
+        if (line !== undefined) await writeFile(join(folder, name), await readPart(line, name), { mode: 0o644 });
+      return names.length;
+    },
     importDump: (input) => importDump(ground, input),
   };
 }

@@ -48,6 +48,7 @@ async function mustBeCustom(file: string): Promise<void> {
     throw dumpRefused(`${file} cannot be read`, { cause });
   });
   try {
+    if (!(await handle.stat()).isFile()) throw dumpRefused(`${file} is not a file`);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(11), 0, 11, 0);
     const head = buffer.subarray(0, bytesRead);
     // magic, version (3), sizes of integers and offsets (2), format: 1 is custom

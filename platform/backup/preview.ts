@@ -47,6 +47,18 @@ export async function previewRestore(ground: Ground, id: DatabaseId, target: Tar
   });
 }
 
+/** The database as it was, for as long as `body` takes. */
+export async function lookAt<T>(
+  ground: Ground,
+  { id, target }: { readonly id: DatabaseId; readonly target: Target },
+  body: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  const source = await findSource(ground, id, target);
+  return ground.machinery.site((site) =>
+    makeRecovered(ground, source, { site, pgdata: join(site, "pgdata") }, (as) => as(source.base.databaseName)(body)),
+  );
+}
+
 type Counted = { readonly rows: number; readonly counted: boolean };
 type Look = { readonly sizeBytes: number; readonly tables: ReadonlyMap<string, Counted> };
 const emptyLook: Look = { sizeBytes: 0, tables: new Map() };

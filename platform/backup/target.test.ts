@@ -18,11 +18,12 @@ const baseAt = (hours: number, kind: Base["kind"], parent: Base | undefined): Ba
 });
 
 /** Backups each hour; which of them are full. */
-const history = (fulls: readonly boolean[]): readonly Base[] =>
-  fulls.reduce<readonly Base[]>(
-    (made, full, i) => [...made, baseAt(i + 1, full || i === 0 ? "full" : "incremental", made.at(-1))],
-    [],
-  );
+function history(fulls: readonly boolean[]): readonly Base[] {
+  const made: Base[] = [];
+  for (const [i, full] of fulls.entries())
+    made.push(baseAt(i + 1, full || i === 0 ? "full" : "incremental", made.at(-1)));
+  return made;
+}
 const indexOf = (bases: readonly Base[], covered: number): Index => ({
   ...emptyIndex,
   bases: [...bases],

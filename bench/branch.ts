@@ -1,0 +1,72 @@
+/**
+ * How long a branch of a database takes from the order to its first row, while the database serves; and the same by hand: a
+ * pg_basebackup of it, a server started on that, a first row. Turn by turn, for 100 MB and 1 GB.
+ */
+import { join } from "node:path";
+import { openScope } from "../platform/core/index.ts";
+import { type BackupBench, makeBackupBench, timed, writeConf } from "./ground/backups.ts";
+import { percentile, progress, report, round } from "./ground/report.ts";
+
+const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 9);
+const sizes = { mb100: 100, gb1: 1000 } as const;
+
+const scope = openScope();
+const figures: Record<string, number> = {};
+
+try {
+  const ground = await makeBackupBench(scope);
+  for (const [name, sizeMb] of Object.entries(sizes)) {
+    progress(`filling ${sizeMb} MB`);
+    const source = await ground.filled(name, sizeMb);
+    const [ours, byHand]: [number[], number[]] = [[], []];
+    for (let i = 0; i < runs; i++) {
+      progress(`branch ${i + 1} of ${runs} of ${sizeMb} MB`);
+      const wanted = { ...ground.wish(`${name}b${i}`), archive: false };
+      ours.push(
+        await timed(async () => {
+          await ground.backups.branch(wanted, { of: source.id });
+          await ground.inside(wanted, (sql) => sql.query("select n from moments"));
+        }),
+      );
+      await ground.drop(wanted);
+      byHand.push(await copyByHand(ground, source.id, `${name}h${i}`));
+    }
+    figures[`${name}P50Ms`] = round(percentile(ours, 50), 0);
+    figures[`${name}ByHandP50Ms`] = round(percentile(byHand, 50), 0);
+    figures[`${name}Ratio`] = round(percentile(ours, 50) / percentile(byHand, 50), 2);
+  }
+} finally {
+  await scope.close();
+}
+
+async function copyByHand(ground: BackupBench, id: `${string}.${string}.${string}`, name: string): Promise<number> {
+  const { driver } = ground;
+  const { args, password } = await driver.machinery.address(id);
+  const env = { PGPASSWORD: password.reveal() };
+  const [pgdata, socket] = [ground.folder(name), ground.folder(`${name}s`)];
+  const conf = join(ground.home, `${name}.conf`);
+  writeConf(conf, socket);
+  const took = await timed(async () => {
+    await ground.tool(
+      "pg_basebackup",
+      [...args, "--pgdata", pgdata, "--wal-method", "stream", "--checkpoint", "fast"],
+      env,
+    );
+    await ground.tool("pg_ctl", [
+      "start",
+      "-w",
+      "-s",
+      "-D",
+      pgdata,
+      "-l",
+      join(socket, "log"),
+      "-o",
+      `-c config_file=${conf}`,
+    ]);
+    await ground.tool("psql", ["-h", socket, "-U", "nebula_admin", "-d", "postgres", "-qAtc", "select 1"], env);
+  });
+  await ground.tool("pg_ctl", ["stop", "-w", "-s", "-m", "immediate", "-D", pgdata]);
+  return took;
+}
+
+report({ bench: "branch", runs, figures, goals: { mb100Ratio: "<= 1.2", gb1Ratio: "<= 1.2" } });
