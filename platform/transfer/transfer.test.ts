@@ -1,8 +1,10 @@
+import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { Secret } from "../core/index.ts";
 import { wantedOf } from "./import.ts";
 import { parseSource } from "./source.ts";
 import { differingCounts } from "./tables.ts";
+import { withoutChannelBinding } from "./unbound.ts";
 
 const parse = (url: string) => parseSource(new Secret(url));
 
@@ -71,4 +73,28 @@ test("a table that lacks rows, or is missing, is named; what the target has besi
   ]);
   expect(differingCounts(source, source)).toEqual([]);
   expect(differingCounts(source, target)).toEqual(["public.b has 1 of 2 rows", "public.c is missing, with 0 rows"]);
+});
+
+test("the offer of channel binding is for us and not for the program behind us, however the bytes come", async () => {
+  const message = (type: string, body: Buffer) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(4 + body.length);
+    return Buffer.concat([Buffer.from(type), length, body]);
+  };
+  const sasl = (...names: string[]) =>
+    message("R", Buffer.from(`\0\0\0\n${names.map((name) => `${name}\0`).join("")}\0`));
+  const version = message("v", Buffer.from([0, 3, 0, 0, 0, 0, 0, 0]));
+  const later = message("R", Buffer.from("\0\0\0\nSCRAM-SHA-256-PLUS\0\0"));
+  const said = Buffer.concat([version, sasl("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), later]);
+  const heard = Buffer.concat([version, sasl("SCRAM-SHA-256"), later]);
+  for (const size of [1, 7, said.length]) {
+    const filter = withoutChannelBinding();
+    for (let at = 0; at < said.length; at += size) filter.write(said.subarray(at, at + size));
+    filter.end();
+    expect(await buffer(filter)).toEqual(heard);
+  }
+  const refused = message("E", Buffer.from("SFATAL\0\0"));
+  const filter = withoutChannelBinding();
+  filter.end(refused);
+  expect(await buffer(filter)).toEqual(refused);
 });

@@ -6,6 +6,7 @@ import { connect as openTls } from "node:tls";
 import type { Address } from "../core/index.ts";
 import { importImpossible } from "./errors.ts";
 import type { Source } from "./source.ts";
+import { withoutChannelBinding } from "./unbound.ts";
 
 /** A Unix socket of ours that is the source: programs built without TLS reach it there, and only at the address that was judged. */
 export type Way = {
@@ -29,7 +30,8 @@ export async function openWay(source: Source, { address }: Address, folder: stri
     secured(source, raw).then(
       (outside) => {
         keep(outside);
-        inside.pipe(outside).pipe(inside);
+        inside.pipe(outside);
+        (outside === raw ? outside : outside.pipe(withoutChannelBinding())).pipe(inside);
         const end = () => {
           inside.destroy();
           outside.destroy();
