@@ -14,7 +14,8 @@ import { principalFromRow } from "./tokens.ts";
  * 1. A key holds what its account holds at the moment of the request, inside the key's reach, role and scopes: what the
  *    account loses the key loses with it.
  * 2. A key never holds more than whoever makes it, then and later: a key that is made with a key is inside that key's reach,
- *    role, scopes and time.
+ *    role, scopes and time. Nor does it name more than its account holds there at that moment: a name that means nothing yet
+ *    would mean something after the next promotion.
  * 3. Of its account's keys a key sees, rotates and revokes itself and those that are no wider: the others are not there for it.
  * 4. The secret is shown once. Rotating makes a second key like the first, which lives on for the overlap.
  */
@@ -52,6 +53,7 @@ export async function issueKey(
   const held = narrow(key.account.grants, key);
   if (held.length === 0) throw badGrant(`${key.account.user} holds nothing there`);
   const allowed = scopesOfKey(key.role, key.scopes);
+  demandHeld(asked, held, key);
   const beyond = held.find((grant) => !mayGrant(maker, { ...grant, database: key.database }, allowed));
   if (beyond !== undefined)
     throw roleTooHigh(`${rolesOf(maker)} may not make a key that holds ${beyond.role} in ${placeName(beyond)}`);
@@ -146,6 +148,8 @@ function inside(key: NewKey, maker: PrincipalRow): NewKey {
     database: within(key.database, maker.database),
   };
   const [mine, its] = [scopesOfKey(key.role, key.scopes), scopesOfKey(roleOf(maker), knownScopes(maker))];
+  const excess = (mine ?? []).find((scope) => its !== null && !its.includes(scope));
+  if (excess !== undefined) throw roleTooHigh(`a key made with a key names no more than that key holds: not ${excess}`);
   const cut = its === null ? mine : (mine ?? its).filter((scope) => its.includes(scope));
   const ends = [key.expiresAt, maker.expiresAt].flatMap((date) => (date === null ? [] : [date.getTime()]));
   const expiresAt = ends.length === 0 ? null : new Date(Math.min(...ends));
@@ -190,7 +194,25 @@ function scopesOfKey(role: Role | null, named: readonly Scope[] | null): readonl
   return [...roleScopes[role]].filter((scope) => named?.includes(scope) ?? true);
 }
 
-const placeName = ({ tenant, project }: Grant): string =>
+/** @throws NEB663 when the role or a scope that is named is held by no grant of the place. */
+function demandHeld({ role, scopes: named, account }: NewKey, held: readonly Grant[], place: KeyPlace): void {
+  const holds = (scope: Scope) => held.some((grant) => roleScopes[grant.role].has(scope));
+  const missing = [...(role === null ? [] : roleScopes[role]), ...(named ?? [])].find((scope) => !holds(scope));
+  if (missing === undefined) return;
+  const where = place.tenant === null ? "anywhere" : `in ${placeName(place)}`;
+  const mine = [...new Set(held.map((grant) => grant.role))].join(" and ");
+  throw roleTooHigh(
+    role !== null && roleScopes[role].has(missing)
+      ? `a ${role} holds ${missing}, and ${account.user} does not ${where}: ${mine} is all there is`
+      : `${account.user} does not hold ${missing} ${where}: ${mine} is all there is`,
+    {
+      hint: "Name a role or scopes that you hold there, or none: then the key holds what its account does.",
+      fields: { scope: missing },
+    },
+  );
+}
+
+const placeName = ({ tenant, project }: Pick<Grant, "tenant" | "project">): string =>
   tenant === null ? "the platform" : project === null ? tenant : `${tenant}/${project}`;
 
 const timeOf = (date: Date | null) => (date === null ? null : toTimestamp(date.getTime()));

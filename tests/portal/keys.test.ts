@@ -180,8 +180,21 @@ describe("a key", () => {
   it("never holds more than who makes it, also when it is made with a key", async () => {
     const developer = portal.as((await keyOf(portal.sql, bob)).text);
     expect((await make(developer, { tenant: "shop", project: "other" })).body.code).toBe("NEB664");
-    const merging = await make(developer, { tenant: "shop", project: "store", role: "project-admin" });
-    expect((await whoami(portal.as(merging.body.key))).scopes).not.toContain("pulls:merge");
+    for (const [body, scope] of [
+      [{ tenant: "shop", project: "store", role: "project-admin" }, "databases:run"],
+      [{ tenant: "shop", role: "project-admin" }, "databases:run"],
+      [{ tenant: "shop", project: "store", scopes: ["databases:read", "pulls:merge"] }, "pulls:merge"],
+      [{ role: "platform-admin" }, undefined],
+      [{ tenant: "bank", scopes: ["databases:read"] }, "databases:read"],
+    ] as const) {
+      const { status, body: told } = await make(developer, body);
+      expect({ status, code: told.code }, JSON.stringify(body)).toEqual({ status: 403, code: "NEB663" });
+      if (scope !== undefined) expect(told).toMatchObject({ scope, detail: expect.stringContaining(scope) });
+    }
+    expect((await make(developer, { tenant: "shop", project: "store", role: "viewer" })).status).toBe(201);
+    const reader = portal.as((await make(developer, { scopes: ["keys:own", "self:read"] })).body.key);
+    expect((await make(reader, { scopes: ["self:read", "databases:read"] })).body.code).toBe("NEB663");
+    expect((await make(reader, { role: "viewer" })).body.code).toBe("NEB663");
     const narrow = portal.as(
       (await make(owner, { tenant: "shop", project: "store", scopes: ["keys:own", "self:read"], expiresAt: soon() }))
         .body.key,
