@@ -41,7 +41,8 @@ export async function makeGate(
   const seen = await asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, (sql) =>
     observeDatabase(sql, manifest.ownerRole),
   );
-  const logins = seen.roles.filter(({ name, login }) => login && manifest.managed.roles.includes(name));
+  const own = [manifest.ownerRole, ...manifest.managed.roles];
+  const logins = seen.roles.filter(({ name, login }) => login && own.includes(name));
   const roles = logins.flatMap(({ name, verifier }) => (verifier === null ? [] : [[name, { verifier }] as const]));
   await keepAdminKey(context, place, manifest.id);
   await writeGate(place, { ...gateOf({ ...manifest, ...settings }), roles: Object.fromEntries(roles) });
@@ -55,6 +56,7 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   allowFrom: of.allowFrom,
   suspendAfterSeconds: of.suspendAfterSeconds,
   units: of.units,
+  ...((of.replicas ?? 0) > 0 ? { replicas: of.replicas } : {}),
   limits: of.limits,
   ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
 });

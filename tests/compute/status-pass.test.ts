@@ -134,3 +134,19 @@ test("it runs by itself, and stops when it is closed", async () => {
   await eventually("it is healed", async () => (await ground.driver.observe(wanted.id))?.phase === "Ready");
   await own.close();
 });
+
+test("who is frozen or asleep is left so, and shown so", async () => {
+  const wanted = await deployed();
+  for (const [verb, state] of [
+    ["freeze", "frozen"],
+    ["sleep", "asleep"],
+  ] as const) {
+    const { phase } = await ground.driver[verb](wanted.id);
+    await pass.run();
+    expect(await ground.driver.observe(wanted.id)).toMatchObject({ phase });
+    expect(await getInstance(ledger.sql, wanted.id)).toMatchObject({ phase: "Ready", computeState: state });
+  }
+  await ground.driver.wake(wanted.id);
+  await pass.run();
+  expect(await getInstance(ledger.sql, wanted.id)).toMatchObject({ phase: "Ready", computeState: "awake" });
+});
