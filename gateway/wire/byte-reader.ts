@@ -1,5 +1,5 @@
-import type { Duplex } from "node:stream";
 import { protocolViolation, Refused } from "./refusal.ts";
+import type { Tap } from "./tap.ts";
 
 /** The other side went away in the middle of a handshake. Nobody is left to be told. */
 export class Gone extends Error {
@@ -20,7 +20,7 @@ export type ByteReader = {
   release(): Buffer;
 };
 
-export function makeByteReader(stream: Duplex, mostBytes: number): ByteReader {
+export function makeByteReader({ socket, listen }: Tap, mostBytes: number): ByteReader {
   let held: Buffer = Buffer.alloc(0);
   let ended: Error | undefined;
   let waiting: { count: number; resolve: (bytes: Buffer) => void; reject: (reason: Error) => void } | undefined;
@@ -41,14 +41,16 @@ export function makeByteReader(stream: Duplex, mostBytes: number): ByteReader {
   const onData = (chunk: Buffer) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     if (held.length > mostBytes) ended ??= new Refused(protocolViolation("too many bytes before the session stands"));
-    if (ended !== undefined) stream.pause();
+    if (ended !== undefined) socket.pause();
     settle();
   };
   const onEnd = () => {
     ended ??= new Gone("the connection was closed during the handshake");
     settle();
   };
-  stream.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onEnd);
+  socket.on("end", onEnd).on("close", onEnd).on("error", onEnd);
+  listen(onData);
+  socket.resume();
   return {
     take: (count) =>
       new Promise((resolve, reject) => {
@@ -60,8 +62,8 @@ export function makeByteReader(stream: Duplex, mostBytes: number): ByteReader {
       return held.length;
     },
     release() {
-      stream.pause();
-      stream.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onEnd);
+      socket.pause();
+      socket.off("end", onEnd).off("close", onEnd).off("error", onEnd);
       return held;
     },
   };

@@ -9,6 +9,7 @@ import { gatewayPortTaken } from "./errors.ts";
 import { makeBuckets, makeCounts } from "./limits.ts";
 import { gatewayFull, type Refusal } from "./refusal.ts";
 import { farewell, type Shared, serve } from "./session.ts";
+import { adopt } from "./tap.ts";
 import type { WireDeps } from "./types.ts";
 
 export type DirectEndpoint = {
@@ -47,8 +48,10 @@ export function makeDirectEndpoint(deps: WireDeps): DirectEndpoint {
     return undefined;
   };
 
-  const onConnection = (socket: Socket) => {
-    const address = plainAddress(socket.remoteAddress);
+  const onConnection = (accepted: Socket) => {
+    const address = plainAddress(accepted.remoteAddress);
+    const tap = adopt(accepted);
+    const { socket } = tap;
     if (sockets.size >= limits.connections) {
       deps.observe({ kind: "gateway.refused", reason: "limits", code: "53300", address });
       socket.on("error", () => undefined).destroy();
@@ -61,11 +64,14 @@ export function makeDirectEndpoint(deps: WireDeps): DirectEndpoint {
       sockets.delete(socket);
       perAddress.drop(address);
     });
-    const served = serve(deps, shared, socket, address, refusal).finally(() => serving.delete(served));
+    const served = serve(deps, shared, tap, address, refusal).finally(() => serving.delete(served));
     serving.add(served);
   };
 
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }, onConnection);
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, pauseOnConnect: true },
+    onConnection,
+  );
   return {
     listen: (port, host) => listen(server, port, host),
     sessions: () => ({ open: shared.relays.size, connections: sockets.size }),

@@ -10,6 +10,7 @@ import { type ByteReader, Gone, makeByteReader } from "./byte-reader.ts";
 import { mostAuthBytes, mostStartupBytes } from "./protocol.ts";
 import { protocolViolation, Refused } from "./refusal.ts";
 import { type FirstPacket, parseFirstPacket, readLength } from "./startup.ts";
+import { type Tap, tapStream } from "./tap.ts";
 import type { TlsIdentity } from "./types.ts";
 
 type Startup = Extract<FirstPacket, { kind: "startup" }>;
@@ -19,7 +20,7 @@ export type Greeted =
   | {
       readonly kind: "startup";
       readonly startup: Startup;
-      readonly socket: Socket;
+      readonly tap: Tap;
       readonly reader: ByteReader;
       /** Undefined in clear. */
       readonly tls: { readonly serverName: string | undefined; readonly binding: Buffer } | undefined;
@@ -31,19 +32,20 @@ const tlsHandshake = 0x16;
 
 /** @param onSocket Told of the socket that speaks for the client from now on: an error has to go through it. @throws Refused, Gone */
 export async function greet(
-  raw: Socket,
+  raw: Tap,
   identity: TlsIdentity | undefined,
   onSocket: (socket: Socket) => void,
 ): Promise<Greeted> {
-  let [socket, reader] = [raw, makeByteReader(raw, mostBuffered)];
+  let [tap, reader] = [raw, makeByteReader(raw, mostBuffered)];
   let tls: { readonly serverName: string | undefined; readonly binding: Buffer } | undefined;
   const secure = async (by: TlsIdentity, isDirect: boolean, read: Buffer) => {
-    const secured = await upgrade(raw, by, read);
+    const secured = await upgrade(raw.socket, by, read);
     onSocket(secured);
     if (isDirect && secured.alpnProtocol !== "postgresql")
       throw new Refused(protocolViolation("received direct SSL connection request without ALPN protocol negotiation"));
     tls = { serverName: (secured as { servername?: string | false }).servername || undefined, binding: by.binding };
-    [socket, reader] = [secured, makeByteReader(secured, mostBuffered)];
+    tap = tapStream(secured);
+    reader = makeByteReader(tap, mostBuffered);
   };
 
   const first = await reader.take(1);
@@ -57,8 +59,8 @@ export async function greet(
   const asked = new Set<string>();
   for (;;) {
     const packet = parseFirstPacket(await reader.take(readLength(head) - 4));
-    if (packet.kind === "startup") return { kind: "startup", startup: packet, socket, reader, tls };
-    if (packet.kind === "cancel") return { kind: "cancel", cancel: packet, socket };
+    if (packet.kind === "startup") return { kind: "startup", startup: packet, tap, reader, tls };
+    if (packet.kind === "cancel") return { kind: "cancel", cancel: packet, socket: tap.socket };
     if (asked.has(packet.kind) || tls !== undefined)
       throw new Refused(protocolViolation(`a second request for ${packet.kind === "ssl" ? "SSL" : "GSSAPI"}`));
     asked.add(packet.kind);
@@ -70,9 +72,9 @@ export async function greet(
       );
     if (packet.kind === "ssl" && identity !== undefined) {
       reader.release();
-      raw.write("S");
+      raw.socket.write("S");
       await secure(identity, false, Buffer.alloc(0));
-    } else socket.write("N");
+    } else tap.socket.write("N");
     head = await reader.take(4);
   }
 }

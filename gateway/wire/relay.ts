@@ -1,17 +1,17 @@
 /**
  * A session that stands: bytes both ways, uninterpreted. What is done for each piece is what the speed of the gateway depends on
- * (decision 0016): it is counted, the keeper is told, it is written.
+ * (decision 0017): it is counted, the keeper is told, it is written.
  *
  * 1. A side that does not take its bytes stops the other side; nothing piles up here.
  * 2. When one side ends, the other gets what was still on its way, and ends.
  */
-import type { Socket } from "node:net";
+import type { Tap } from "./tap.ts";
 import type { Upstream } from "./upstream.ts";
 
 export type Traffic = { bytesIn: number; bytesOut: number };
 
 export type RelayInput = {
-  readonly client: Socket;
+  readonly client: Tap;
   readonly upstream: Upstream;
   /** What the client had sent already. */
   readonly early: Buffer;
@@ -35,8 +35,15 @@ export type Relay = Traffic & {
   readonly ended: Promise<void>;
 };
 
-export function makeRelay({ client, upstream, early, account, touch, onFirstAnswer }: RelayInput): Relay {
-  const server = upstream.socket;
+export function makeRelay({
+  client: { socket: client, listen },
+  upstream,
+  early,
+  account,
+  touch,
+  onFirstAnswer,
+}: RelayInput): Relay {
+  const server = upstream.tap.socket;
   let status: number = restAfter.idle;
   let farewell: Buffer | undefined;
   let first = onFirstAnswer;
@@ -74,7 +81,7 @@ export function makeRelay({ client, upstream, early, account, touch, onFirstAnsw
     if (farewell !== undefined && status === restAfter.idle) relay.end(farewell);
   };
 
-  client.on("data", fromClient).on("drain", () => server.resume());
+  client.on("drain", () => server.resume());
   server.on("drain", () => client.resume());
   client.once("end", () => server.end()).once("close", () => server.destroy());
   server.once("end", () => client.end());
@@ -83,7 +90,8 @@ export function makeRelay({ client, upstream, early, account, touch, onFirstAnsw
     resolve();
   });
   if (early.length > 0) fromClient(early);
-  upstream.deliver(fromServer);
+  upstream.tap.listen(fromServer);
+  listen(fromClient);
   client.resume();
   return relay;
 }

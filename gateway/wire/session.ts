@@ -38,6 +38,7 @@ import { makeRelay, type Relay } from "./relay.ts";
 import { resolveRoute } from "./route.ts";
 import type { Proven } from "./scram.ts";
 import { signIn } from "./sign-in.ts";
+import type { Tap } from "./tap.ts";
 import type { Entered, WireDeps } from "./types.ts";
 import { openUpstream, sendCancel, type Upstream } from "./upstream.ts";
 
@@ -62,16 +63,16 @@ const lingerMs = 2_000;
 type Startup = Extract<Greeted, { kind: "startup" }>;
 
 /** Serves one connection until it is closed. Never throws. */
-export async function serve(deps: WireDeps, shared: Shared, raw: Socket, address: string, refusal?: Refusal) {
+export async function serve(deps: WireDeps, shared: Shared, raw: Tap, address: string, refusal?: Refusal) {
   const { clock, observe, limits } = deps;
   const began = clock.monotonicMs();
-  let client = raw;
+  let client = raw.socket;
   let instance: DatabaseId | undefined;
   const speaks = (socket: Socket) => {
     client = socket;
     socket.on("error", () => undefined);
   };
-  speaks(raw);
+  speaks(raw.socket);
   const refuse = (told: Refusal, inWords = toErrorResponse(told)) => {
     const where = instance === undefined ? {} : { instance };
     observe({ kind: "gateway.refused", reason: told.reason, code: told.code, address, ...where });
@@ -148,7 +149,8 @@ async function cancel(
 type Known = { readonly wanted: Wanted; readonly gate: Gate; readonly proven: Proven; readonly version: number };
 
 async function authenticate(deps: WireDeps, { buckets }: Shared, greeted: Startup, address: string): Promise<Known> {
-  const { socket, reader, tls, startup } = greeted;
+  const { reader, tls, startup } = greeted;
+  const { socket } = greeted.tap;
   const { directory, domain, limits, mockSecret, clock } = deps;
   const wanted = readWanted(startup.parameters);
   const { version, mustTell } = agreeOnVersion(startup.version, wanted.protocolOptions);
@@ -199,7 +201,7 @@ async function converse(deps: WireDeps, shared: Shared, talk: Conversation): Pro
       await relay(deps, shared, talk, entered, upstream, tries);
     } finally {
       entered.leave();
-      upstream.socket.destroy();
+      upstream.tap.socket.destroy();
     }
   } finally {
     shared.open.drop(instance);
@@ -229,7 +231,7 @@ async function reach(deps: WireDeps, { draining }: Shared, talk: Conversation): 
   let last = "it does not answer";
   for (let tries = 1; ; tries++) {
     const left = deadline - clock.monotonicMs();
-    if (greeted.socket.destroyed) throw new Gone("the client did not wait");
+    if (greeted.tap.socket.destroyed) throw new Gone("the client did not wait");
     if (draining.aborted) throw new Refused(goingDown);
     if (left <= 0) throw new Refused(notServing(`the database is not ready: ${last}`, "Try again in a moment."));
     const entered = await keeper.enter(instance, "direct").catch((thrown: unknown) => {
@@ -240,7 +242,7 @@ async function reach(deps: WireDeps, { draining }: Shared, talk: Conversation): 
     const ending = await openUpstream({ socketPath, clientKey: proven.clientKey, parameters, timeoutMs });
     if (ending.kind === "open") {
       if (entered.confirm()) return { entered, upstream: ending.upstream, tries };
-      ending.upstream.socket.destroy();
+      ending.upstream.tap.socket.destroy();
       last = "it was being suspended";
     }
     entered.leave();
@@ -269,7 +271,8 @@ async function relay(
 ): Promise<void> {
   const { clock, observe } = deps;
   const { instance, greeted, proven, version, signedInMs, began } = talk;
-  const { socket: client, reader } = greeted;
+  const { tap, reader } = greeted;
+  const client = tap.socket;
   const { socketPath, wake } = entered;
   const touch = () => entered.touch();
   const request = cancelRequest(upstream.pid, upstream.secret);
@@ -315,7 +318,7 @@ async function relay(
       totalMs,
     });
   };
-  const session = makeRelay({ client, upstream, early, account, touch, onFirstAnswer });
+  const session = makeRelay({ client: tap, upstream, early, account, touch, onFirstAnswer });
   relays.add(session);
   if (draining.aborted) session.endWhenIdle(farewell);
   await session.ended;

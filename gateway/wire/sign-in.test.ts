@@ -10,6 +10,7 @@ import { saslInitialResponse, saslResponse } from "./protocol.ts";
 import { prove } from "./prove.fixture.ts";
 import { mechanism, parseVerifier } from "./scram.ts";
 import { signIn } from "./sign-in.ts";
+import { tapStream } from "./tap.ts";
 
 const salt = Buffer.alloc(16, 3);
 const now = Date.parse("2026-01-01T00:00:00Z");
@@ -31,9 +32,13 @@ type Attempt = {
 /** Both sides of a sign-in, over a pipe. */
 async function attempt({ gate, password, address = "127.0.0.1", user = "orders" }: Attempt) {
   const [ours, theirs] = duplexPair();
-  const client = makeByteReader(theirs, 10_000);
+  const client = makeByteReader(tapStream(theirs as unknown as Socket), 10_000);
   const known = signIn({
-    ...{ socket: ours as unknown as Socket, reader: makeByteReader(ours, 10_000), binding: undefined },
+    ...{
+      socket: ours as unknown as Socket,
+      reader: makeByteReader(tapStream(ours as unknown as Socket), 10_000),
+      binding: undefined,
+    },
     ...{ gate, name: "acme.shop.orders", user, address, mockSecret: Buffer.alloc(32), nowMs: now },
   });
   await readMessage(client, 1000);

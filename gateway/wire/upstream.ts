@@ -13,17 +13,16 @@ import {
   startupMessage,
 } from "./protocol.ts";
 import { mechanism, signInWith } from "./scram.ts";
-import { sharedBuffer, takeCopy } from "./shared-buffer.ts";
+import { makeTap, type Tap } from "./tap.ts";
 
 export type Upstream = {
-  readonly socket: Socket;
+  /** What it says after its greeting comes out there, uninterpreted. */
+  readonly tap: Tap;
   /** What it calls itself; a cancel request needs both. */
   readonly pid: number;
   readonly secret: Buffer;
   /** ParameterStatus and notices, as they came, for the client. */
   readonly greeting: Buffer;
-  /** From now on bytes go here, uninterpreted; the callback must be done with them when it returns. */
-  deliver(to: (bytes: Buffer) => void): void;
 };
 
 export type UpstreamEnding =
@@ -44,16 +43,9 @@ const mostGreetingBytes = 256 * 1024;
 
 export function openUpstream({ socketPath, clientKey, parameters, timeoutMs }: SignIn): Promise<UpstreamEnding> {
   return new Promise((resolve) => {
-    let deliver: (bytes: Buffer) => void = onBytes;
-    const socket = new Socket({
-      onread: {
-        buffer: sharedBuffer,
-        callback: (count) => {
-          deliver(takeCopy(count));
-          return true;
-        },
-      },
-    });
+    const tap = makeTap();
+    const { socket } = tap;
+    tap.listen(onBytes);
     const timer = setTimeout(() => end({ kind: "away", why: "it does not answer" }), timeoutMs);
     const onError = (error: Error) => end({ kind: "away", why: error.message });
     const onClose = () => end({ kind: "away", why: "it closed the connection" });
@@ -67,14 +59,7 @@ export function openUpstream({ socketPath, clientKey, parameters, timeoutMs }: S
       if (ending === undefined) return;
       if (ending.kind !== "ready") return end(ending);
       const { pid, secret, greeting } = ending;
-      // A notice may come before anybody listens; it belongs to the client.
-      const early: Buffer[] = [];
-      deliver = (more) => void early.push(more);
-      const begin = (to: (bytes: Buffer) => void) => {
-        deliver = to;
-        for (const bytes of early) to(bytes);
-      };
-      end({ kind: "open", upstream: { socket, pid, secret, greeting, deliver: begin } });
+      end({ kind: "open", upstream: { tap: held(tap), pid, secret, greeting } });
     }
     function end(ending: UpstreamEnding): void {
       clearTimeout(timer);
@@ -86,6 +71,19 @@ export function openUpstream({ socketPath, clientKey, parameters, timeoutMs }: S
       resolve(ending);
     }
   });
+}
+
+/** A notice may come before anybody listens; it belongs to the client. */
+function held({ socket, listen }: Tap): Tap {
+  const early: Buffer[] = [];
+  listen((bytes) => void early.push(bytes));
+  return {
+    socket,
+    listen(to) {
+      for (const bytes of early.splice(0)) to(bytes);
+      listen(to);
+    },
+  };
 }
 
 type Step =

@@ -92,6 +92,31 @@ describe("a session", () => {
     });
   });
 
+  it("does not pile up what one side does not take", async () => {
+    const client = await rawClient(gateway.port);
+    client.send(startup({ user: "orders", database: gateway.wanted.id }));
+    await scramSignIn(client, password);
+    const account = () => ({ ...gateway.accounts.get(gateway.wanted.id) });
+    const before = account();
+    client.socket.pause();
+    client.send(query("select repeat('x', 1000) from generate_series(1, 200000)"));
+    const settled = async (what: "bytesIn" | "bytesOut") => {
+      for (let last = -1; last !== account()[what]; await sleep(150)) last = account()[what] ?? 0;
+      return (account()[what] ?? 0) - (before[what] ?? 0);
+    };
+    // What fits into the two sockets on the way, and no more.
+    expect(await settled("bytesOut")).toBeLessThan(50_000_000);
+    client.socket.resume();
+    const rows = await client.until("Z");
+    expect(rows.filter(({ type }) => type === "D")).toHaveLength(200_000);
+
+    client.send(query("select pg_sleep(2)"), query(`select length('${"y".repeat(60_000_000)}')`));
+    expect(await settled("bytesIn")).toBeLessThan(50_000_000);
+    const answers = [...(await client.until("Z")), ...(await client.until("Z"))];
+    expect(String(answers.findLast(({ type }) => type === "D")?.body.subarray(6))).toBe("60000000");
+    client.close();
+  });
+
   it("is counted in bytes, and observed", async () => {
     const before = { ...gateway.accounts.get(gateway.wanted.id) };
     await withClient(login(), (client) => client.query("select repeat('x', 100000)"));
