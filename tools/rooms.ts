@@ -53,6 +53,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "portal/cli": { rank: -1, says: "product commands over HTTP" },
   "gateway/tls": { rank: 5, says: "the platform's CA and the gateway's certificate" },
   "gateway/keeper": { rank: 5, says: "when a database runs: wake, freeze, sleep" },
+  "gateway/scaler": { rank: 5, says: "how large a database is: compute units between min and max" },
   "gateway/wire": { rank: 6, says: "Postgres protocol: route, authenticate, wake, relay" },
   "gateway/pool": { rank: 6, says: "the pooled endpoint: PgBouncer, its doors and its answers" },
   "gateway/main.ts": { rank: 8, says: "the gateway's process" },
