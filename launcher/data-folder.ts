@@ -3,7 +3,7 @@
  *
  *   secrets/  keys, passwords, addresses that hold one (0600)     ledger/     the ledger's Postgres
  *   run/      pid files, the ledger's socket, platform.json        instances/  tenants' Postgres (platform/compute)
- *   log/      one file a process                                   settings.json  the port, remembered
+ *   log/      one file a process                                   settings.json  port and replicas, remembered
  *   forge/    the embedded Git host (portal)                       cache/      what can be made again
  *   backups/  the continuous backup, unless it goes elsewhere
  *
@@ -98,6 +98,8 @@ export type Secrets = {
   /** What the mains log in with; made anew when they are lost, for the owner can set them. */
   readonly appPassword: Secret;
   readonly forgePassword: Secret;
+  /** What the receiver of the ledger's log logs in with. */
+  readonly archivePassword: Secret;
 };
 
 /** The installation's secrets, made at first start. @throws NEB921 when one is lost. */
@@ -125,11 +127,14 @@ export function readSecrets(folder: DataFolder): Secrets {
     ledgerPassword: readSecretFile(passwordFile),
     appPassword: made("app-password"),
     forgePassword: made("forge-password"),
+    archivePassword: made("archive-password"),
   };
 }
 
 type Settings = {
   readonly port?: number;
+  /** Portals and reconcilers of last time: `up` after `down` brings back what was there. */
+  readonly replicas?: number;
   /** After a rebuild: the next start makes what the first one makes. */
   readonly emptyLedger?: boolean;
 };

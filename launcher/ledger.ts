@@ -7,7 +7,14 @@ import { join } from "node:path";
 import { makePostgresServer, type PostgresServer } from "../platform/compute/index.ts";
 import type { Observe, Secret } from "../platform/core/index.ts";
 import { connectionUrl, connectOnce } from "../platform/sql/index.ts";
-import { appRole, forgeRole, prepareForge, prepareLedger } from "../platform/store/index.ts";
+import {
+  appRole,
+  archiveRole,
+  forgeRole,
+  prepareArchive,
+  prepareForge,
+  prepareLedger,
+} from "../platform/store/index.ts";
 import type { DataFolder } from "./data-folder.ts";
 
 export type Ledger = {
@@ -20,6 +27,8 @@ export type Ledger = {
   stop(): Promise<void>;
 };
 
+/** Makes and migrates everything; backups by hand and bases are taken as it too. No main has its password. */
+export const ownerRole = "nebula";
 export const databases = { ledger: "nebula", forge: "forge" };
 
 const settings = {
@@ -55,7 +64,7 @@ export const ledgerServer = (folder: DataFolder, input: LedgerInput): Promise<Po
     logFile: join(folder.log, "ledger.log"),
     databases: Object.values(databases),
     settings,
-    replication: true,
+    replication: [ownerRole, archiveRole],
     ...input,
   });
 
@@ -75,13 +84,18 @@ async function clearSockets(folder: DataFolder): Promise<void> {
     await rm(join(socketFolder(folder), file), { force: true });
 }
 
-type Logins = { readonly port: number; readonly appPassword: Secret; readonly forgePassword: Secret };
+type Logins = {
+  readonly port: number;
+  readonly appPassword: Secret;
+  readonly forgePassword: Secret;
+  readonly archivePassword: Secret;
+};
 
 /** Makes, starts or adopts it, and brings it to this version as its owner: the mains may not. */
 export async function startLedger(
   folder: DataFolder,
   server: PostgresServer,
-  { port, appPassword, forgePassword }: Logins,
+  { port, appPassword, forgePassword, archivePassword }: Logins,
   observe: Observe,
 ): Promise<Ledger> {
   const start = async () => {
@@ -91,6 +105,7 @@ export async function startLedger(
   await start();
   await connectOnce(server.socketUrl(databases.ledger), (owner) => prepareLedger(owner, appPassword));
   await connectOnce(server.socketUrl(databases.forge), (owner) => prepareForge(owner, forgePassword));
+  await connectOnce(server.socketUrl("postgres"), (owner) => prepareArchive(owner, archivePassword));
   const url = (user: string, password: Secret, database: string) =>
     connectionUrl({ host: "127.0.0.1", port, user, password, database });
   let restart: Promise<unknown> | undefined;

@@ -20,16 +20,17 @@ const pidFile = ({ folder }: LedgerAccess) => join(folder.run, "ledger-archive.p
 export async function startReceiver(access: LedgerAccess, wal: string): Promise<Receiver> {
   const program = toolPath(access.pgBin, "pg_receivewal");
   await endByPidFile(pidFile(access), 1_000);
+  const { passFile, target } = access.stream;
   const slot = ["--slot", receiverName];
-  await runTool(program, [...slot, "--create-slot", "--if-not-exists", ...access.target()], {
-    passFile: access.passFile,
+  await runTool(program, [...slot, "--create-slot", "--if-not-exists", ...target()], {
+    passFile,
     timeoutMs: 10_000,
   });
   const log = openSync(join(access.folder.log, "ledger-archive.log"), "a", 0o640);
-  const where = ["--directory", wal, ...slot, "--dbname", `application_name=${receiverName}`, ...access.target()];
+  const where = ["--directory", wal, ...slot, "--dbname", `application_name=${receiverName}`, ...target()];
   const child: ChildProcess = spawn(program, [...where, "--no-loop", "--status-interval", "1"], {
     cwd: "/",
-    env: toolEnvironment(access.passFile),
+    env: toolEnvironment(passFile),
     stdio: ["ignore", log, log],
     detached: true,
   });

@@ -27,8 +27,8 @@ export type PostgresServerOptions = {
   readonly settings?: Settings;
   readonly osUser?: string;
   readonly logFile?: string;
-  /** Lets the superuser take base backups and stream the log, through the Unix socket. */
-  readonly replication?: boolean;
+  /** Roles that may take base backups and stream the log, through the Unix socket. Beside the superuser they may nothing else. */
+  readonly replication?: readonly string[];
   /** How long a start may take; recovery from a backup takes longer than others. */
   readonly startTimeoutMs?: number;
 };
@@ -47,7 +47,7 @@ export type PostgresServer = {
 
 /** One ordinary server of our own, without tenants: the ledger's, and the tests'. Detached like an instance. */
 export async function makePostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
-  const { dataDir, port, socketDir, password, superuser = "nebula", databases = [] } = options;
+  const { dataDir, port, socketDir, password, superuser = "nebula", databases = [], replication = [] } = options;
   const programs = await findPrograms(options.pgBin, options.osUser);
   const [pgdata, conf, hba] = ["pgdata", "postgresql.conf", "pg_hba.conf"].map((name) => join(dataDir, name)) as [
     string,
@@ -89,9 +89,19 @@ export async function makePostgresServer(options: PostgresServerOptions): Promis
       hba_file: hba,
     };
     const text = settingLines(settings);
-    const replicating = options.replication === true ? `local replication ${superuser} scram-sha-256\n` : "";
-    await writeIfDifferent(hba, `local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n${replicating}`);
-    return writeIfDifferent(conf, text);
+    const rules = [
+      ...replication
+        .filter((role) => role !== superuser)
+        .flatMap((it) => [`local all ${it} reject`, `host all ${it} all reject`]),
+      "local all all scram-sha-256",
+      "host all all 127.0.0.1/32 scram-sha-256",
+      ...replication.map((role) => `local replication ${role} scram-sha-256`),
+    ];
+    const [newRules, newSettings] = [
+      await writeIfDifferent(hba, `${rules.join("\n")}\n`),
+      await writeIfDifferent(conf, text),
+    ];
+    return newRules || newSettings;
   };
 
   const makeDatabases = () =>

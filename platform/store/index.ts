@@ -28,7 +28,7 @@ export * from "./mail/index.ts";
 export { migrate, requireSchema } from "./migrate.ts";
 export * from "./operations/index.ts";
 export * from "./passkeys/index.ts";
-export { appRole, forgeRole, prepareForge, prepareLedger } from "./prepare.ts";
+export { appRole, archiveRole, forgeRole, prepareArchive, prepareForge, prepareLedger } from "./prepare.ts";
 export * from "./principals/index.ts";
 export * from "./projects/index.ts";
 export * from "./pulls/index.ts";

@@ -6,6 +6,8 @@ import { migrate } from "./migrate.ts";
 export const appRole = "nebula_app";
 /** Owner of the embedded forge's database, and of nothing else. */
 export const forgeRole = "nebula_forge";
+/** Whom the receiver of the log logs in as: may stream the log, and connect to no database. */
+export const archiveRole = "nebula_archive";
 
 /**
  * What the owner does before any main starts: the newest schema, and the application's login with this password. Safe at any
@@ -40,6 +42,12 @@ export async function prepareForge(owner: Sql, password: Secret): Promise<void> 
         execute format('alter routine %s owner to ${forgeRole}', one.name);
       end loop;
     end $$`);
+}
+
+/** The login of the log's receiver: streaming needs no grant on anything. Which rules let it into no database is the server's. */
+export async function prepareArchive(owner: Sql, password: Secret): Promise<void> {
+  await ensureLogin(owner, archiveRole, password);
+  await owner.query(`alter role ${archiveRole} replication connection limit 4`);
 }
 
 /** The password crosses as its verifier: a statement that fails stands in the server's log. */
