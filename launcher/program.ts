@@ -34,7 +34,12 @@ function addLocalCommands(program: Command): void {
     .option("-d, --detach", "return when it is ready")
     .addOption(data())
     .addOption(new Option("--port <n>", "first of its ports (default: the last one used, else 4400)").argParser(toPort))
-    .addOption(new Option("--replicas <n>", "portals, and as many reconcilers (default: 1)").argParser(toReplicas))
+    .addOption(
+      new Option(
+        "--replicas <n>",
+        "portals, and as many reconcilers (default: as many as last time, else 1)",
+      ).argParser(toReplicas),
+    )
     .action(async (options) => (await import("./commands/up.ts")).up({ ...options, output: output() }));
   program
     .command("down")
@@ -51,12 +56,19 @@ function addLocalCommands(program: Command): void {
   program
     .command("test")
     .description("checks and tests; the last line is `N passed, N failed`")
-    .argument("[suite...]", "unit, conformance, system, ...; types, lint, rooms, docs")
+    .argument(
+      "[suite or file...]",
+      "unit, conformance, system, ...; types, lint, rooms, docs; a path like tests/faults/drift.test.ts",
+    )
+    .addHelpText(
+      "after",
+      "\nNEBULA_SEED=N runs the random ones of faults and attacks again as a run that printed that seed.",
+    )
     .action(async (suites) => orFail((await import("./commands/test.ts")).test(suites, { output: output() })));
   program
     .command("soak")
     .description("the faults and attacks at their large n, with real times; takes hours")
-    .argument("[suite...]", "faults, attacks")
+    .argument("[suite or file...]", "faults, attacks, or the path of one of their files")
     .action(async (suites: string[]) => {
       const names = suites.length === 0 ? ["faults", "attacks"] : suites;
       await orFail((await import("./commands/test.ts")).test(names, { output: output(), soak: true }));
@@ -93,7 +105,10 @@ function addLocalCommands(program: Command): void {
 function addRecoveryCommands(program: Command, output: () => Format, data: () => Option): void {
   const load = () => import("./commands/backup.ts");
   const passphrase = () =>
-    new Option("--passphrase-file <file>", "of the sealed master key (else $NEBULA_BACKUP_PASSPHRASE)");
+    new Option(
+      "--passphrase-file <file>",
+      "of the sealed master key; the file's mode is 0600 (else $NEBULA_BACKUP_PASSPHRASE)",
+    );
   const masterKey = () => new Option("--master-key <file>", "secrets/master.key of the platform that was lost");
   const backup = program
     .command("backup")
@@ -113,7 +128,12 @@ function addRecoveryCommands(program: Command, output: () => Format, data: () =>
     .command("restore")
     .description("bring the platform back from a backup, into a data folder without a ledger; `up` starts it")
     .requiredOption("--from <folder>", "a backup, or the folder of the continuous backups")
-    .addOption(new Option("--to-time <rfc3339>", "with continuous backups: as it was then").argParser(toTime))
+    .addOption(
+      new Option(
+        "--to-time <rfc3339>",
+        "with continuous backups: as it was then (default: as late as possible)",
+      ).argParser(toTime),
+    )
     .addOption(masterKey())
     .addOption(passphrase())
     .addOption(data())

@@ -6,7 +6,7 @@ import { layout, locateData } from "../data-folder.ts";
 import { columns, type Format, print } from "../print.ts";
 import { accessRunning } from "../recovery/access.ts";
 import { takeBackup } from "../recovery/backup.ts";
-import { masterKeyWanted } from "../recovery/errors.ts";
+import { masterKeyWanted, secretFileUnusable } from "../recovery/errors.ts";
 import { rebuild as rebuildPlatform } from "../recovery/rebuild.ts";
 import { restore as restorePlatform } from "../recovery/restore.ts";
 import { verifySource } from "../recovery/source.ts";
@@ -15,6 +15,10 @@ import { resolvePostgres } from "../toolchain/postgres.ts";
 import { makeSay } from "../toolchain/say.ts";
 
 type Common = { readonly data?: string; readonly output: Format };
+
+/** How the platform that was brought back is started: where --data was given, it must be given again. */
+const upOf = ({ data }: Common): string =>
+  `nebula up --detach${data === undefined ? "" : ` --data ${/^[\w./-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`}`}`;
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -81,7 +85,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
     folder: layout(locateData(options.data, process.env)),
     pgBin: binDir,
     ...(options.toTime === undefined ? {} : { toTime: options.toTime }),
-    ...(options.masterKey === undefined ? {} : { masterKey: readSecretFile(options.masterKey) }),
+    ...(options.masterKey === undefined ? {} : { masterKey: secretFrom(options.masterKey) }),
     ...(passphrase === undefined ? {} : { passphrase }),
     step: say.step,
   }).finally(say.done);
@@ -95,7 +99,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
       `  repositories: ${repositories.restored.length} restored, ${repositories.kept.length} were there`,
       ...differences.onlyOnDisk.map((id) => `  on this machine, not in the ledger: ${id}`),
       ...differences.onlyInLedger.map((id) => `  in the ledger, not on this machine: ${id}`),
-      "API keys that were revoked after that moment work again: look through `nebula key list`. Start it: nebula up --detach",
+      `API keys that were revoked after that moment work again: look through \`nebula key list\`. Start it: ${upOf(options)}`,
     ].join("\n"),
   );
 }
@@ -116,7 +120,7 @@ export async function rebuild(options: RebuildOptions): Promise<void> {
     pgBin: binDir,
     ...(options.git === undefined ? {} : { git: options.git }),
     ...(options.port === undefined ? {} : { port: options.port }),
-    ...(options.masterKey === undefined ? {} : { masterKey: readSecretFile(options.masterKey) }),
+    ...(options.masterKey === undefined ? {} : { masterKey: secretFrom(options.masterKey) }),
     ...(options.keys === undefined ? {} : { keysFile: options.keys }),
     step: say.step,
   }).finally(say.done);
@@ -126,7 +130,7 @@ export async function rebuild(options: RebuildOptions): Promise<void> {
       `  ${rebuilt.declared} databases are declared, ${rebuilt.databases.length} are on this machine, ${rebuilt.databases.filter(({ running }) => running).length} run`,
       ...rebuilt.undeclared.map((id) => `  not declared, left as it is: ${id}`),
       "Lost with the old ledger: users, API keys, pull requests, usage, audit, tenants' own secrets. Owners get new passwords.",
-      "Start it: nebula up --detach",
+      `Start it: ${upOf(options)}`,
     ].join("\n"),
   );
 }
@@ -152,9 +156,17 @@ export async function exportTenant(
 
 /** From a file, else NEBULA_BACKUP_PASSPHRASE. */
 function readPassphrase(file: string | undefined): Secret | undefined {
-  if (file !== undefined) return readSecretFile(file);
+  if (file !== undefined) return secretFrom(file);
   const { NEBULA_BACKUP_PASSPHRASE: given } = process.env;
   return given ? new Secret(given) : undefined;
+}
+
+function secretFrom(file: string): Secret {
+  try {
+    return readSecretFile(file);
+  } catch (cause) {
+    throw secretFileUnusable((cause as Error).message, { cause });
+  }
 }
 
 function requirePassphrase(file: string | undefined): Secret {

@@ -63,3 +63,19 @@ export const ledgerLost = defineError({
   retry: false,
   hint: "Bring it back: nebula restore --from <data>/backups. Where there is no backup either: nebula rebuild. Both leave the databases running.",
 });
+
+export const momentNotReached = defineError({
+  code: "NEB940",
+  status: 422,
+  title: "The backup ends before that moment",
+  retry: false,
+  hint: "Leave --to-time out to restore as late as possible, or name an earlier moment.",
+});
+
+export const secretFileUnusable = defineError({
+  code: "NEB941",
+  status: 422,
+  title: "Secret file unusable",
+  retry: false,
+  hint: "A file with a passphrase or a master key is readable by you alone (chmod 600 FILE) and is not empty.",
+});

@@ -26,6 +26,7 @@ import { masterKeyWanted, rebuildImpossible } from "./errors.ts";
 import { readKeptKeys } from "./kept-keys.ts";
 import { cloneRepository, repositoryPath } from "./repositories.ts";
 import { mustHaveNoLedger } from "./restore.ts";
+import { whoIs } from "./who.ts";
 
 export type RebuildInput = {
   readonly folder: DataFolder;
@@ -63,7 +64,7 @@ export async function rebuild(input: RebuildInput): Promise<Rebuilt> {
   step("making a new ledger");
   const port = input.port ?? readSettings(folder).port ?? defaultPort;
   const { fenceFloor } = await makeLedger(input, portsFrom(port).ledger, keys);
-  writeSettings(folder, { port, emptyLedger: true });
+  writeSettings(folder, { ...readSettings(folder), port, emptyLedger: true });
   step("looking at what runs");
   const driver = await makeLocalDriver({ dataDir: folder.root, pgBin, vault: noLogin, spares: 0 });
   const found = await driver.list();
@@ -133,7 +134,7 @@ async function makeLedger(
     await startLedger(folder, server, { ...secrets, port }, ignoreObservations);
     const fencedOff = await connectOnce(server.socketUrl(databases.ledger), async (owner) => {
       await putWrappedKeys(owner, keys);
-      return fenceOff(owner, { kind: "rebuild", recoveredTo: null, details: {} });
+      return fenceOff(owner, { kind: "rebuild", recoveredTo: null, by: whoIs(), details: {} });
     });
     await server.stop("fast");
     return fencedOff;

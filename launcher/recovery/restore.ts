@@ -3,10 +3,21 @@
  * stays as it is, running or not.
  *
  * 1. The backup is verified whole before anything is written; nothing that is there is overwritten.
- * 2. The ledger appears by rename when it is recovered, fenced off and stopped again: a failure leaves no half ledger.
+ * 2. The ledger appears by rename when it is recovered, fenced off and stopped again: a failure leaves no half ledger, and of a
+ *    folder that was not there, or was empty, nothing.
  * 3. Nothing is started: `nebula up` does that.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeLocalDriver, type OsUser, type PostgresServer, resolveOsUser } from "../../platform/compute/index.ts";
@@ -20,11 +31,14 @@ import { findFreePorts } from "../ports.ts";
 import { findRunning } from "../running.ts";
 import { noLogin } from "../shutdown.ts";
 import { segmentOf } from "./backup.ts";
-import { masterKeyWanted, recoveryIncomplete, targetNotEmpty } from "./errors.ts";
+import { endedBefore } from "./ended-before.ts";
+import { masterKeyWanted, momentNotReached, recoveryIncomplete, targetNotEmpty } from "./errors.ts";
 import { runTool } from "./programs.ts";
 import { restoreRepository } from "./repositories.ts";
 import { openMasterKey, openSecrets } from "./sealed.ts";
 import { layOutLog, openSource, type Source } from "./source.ts";
+import { readState } from "./state.ts";
+import { whoIs } from "./who.ts";
 
 export type RestoreInput = {
   readonly from: string;
@@ -52,27 +66,79 @@ export type Restored = {
   readonly audit: { readonly seq: number; readonly hash: string };
 };
 
-/** @throws NEB933-937 */
+/** @throws NEB933-937, NEB940 */
 export async function restore(input: RestoreInput): Promise<Restored> {
   const { folder, from, toTime, step = () => {} } = input;
   mustHaveNoLedger(folder);
   step("verifying the backup");
   const source = await openSource(from, toTime);
+  const takeBack = undoOf(folder);
+  try {
+    return await bringBack(input, source);
+  } catch (thrown) {
+    takeBack();
+    throw thrown;
+  }
+}
+
+async function bringBack(input: RestoreInput, source: Source): Promise<Restored> {
+  const { folder, from, step = () => {} } = input;
   const user = await resolveOsUser();
   prepareData(folder, user);
   putSecrets(folder, source, input);
-  const port = readSettings(folder).port ?? source.manifest.port;
-  if (port !== null && port !== undefined) writeSettings(folder, { port });
+  const settings = readSettings(folder);
+  const port = settings.port ?? source.manifest.port;
+  if (port !== null) writeSettings(folder, { ...settings, port });
   step("recovering the ledger");
   const site = layout(join(folder.root, ".restoring"));
   rmSync(site.root, { recursive: true, force: true });
   try {
-    const recovered = await recoverLedger(input, source, site, user);
+    const recovered = await recoverUntil(input, source, site, user);
     const repositories = await restoreRepositories(folder, source);
     renameSync(site.ledger, folder.ledger);
     return { from, data: folder.root, ...recovered, repositories };
   } finally {
     rmSync(site.root, { recursive: true, force: true });
+  }
+}
+
+/** What takes away whatever was put into a folder that is new. One with something in it stays: the secrets it got are its own. */
+function undoOf({ root }: DataFolder): () => void {
+  const there = existsSync(root);
+  if (there && readdirSync(root).length > 0) return () => {};
+  return () => {
+    if (!existsSync(root)) return;
+    for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true, force: true });
+    if (!there) rmdirSync(root);
+  };
+}
+
+/**
+ * Recovery to a moment needs something in the log that is later. Where nothing is although the archive was written beyond that
+ * moment, nothing happened in between: then all of the log is what was asked for. Else it is refused, with the newest moment there is.
+ */
+async function recoverUntil(
+  input: RestoreInput,
+  source: Source,
+  site: DataFolder,
+  user: OsUser | null,
+): Promise<Recovered> {
+  const { toTime, from } = input;
+  if (toTime === undefined) return recoverLedger(input, source, site, user);
+  try {
+    return await recoverLedger(input, source, site, user);
+  } catch (thrown) {
+    const newest = endedBefore(site);
+    if (newest === undefined) throw thrown;
+    rmSync(site.root, { recursive: true, force: true });
+    const written = readState(from)?.recoverableAt ?? null;
+    if (written !== null && toTime <= new Date(written)) {
+      const { toTime: _, ...rest } = input;
+      return { ...(await recoverLedger(rest, source, site, user)), recoveredTo: toTime.toISOString() };
+    }
+    const last = Math.max(newest?.getTime() ?? 0, written === null ? 0 : Date.parse(written));
+    const where = last === 0 ? "before" : `at ${new Date(last).toISOString()}`;
+    throw momentNotReached(`${from} ends ${where}; ${toTime.toISOString()} is later`, { cause: thrown });
   }
 }
 
@@ -130,8 +196,7 @@ async function recoverLedger(
     return await connectOnce(owner, async (sql) => {
       await prepareLedger(sql, appPassword);
       const fencedOff = await fenceOff(sql, {
-        kind: "restore",
-        recoveredTo,
+        ...{ kind: "restore", recoveredTo, by: whoIs() },
         details: { from: source.manifest.consistentAt, base: source.manifest.endedAt },
       });
       const { audit } = await readStanding(sql);

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { accessRunning, type DataFolder, layout, restore, takeBackup, verifySource } from "../../launcher/index.ts";
 import { makePostgresServer } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
-import { connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freePort } from "../harness/ports.ts";
 import { randomFrom } from "../harness/random.ts";
@@ -84,6 +84,34 @@ async function inRestored<T>(folder: DataFolder, body: (sql: Sql) => Promise<T>)
   }
 }
 
+test("the log is received by a role that may stream it, and enter no database", async () => {
+  await eventually("it is received", () =>
+    asOwner(platform.folder, async (sql) => {
+      const found = await sql.query<{ usename: string }>("select usename from pg_stat_replication");
+      return found.some(({ usename }) => usename === "nebula_archive");
+    }),
+  );
+  const [role] = await asOwner(platform.folder, (sql) =>
+    sql.query(
+      "select rolsuper, rolcreaterole, rolcreatedb, rolreplication from pg_roles where rolname = 'nebula_archive'",
+    ),
+  );
+  expect(role).toEqual({ rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolreplication: true });
+  const { stream, port } = await accessRunning(platform.folder, pgBin);
+  const [, , , , password = ""] = readFileSync(stream.passFile, "utf8").trim().split(":");
+  const socket = stream.target()[1] ?? "";
+  for (const host of [socket, "127.0.0.1"]) {
+    const url = connectionUrl({
+      host,
+      port,
+      user: "nebula_archive",
+      password: new Secret(password),
+      database: "nebula",
+    });
+    await expect(connectOnce(url, (sql) => sql.one("select 1"))).rejects.toMatchObject({ code: "NEB914" });
+  }
+}, 60_000);
+
 test("a backup is whole and holds no key in clear", async () => {
   expect(await verifySource(backup)).toHaveLength(1);
   const master = readFileSync(join(platform.folder.secrets, "master.key"), "utf8").trim();
@@ -141,6 +169,9 @@ test("a restored ledger hands out no fence twice, repeats nothing that may be do
     expect(await sql.one("select ended_reason from sessions")).toEqual({ ended_reason: "restored" });
     expect(await sql.maybe("select 1 from refresh_tokens where used_at is null")).toBeUndefined();
     expect(await sql.maybe("select 1 from email_tokens where used_at is null")).toBeUndefined();
+    expect(await sql.query("select action, resource, result, actor <> '' as named from audit_before")).toEqual([
+      { action: "platform.restore", resource: "platform", result: "accepted", named: true },
+    ]);
     // A stack that was made after the backup, and is lost with what came after it.
     await sql.query("insert into stacks (stack) values ('acme.later')");
     expect(
@@ -204,6 +235,24 @@ test("the continuous backup leads to any moment; a hole in the log is refused", 
   const earlier = newFolder();
   await restore({ from, folder: earlier, pgBin, masterKey, ...(moments[1] ? { toTime: moments[1] } : {}) });
   expect(await noted(earlier)).toEqual(["noted 0", "noted 1"]);
+
+  // Nothing later than that moment is in the log: the moment is named, and a folder that was not there is not there.
+  const { recoverableAt } = stateNow();
+  const nowhere = newFolder();
+  rmSync(nowhere.root, { recursive: true });
+  const late = { from, folder: nowhere, pgBin, masterKey, toTime: new Date(Date.now() + 3_600_000) };
+  const refused = await restore(late).catch((problem: { code: string; message: string }) => problem);
+  expect(refused).toMatchObject({ code: "NEB940" });
+  const [, newest = ""] = /ends at (\S+Z);/.exec((refused as unknown as Error).message) ?? [];
+  expect(Date.parse(newest)).toBeGreaterThan((moments[3] ?? new Date()).getTime() - 1_000);
+  expect(Date.parse(newest)).toBeLessThan(Date.now());
+  expect(existsSync(nowhere.root)).toBe(false);
+  // A quiet while at the end: the archive goes beyond the last thing that happened.
+  writeFileSync(join(from, "state.json"), JSON.stringify({ ...stateNow(), recoverableAt: late.toTime.toISOString() }));
+  const quiet = newFolder();
+  await restore({ ...late, folder: quiet });
+  expect(await noted(quiet)).toHaveLength(4);
+  expect(recoverableAt).not.toBeNull();
 
   const wal = readdirSync(join(from, "ledger")).map((era) => join(from, "ledger", era, "wal"))[0] ?? "";
   const segments = readdirSync(wal).sort();

@@ -21,13 +21,16 @@ export type FencedOff = {
  *    time in milliseconds, and no stack was ever deployed a thousand times a second.
  * 2. Whoever was signed in signs in again: a refresh token that was exchanged after the moment of the backup would be good again.
  * 3. One-time tokens, half-done sign-ins and letters that wait are dead: they may have been used.
- * 4. What runs is brought in line by deploying every project once more; deployments change nothing that is as declared.
+ * 4. The audit says so. The line waits with those of the first release: here are no keys to sign with, the next start has them.
+ * 5. What runs is brought in line by deploying every project once more; deployments change nothing that is as declared.
  */
 export const fenceOff = (
   owner: Sql,
   recovery: {
     readonly kind: "restore" | "rebuild";
     readonly recoveredTo: Date | null;
+    /** Who did it: a login of the machine, which NebulaDB knows nothing else of. */
+    readonly by: string;
     readonly details: Readonly<Record<string, unknown>>;
   },
 ): Promise<FencedOff> =>
@@ -40,6 +43,15 @@ export const fenceOff = (
          (select coalesce(max(fence), 0) + 1 from stacks), (select coalesce(max(fence), 0) + 1 from singleton_leases)), $3::jsonb)
        returning fence_floor as "fenceFloor"`,
       [recovery.kind, recovery.recoveredTo, JSON.stringify(recovery.details)],
+    );
+    await tx.query(
+      `insert into audit_before (at, actor, action, resource, details, result)
+       values (clock_timestamp(), $1, $2, 'platform', $3::jsonb, 'accepted')`,
+      [
+        recovery.by,
+        `platform.${recovery.kind}`,
+        JSON.stringify({ ...recovery.details, recoveredTo: recovery.recoveredTo, fenceFloor }),
+      ],
     );
     const count = async (text: string, parameters: readonly unknown[] = []) =>
       (
