@@ -11,10 +11,11 @@ import { keysFrom, openKeyring } from "../../platform/keys/index.ts";
 import { draftInvoice, monthSpan } from "../../platform/pricing/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
 import { type AuditPage, listFleets, listInstances, makeAudit, sumUsage } from "../../platform/store/index.ts";
+import { unknownName } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { databases } from "../ledger.ts";
 import type { LedgerAccess } from "./access.ts";
-import { backupImpossible, targetNotEmpty } from "./errors.ts";
+import { targetNotEmpty } from "./errors.ts";
 import { checksum, listFiles } from "./manifest.ts";
 import { runTool, toolPath } from "./programs.ts";
 import { repositoriesIn, repositoryPath } from "./repositories.ts";
@@ -28,7 +29,7 @@ export type Exported = {
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
 };
 
-/** @throws NEB932 when the tenant is unknown or the platform does not run, NEB935 */
+/** @throws NEB928 when the tenant is unknown, NEB932 when the platform does not run, NEB935 */
 export async function exportTenant(access: LedgerAccess, options: ExportOptions): Promise<Exported> {
   const folder = resolve(options.to);
   if (existsSync(folder) && readdirSync(folder).length > 0) throw targetNotEmpty(`${folder} is not empty`);
@@ -98,7 +99,12 @@ async function exportRows(sql: Pool, vault: Vault, site: string, tenant: string)
     "select 1 from projects where tenant = $1 union select 1 from usage_records where tenant = $1",
     [tenant],
   );
-  if (declared === undefined && known === undefined) throw backupImpossible(`there is no tenant ${tenant}`);
+  if (declared === undefined && known === undefined) {
+    const names = fleets.flatMap(({ tenants }) => tenants).map((one) => one.tenant);
+    throw unknownName(`there is no tenant ${tenant}`, {
+      hint: names.length === 0 ? "No tenant is declared yet." : `Tenants: ${names.sort().join(", ")}.`,
+    });
+  }
   put("tenant", declared === undefined ? [] : [declared]);
   for (const [name, text] of Object.entries(tables)) put(name, await sql.query<Row>(text, [tenant]));
   put("invoices", await invoicesOf(sql, tenant));
@@ -140,9 +146,9 @@ async function exportDeclarations({ folder }: LedgerAccess, site: string, tenant
     const path = `tenants/${tenant}`;
     const found = await runGit(source, ["log", "-1", "--format=%H", "main", "--", path], { okCodes: [0, 128] });
     if (found.stdout.toString("utf8").trim() === "") continue;
-    const { stdout } = await runGit(source, ["fast-export", "--signed-tags=strip", "refs/heads/main", "--", path], {
-      timeoutMs: 600_000,
-    });
+    // The first `--` ends fast-export's own options and is gone; the second one parts revisions from paths.
+    const what = ["--signed-tags=strip", "--", "refs/heads/main", "--", path];
+    const { stdout } = await runGit(source, ["fast-export", ...what], { timeoutMs: 600_000 });
     const filtered = join(site, ".filtered.git");
     await initBare(filtered, "main");
     await runGit(filtered, ["fast-import", "--quiet"], { input: stdout, timeoutMs: 600_000 });
@@ -155,7 +161,7 @@ async function exportDeclarations({ folder }: LedgerAccess, site: string, tenant
 
 type Opened = { readonly sql: Pool; readonly vault: Vault };
 
-/** By the administrator, in the custom format: a plain dump may run commands where it is restored. One that is stopped is left out. */
+/** By the administrator, in the custom format: a plain dump may run commands where it is restored. One that is paused or retired is left out. */
 async function dumpDatabases(
   access: LedgerAccess,
   { sql, vault }: Opened,
@@ -169,7 +175,11 @@ async function dumpDatabases(
   try {
     mkdirSync(join(site, "databases"), { mode: 0o700 });
     for (const { id } of await listInstances(sql, { tenant })) {
-      const found = await driver.observe(id);
+      const seen = await driver.observe(id);
+      // One that sleeps is as it should be: it wakes for this as for any client. A frozen one would never answer.
+      const sleeps = seen?.phase === "Asleep" || seen?.phase === "Frozen";
+      if (sleeps) await driver.wake(id);
+      const found = sleeps ? await driver.observe(id) : seen;
       const [purpose] = adminPurposes([id]).slice(-1);
       if (found?.running !== true || purpose === undefined) continue;
       writeFileSync(passFile, `*:*:*:nebula_admin:${vault.derive(purpose).reveal()}\n`, { mode: 0o600 });

@@ -106,16 +106,29 @@ export async function createDatabase(platform: Platform, name: string): Promise<
   if (opened.code !== 0) throw new Error(opened.stderr);
 }
 
-/** The owner's address as a user is told it. */
+/** The owner's address as a user is told it: through the gateway. */
 export async function addressOf(platform: Platform, database: string): Promise<Secret> {
   const told = await platform.nebula("db", "connect", database, "-o", "json");
   if (told.code !== 0) throw new Error(told.stderr);
   return new Secret((JSON.parse(told.stdout) as { readonly url: string }).url);
 }
 
+/** The same owner at the server's own port, which needs nothing of the platform. */
+export async function ownAddressOf(platform: Platform, database: string): Promise<Secret> {
+  const told = new URL((await addressOf(platform, database)).reveal());
+  const name = database.split("/").at(-1) ?? "";
+  const row = (await listDatabases(platform)).find((one) => one.name === name);
+  told.port = String(row?.port);
+  told.pathname = `/${name}`;
+  told.search = "";
+  return new Secret(told.href);
+}
+
 export type Client = {
   readonly acknowledged: readonly number[];
   readonly errors: readonly string[];
+  /** The longest time without an answer. */
+  longestSilenceMs(): number;
   stop(): Promise<void>;
   /** Ids that stand in the database. */
   kept(): Promise<ReadonlySet<number>>;
@@ -127,12 +140,17 @@ export async function startClient(url: Secret): Promise<Client> {
   await pool.query("create table if not exists book (id int primary key, at timestamptz default now())");
   const acknowledged: number[] = [];
   const errors: string[] = [];
-  let [next, stopping] = [0, false];
+  let [next, stopping, silenceMs, answeredAt] = [0, false, 0, performance.now()];
+  const acknowledge = (id: number) => {
+    acknowledged.push(id);
+    silenceMs = Math.max(silenceMs, performance.now() - answeredAt);
+    answeredAt = performance.now();
+  };
   const write = async () => {
     while (!stopping) {
       const id = ++next;
       await pool.query("insert into book (id) values ($1)", [id]).then(
-        () => acknowledged.push(id),
+        () => acknowledge(id),
         (failure: Error) => errors.push(failure.message),
       );
       await sleep(5);
@@ -140,7 +158,7 @@ export async function startClient(url: Secret): Promise<Client> {
   };
   const writers = [write(), write()];
   return {
-    ...{ acknowledged, errors },
+    ...{ acknowledged, errors, longestSilenceMs: () => silenceMs },
     kept: async () => new Set((await pool.query<{ id: number }>("select id from book")).map(({ id }) => id)),
     async stop() {
       stopping = true;
