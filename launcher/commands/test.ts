@@ -1,11 +1,11 @@
 /**
- * `nebula test [suite...]`: the checks (types, lint, rooms, docs) and the vitest suites, after set-up. The last line on standard
+ * `nebula test [suite or file...]`: the checks (types, lint, rooms, docs) and the vitest suites, after set-up. The last line on standard
  * output is `N passed, N failed`: one for each test, one for each check, one more for each file that could not be run.
  */
 import { type SpawnOptions, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative, resolve } from "node:path";
 import { repository } from "../data-folder.ts";
 import { unknownName } from "../errors.ts";
 import type { Format } from "../print.ts";
@@ -47,10 +47,7 @@ type TestOptions = {
 
 /** Returns whether everything passed. */
 export async function test(names: readonly string[], options: TestOptions): Promise<boolean> {
-  const known = [...Object.keys(checks), ...suiteNames()];
-  const stranger = names.find((name) => !known.includes(name));
-  if (stranger !== undefined)
-    throw unknownName(`there is no suite ${stranger}`, { hint: `Suites: ${known.join(", ")}` });
+  requireKnown(names);
   const wanted = (name: string) => names.length === 0 || names.includes(name);
   const folder = mkdtempSync(join(tmpdir(), "nebula-results-"));
   try {
@@ -58,6 +55,25 @@ export async function test(names: readonly string[], options: TestOptions): Prom
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A suite, a check, or the path of a test file, from here or from the repository. */
+function requireKnown(names: readonly string[]): void {
+  const known = [...Object.keys(checks), ...suiteNames()];
+  const stranger = names.find((name) => !known.includes(name) && testFile(name) === undefined);
+  if (stranger === undefined) return;
+  const what = stranger.includes("/") || stranger.endsWith(".ts") ? "test file" : "suite";
+  throw unknownName(`there is no ${what} ${stranger}`, {
+    hint: `Suites: ${known.join(", ")}; or the path of a test file, for example tests/faults/kill-postgres.test.ts`,
+  });
+}
+
+/** Its path inside the repository; undefined for what is no test file of it. */
+export function testFile(name: string): string | undefined {
+  if (!name.endsWith(".test.ts")) return undefined;
+  const found = [resolve(name), join(repository, name)].find((path) => existsSync(path));
+  const inside = found === undefined ? ".." : relative(repository, found);
+  return inside.startsWith("..") ? undefined : inside;
 }
 
 async function run(
@@ -73,10 +89,10 @@ async function run(
   const stdout = options.output === "table" ? "inherit" : 2;
   for (const [name, command] of Object.entries(checks))
     if (wanted(name)) results.push(await runCheck(name, command, { env, stdio: ["ignore", stdout, "inherit"] }));
-  const suites = suiteNames().filter(wanted);
-  if (suites.length > 0)
+  const filters = [...suiteNames().filter(wanted).flatMap(foldersOf), ...names.flatMap((name) => testFile(name) ?? [])];
+  if (filters.length > 0)
     results.push(
-      await runVitest(names.length === 0 ? [] : suites, folder, { env, stdio: ["ignore", stdout, "inherit"] }),
+      await runVitest(names.length === 0 ? [] : filters, folder, { env, stdio: ["ignore", stdout, "inherit"] }),
     );
   const rows = readRows(rowFile);
   const total = results.reduce(
@@ -114,13 +130,16 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
-async function runVitest(suites: readonly string[], folder: string, channel: Channel): Promise<Result> {
+const foldersOf = (suite: string): readonly string[] =>
+  (suite === "unit" ? unitRooms : [`tests/${suite}`]).map((path) => `${path}/`);
+
+/** Without filters, everything. */
+async function runVitest(filters: readonly string[], folder: string, channel: Channel): Promise<Result> {
   const report = join(folder, "vitest.json");
-  const filters = suites.flatMap((suite) => (suite === "unit" ? unitRooms : [`tests/${suite}`]));
   const code = await runNode(
     [
       ...[bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-      ...filters.map((filter) => `${join(repository, filter)}/`),
+      ...filters.map((filter) => join(repository, filter)),
     ],
     channel,
   );

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { count, exitCodeOf } from "../../launcher/index.ts";
+import { count, exitCodeOf, testFile } from "../../launcher/index.ts";
 
 const cli = join(import.meta.dirname, "../../launcher/cli.ts");
 let data: string;
@@ -32,6 +32,28 @@ test("an unknown bench names the known ones and ends with 4", () => {
   expect(ran).toMatchObject({ status: 4, stdout: "" });
   expect(ran.stderr).toContain("NEB928 there is no bench nope");
   expect(ran.stderr).toContain("up");
+});
+
+test("one row is run by the path of its file; what is no test file is refused by name", () => {
+  const help = nebula("test", "--help").stdout;
+  expect(help).toContain("tests/faults/");
+  expect(help).toContain("NEBULA_SEED");
+  expect(testFile("tests/launcher/cli.test.ts")).toBe("tests/launcher/cli.test.ts");
+  expect(testFile(import.meta.filename)).toBe("tests/launcher/cli.test.ts");
+  for (const other of ["tests/launcher/nothing.test.ts", "tests/launcher/platform.ts", "/etc/x.test.ts", "faults"])
+    expect(testFile(other)).toBeUndefined();
+  const ran = nebula("test", "tests/faults/nothing.test.ts");
+  expect(ran).toMatchObject({ status: 4, stdout: "" });
+  expect(ran.stderr).toContain("NEB928 there is no test file tests/faults/nothing.test.ts");
+});
+
+test("a restore says what its default is, and a passphrase's file that others may read is refused by code", () => {
+  expect(nebula("restore", "--help").stdout).toMatch(/default:\s+as\s+late\s+as\s+possible/);
+  const file = join(data, "passphrase");
+  writeFileSync(file, "correct horse battery staple\n", { mode: 0o644 });
+  const ran = nebula("restore", "--from", data, "--passphrase-file", file);
+  expect(ran.status).toBe(1);
+  expect(ran.stderr).toMatch(/NEB941 .*chmod 600/);
 });
 
 test("a failure in JSON is one object on standard error", () => {
