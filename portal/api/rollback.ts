@@ -33,7 +33,8 @@ export const rollbackRoutes = [
     target: inProject,
     summary: "Open a pull request that puts a project's declarations back",
     description:
-      "To how they were before the newest merged pull request that changed the project, or at a commit of the default branch. " +
+      "To how they were before the newest merged pull request that changed the project - with `database`, the newest that changed " +
+      "that database's declaration, whatever was merged for others since - or at a commit of the default branch. " +
       "Goes through the same review as any change. A database that did not exist then is retired, not deleted. Data stays as it " +
       "is: the pull request names the restore points that belong to it.",
     params: projectParams,
@@ -49,7 +50,7 @@ export const rollbackRoutes = [
     const { domain: tenant, project } = call.params;
     const { database = null, autoMerge = false, to } = call.body;
     const base = await readBase(portal, tenant, project);
-    const target = await targetOf(portal, base, { tenant, project, to });
+    const target = await targetOf(portal, base, { tenant, project, database, to });
     const then = await portal.files(base.host, target.commit, tenant, project);
     const changes = await changesBetween(base, then.files, { tenant, project, database });
     const what = database === null ? `${tenant}/${project}` : `${tenant}/${project}/${database}`;
@@ -88,11 +89,11 @@ export const rollbackRoutes = [
 type Place = { readonly tenant: string; readonly project: string };
 type Target = { readonly commit: string; readonly because: string };
 
-/** @throws NEB602 when the commit is not on the default branch, NEB612 when nothing was merged yet. */
+/** @throws NEB602 when the commit is not on the default branch, NEB612 when nothing was merged yet that changed it. */
 async function targetOf(
   portal: Portal,
   { row, host, commit }: Base,
-  { tenant, project, to }: Place & { readonly to: string | undefined },
+  { tenant, project, database, to }: Place & { readonly database: string | null; readonly to: string | undefined },
 ): Promise<Target> {
   if (to !== undefined) {
     const { behindBy } = await host.compare(to, commit);
@@ -100,15 +101,25 @@ async function targetOf(
     return { commit: to, because: "" };
   }
   const merged = await listPullRows(portal.sql, { repository: row.id, state: "merged", limit: 1000 });
-  const newest = merged
+  const ofProject = merged
     .filter((pull) => pull.mergeCommit !== null && touches(pull, `${tenant}.${project}`))
-    .sort((a, b) => (b.mergedAt?.getTime() ?? 0) - (a.mergedAt?.getTime() ?? 0))[0];
-  if (newest?.mergeCommit == null)
-    throw wrongState(`no merged pull request changed ${tenant}/${project} yet`, { hint: "Name a commit with `to`." });
-  const [parent] = (await host.getCommit(newest.mergeCommit)).parents;
-  if (parent === undefined) throw wrongState(`there is nothing before pull request ${newest.number}`);
-  return { commit: parent, because: `, before pull request #${newest.number}` };
+    .sort((a, b) => (b.mergedAt?.getTime() ?? 0) - (a.mergedAt?.getTime() ?? 0));
+  for (const { number, mergeCommit } of ofProject.slice(0, database === null ? 1 : mostMerges)) {
+    const [parent] = (await host.getCommit(mergeCommit ?? "")).parents;
+    if (parent === undefined) throw wrongState(`there is nothing before pull request ${number}`);
+    const before = { commit: parent, because: `, before pull request #${number}` };
+    if (database === null) return before;
+    const path = `tenants/${tenant}/${project}/${database}.ts`;
+    const [then, now] = await Promise.all([host.getFile(path, parent), host.getFile(path, mergeCommit ?? "")]);
+    if (then?.text !== now?.text) return before;
+  }
+  const what = database === null ? `${tenant}/${project}` : `${tenant}/${project}/${database}`;
+  const among = ofProject.length > mostMerges ? ` among the newest ${mostMerges}` : "";
+  throw wrongState(`no merged pull request${among} changed ${what} yet`, { hint: "Name a commit with `to`." });
 }
+
+/** How far back a database's newest change is looked for: two files are read for each. */
+const mostMerges = 50;
 
 type Reviewed = { readonly projects?: readonly { readonly stack?: unknown; readonly kind?: unknown }[] } | null;
 

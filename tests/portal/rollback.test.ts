@@ -125,6 +125,21 @@ test("one database goes back alone, to a commit that is named", async () => {
   expect(await developer.send("POST", rollback, { database: "papers", to: first })).toMatchObject({ status: 409 });
 });
 
+test("one database goes back before its own newest change, whatever was merged for others since", async () => {
+  const before = await host.getBranch("main");
+  const { number } = await merged("papers-grow", [
+    { path: `${folder}/papers.ts`, content: declared("papers", "30Gi") },
+  ]);
+  await merged("orders-grow", [{ path: `${folder}/orders.ts`, content: declared("orders", "40Gi") }]);
+  const { status, body } = await developer.send("POST", rollback, { database: "papers" });
+  expect([status, body.pull?.title]).toEqual([202, `Roll back shop/store/papers to ${before?.slice(0, 7)}`]);
+  expect(await filesOf(body.pull)).toMatchObject({
+    ...{ papers: declared("papers", "10Gi"), orders: declared("orders", "40Gi") },
+  });
+  expect((await host.getPull(body.pull.number)).body).toContain(`before pull request #${number}`);
+  expect(await developer.send("POST", rollback, { database: "nothing" })).toMatchObject({ status: 409 });
+});
+
 test("only to a commit of the default branch", async () => {
   const parent = (await host.getBranch("main")) ?? "";
   const changes = [{ path: `${folder}/orders.ts`, content: declared("orders", "99Gi") }];

@@ -20,7 +20,10 @@ export function addRollbackCommand(program: Command): void {
       .description("open a pull request that puts the declarations of a project, or of one database, back")
       .argument("<what>", "tenant/project or tenant/project/database"),
   )
-    .option("--to <commit>", "a commit of the default branch; default: before the newest merged pull request")
+    .option(
+      "--to <commit>",
+      "a commit of the default branch; default: before the newest merged change of the project, or of that database",
+    )
     .option("--auto-merge", "merge when every required check passes")
     .option("--wait", "wait until it is deployed (with --auto-merge)")
     .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
