@@ -4,6 +4,7 @@ import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/inde
 import { asNebulaError, failpoint, makeBorrowedVault, Secret } from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
+import { backupsOf, branchBy } from "../branching.ts";
 import type { JobLoan } from "../lend.ts";
 import {
   type FromWorker,
@@ -13,7 +14,6 @@ import {
   toWireProblem,
   type WorkerSettings,
 } from "../messages.ts";
-import { backupsOf, branchBy } from "../branching.ts";
 import { act, actOnBranch } from "./act.ts";
 import { backUp } from "./backup.ts";
 import { importInto } from "./import.ts";
