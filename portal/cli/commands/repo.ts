@@ -15,7 +15,10 @@ export function addRepositoryCommands(program: Command): void {
       .description("connect one of GitHub; sent again it renews the credential and mends what is missing")
       .argument("<owner/name>")
       .option("--app-id <number>", "the GitHub App; default: this installation's (NEBULA_GITHUB_APP_ID)", parsePositive)
-      .option("--private-key-file <path>", "the App's private key (.pem); default: $NEBULA_GITHUB_APP_KEY")
+      .option(
+        "--private-key-file <path>",
+        "the App's private key (.pem), with --app-id (default: $NEBULA_GITHUB_APP_KEY_FILE)",
+      )
       .option("--token-file <path>", "a token instead of an App: no check runs then, no annotations")
       .option("--api-url <url>", "https://HOST/api/v3 of a GitHub Enterprise Server")
       .option("--branch <name>", "where declarations are read from; default: the repository's default branch")
@@ -123,11 +126,13 @@ async function add(named: string, options: AddOptions): Promise<void> {
 }
 
 function privateKey({ privateKeyFile }: AddOptions): string {
-  const given = privateKeyFile === undefined ? process.env.NEBULA_GITHUB_APP_KEY : read(privateKeyFile);
+  const { NEBULA_GITHUB_APP_KEY: key, NEBULA_GITHUB_APP_KEY_FILE: file } = process.env;
+  const path = privateKeyFile ?? (key ? undefined : file);
+  const given = path === undefined ? key : read(path);
   if (given) return given;
   throw new CommandFailure("no private key is given for this App", {
     exitCode: exitCodes.usage,
-    hint: "Give --private-key-file, or the key itself in NEBULA_GITHUB_APP_KEY.",
+    hint: "Give --private-key-file, or name that file in NEBULA_GITHUB_APP_KEY_FILE. Without --app-id the portal's own App is used.",
   });
 }
 
