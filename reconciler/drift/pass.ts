@@ -39,6 +39,8 @@ export type DriftOptions = Omit<LookParts, "driver"> & {
   readonly periodMs?: number;
   /** Machines looked at at a time. */
   readonly concurrency?: number;
+  /** How long a server may stand still while the status pass has not said that it cannot start it. Default: 10 minutes. */
+  readonly startsWithinMs?: number;
 };
 
 /** A difference that healing did not take away is not healed again sooner. */
@@ -50,11 +52,15 @@ const quietSeconds = 900;
  * 1. What a deployment works on is not looked at, and what it has worked on meanwhile is not noted: a difference counts when a
  *    second look shows it again while the ledger's row and the stack's fence are still the same.
  * 2. Servers are asked a few at each pass, the longest unasked first, so that each is asked once a period and none at once.
- * 3. The cost grows with the number of databases and with nothing else: two queries, a look each, five statements.
+ * 3. A server that should run and does not is the status pass's to start, and no drift while that may still come: after a start of
+ *    the platform, after a crash. It is drift when the row is `Failed` - it was tried and did not work - or when nobody has for long.
+ * 4. The cost grows with the number of databases and with nothing else: two queries, a look each, five statements.
  */
 export function makeDriftPass(options: DriftOptions): DriftPass {
   const { sql, observe, clock = systemClock, intervalMs = 20_000, periodMs = 600_000, concurrency = 8 } = options;
+  const { startsWithinMs = 600_000 } = options;
   const stopping = new AbortController();
+  const stopped = new Map<string, number>();
   let running: Promise<DriftReport> | undefined;
   let loop: Promise<void> | undefined;
   let passes = 0;
@@ -64,7 +70,8 @@ export function makeDriftPass(options: DriftOptions): DriftPass {
     const candidates = await listDriftCandidates(sql, { periodSeconds: periodMs / 1000 });
     const share = Math.ceil((candidates.length * intervalMs * 1.25) / periodMs);
     const turn = new Set(everything ? candidates : dueFirst(candidates).slice(0, share));
-    const looks = await lookAtAll(options, candidates, turn, concurrency);
+    const looked = await lookAtAll(options, candidates, turn, concurrency);
+    const looks = withoutStarting(looked, stopped, { nowMs: clock.monotonicMs(), startsWithinMs });
     const noted = await twice(options, looks, concurrency);
     failpoint("drift.looked");
     const { opened, closed } = await recordLooks(
@@ -116,6 +123,27 @@ export function makeDriftPass(options: DriftOptions): DriftPass {
     },
   };
 }
+
+/** Invariant 3. `stopped`: since when each was seen standing still. */
+function withoutStarting(
+  looks: readonly Looked[],
+  stopped: Map<string, number>,
+  { nowMs, startsWithinMs }: { readonly nowMs: number; readonly startsWithinMs: number },
+): readonly Looked[] {
+  const still = new Set(looks.filter(({ differences }) => differences.some(isNotRunning)).map(idOf));
+  for (const id of stopped.keys()) if (!still.has(id)) stopped.delete(id);
+  return looks.map((look) => {
+    if (!still.has(idOf(look))) return look;
+    const sinceMs = stopped.get(idOf(look)) ?? nowMs;
+    stopped.set(idOf(look), sinceMs);
+    const isDrift = look.candidate.made?.phase === "Failed" || nowMs - sinceMs >= startsWithinMs;
+    return isDrift ? look : { ...look, differences: look.differences.filter((one) => !isNotRunning(one)) };
+  });
+}
+
+const idOf = ({ candidate }: Looked): string => candidate.id;
+const isNotRunning = ({ path, declared, observed }: Looked["differences"][number]): boolean =>
+  path === "running" && declared === true && observed === false;
 
 /** Whose turn it is to be looked into: those that were never, then the longest ago. */
 const dueFirst = (candidates: readonly DriftCandidate[]): DriftCandidate[] =>

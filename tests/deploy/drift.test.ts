@@ -4,6 +4,7 @@ import { appendFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { systemClock } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import {
   enqueueHeal,
@@ -25,7 +26,8 @@ let pass: DriftPass;
 beforeAll(async () => {
   stand = await makeStand();
   const { sql, driver, vault } = stand;
-  pass = makeDriftPass({ sql, driver, vault, observe: () => undefined });
+  // No status pass runs here that would start a stopped server.
+  pass = makeDriftPass({ sql, driver, vault, observe: () => undefined, startsWithinMs: 0 });
   const deployer = await stand.deployer({ pollMs: 100, onEnded: recordOutcome });
   await deployer.start();
 });
@@ -153,6 +155,40 @@ test("by policy the pass itself queues the healing, and not again while it is fr
   expect(await open("policy")).toEqual({});
   await stand.driver.stop(idOf("policy"));
   expect((await look()).healing).toHaveLength(1);
+});
+
+test("a server that the status pass has yet to start is no drift; one that it cannot start is, and so is one that nobody starts", async () => {
+  await deploy("asleep");
+  const { sql, driver, vault } = stand;
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => nowMs };
+  const usual = makeDriftPass({ sql, driver, vault, clock, observe: () => undefined });
+  const lookAfter = async (ms: number) => {
+    nowMs += ms;
+    await usual.run({ everything: true });
+    return open("asleep");
+  };
+  const id = idOf("asleep");
+  await driver.stop(id);
+  expect(await lookAfter(0)).toEqual({});
+  expect(await lookAfter(20_000)).toEqual({});
+  expect(await lookAfter(600_000)).toEqual({ running: [true, false] });
+  await driver.start(id);
+  expect(await lookAfter(20_000)).toEqual({});
+  await driver.stop(id);
+  expect(await lookAfter(20_000)).toEqual({});
+  await sql.query("update instances set phase = 'Failed' where id = $1", [id]);
+  expect(await lookAfter(20_000)).toEqual({ running: [true, false] });
+  await sql.query("update instances set phase = 'Ready' where id = $1", [id]);
+  await driver.start(id);
+  await driver.freeze(id);
+  expect(await lookAfter(1_200_000)).toEqual({});
+  await driver.sleep(id);
+  expect(await driver.observe(id)).toMatchObject({ phase: "Asleep" });
+  expect(await lookAfter(1_200_000)).toEqual({});
+  expect(await lookAfter(1_200_000)).toEqual({});
+  await driver.wake(id);
+  await usual.close();
 });
 
 test("an instance of no row is reported as an orphan and left alone", async () => {
