@@ -262,8 +262,15 @@ export function requestProblems(problems: readonly FieldProblem[]): NebulaError 
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
   const where = first === undefined || first.path === "" ? "the request" : first.path;
-  return badRequest(`${where}: ${first?.message ?? "does not fit"}${more}`, { fields: { errors: problems } });
+  const what = first?.message ?? "does not fit";
+  // What is said of an option names it already, for it stands alone in a review.
+  return badRequest(`${what.startsWith(asOption(where)) ? what : `${where}: ${what}`}${more}`, {
+    fields: { errors: problems },
+  });
 }
+
+/** `roles.0.name` as messages have it: `roles[0].name`. */
+const asOption = (path: string): string => path.replaceAll(/\.(\d+)(?=\.|$)/g, "[$1]");
 
 /** Problems of declared options, in the terms of the body that brought them. */
 export const optionProblems = (problems: readonly SpecProblem[]): NebulaError =>

@@ -30,19 +30,28 @@ export class CommandFailure extends Error {
 /** A problem document (RFC 9457) as the failure of a command. */
 export function fromProblem(status: number, problem: Record<string, unknown>): CommandFailure {
   const code = typeof problem.code === "string" ? problem.code : undefined;
-  const fields = Array.isArray(problem.errors) ? problem.errors.map(describeField).join("") : "";
-  return new CommandFailure(`${String(problem.detail ?? problem.title ?? `the server answered ${status}`)}${fields}`, {
+  const detail = String(problem.detail ?? problem.title ?? `the server answered ${status}`);
+  const fields = Array.isArray(problem.errors)
+    ? problem.errors.map((field) => describeField(field, detail)).join("")
+    : "";
+  return new CommandFailure(`${detail}${fields}`, {
     exitCode: exitCodeOf(status, code),
     hint: typeof problem.hint === "string" ? problem.hint : undefined,
     code,
   });
 }
 
-function describeField(field: unknown): string {
+/** What the detail says already - as a rule the first of them - is not said again. */
+function describeField(field: unknown, detail: string): string {
   if (typeof field !== "object" || field === null) return "";
   const { path, message } = field as { path?: unknown; message?: unknown };
-  return `\n  ${Array.isArray(path) ? path.join(".") : String(path ?? "")}: ${String(message ?? "")}`;
+  const [where, what] = [Array.isArray(path) ? path.join(".") : String(path ?? ""), String(message ?? "")];
+  if (detail.includes(what)) return "";
+  return `\n  ${what.startsWith(asOption(where)) ? what : `${where}: ${what}`}`;
 }
+
+/** `roles.0.name` as messages have it: `roles[0].name`. */
+const asOption = (path: string): string => path.replaceAll(/\.(\d+)(?=\.|$)/g, "[$1]");
 
 function exitCodeOf(status: number, code: string | undefined): number {
   if (code === "NEB200") return exitCodes.quota;

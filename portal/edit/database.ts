@@ -127,7 +127,8 @@ export function invalid(
   what: string,
   problems: readonly { readonly path: readonly (string | number)[]; readonly message: string }[],
 ) {
-  const all = problems.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  const say = (where: string, message: string) => (message.startsWith(where) ? message : `${where}: ${message}`);
+  const all = problems.map(({ path, message }) => say(path.join("."), message)).join("; ");
   return badDeclaration(`${what}: ${all}`, { fields: { problems } });
 }
 
