@@ -135,10 +135,14 @@ async function run(scope: Scope): Promise<void> {
     }),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
-    once("backup", () => {
-      const times = parseBackupTimes(config.NEBULA_DATABASE_BACKUP_TIMES);
-      return makeBackupWorker({ sql, backups, ids: driver.machinery.ids, clock, observe, times });
-    }),
+    ...(backupStores.on
+      ? [
+          once("backup", () => {
+            const times = parseBackupTimes(config.NEBULA_DATABASE_BACKUP_TIMES);
+            return makeBackupWorker({ sql, backups, ids: driver.machinery.ids, clock, observe, times });
+          }),
+        ]
+      : []),
   ];
   registerUsageGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
