@@ -113,6 +113,7 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
         return undefined;
       });
       if (claim === undefined) return workers.putBack(worker);
+      workers.keepReserve();
       begin(claim, worker);
     }
   };
