@@ -1,4 +1,5 @@
 import type { Activity } from "../../platform/compute/index.ts";
+import type { Clock } from "../../platform/core/index.ts";
 import type { KeeperContext } from "./keeper.ts";
 import { isWanted, type Slot } from "./slot.ts";
 import type { Wake } from "./wake.ts";
@@ -16,7 +17,7 @@ export function makeSuspend(context: KeeperContext, wake: Wake): Suspend {
   /** The server's word that nobody uses it; else when to ask again. */
   const isIdle = async (slot: Slot): Promise<boolean> => {
     const activity = await runner.activity(slot.id);
-    const left = activity === undefined ? againAfter(slot) : leftMs(activity, slot);
+    const left = activity === undefined ? againAfter(slot) : leftMs(activity, slot, clock);
     if (left > 0) slot.dueMs = clock.monotonicMs() + left;
     return left <= 0;
   };
@@ -76,11 +77,24 @@ export function makeSuspend(context: KeeperContext, wake: Wake): Suspend {
 }
 
 /** How long it must still be left alone, by what its server says; never 0 while anything but time is in the way. */
-function leftMs(activity: Activity, slot: Slot): number {
+function leftMs(activity: Activity, slot: Slot, clock: Clock): number {
   const { busy, overTcp, replication, baseBackups, maintenance, idleMs } = activity;
+  if (isUnheard(activity, slot, clock)) return againAfter(slot);
   if (busy + overTcp + replication + baseBackups + maintenance > 0) return againAfter(slot);
   return idleMs === null ? 0 : slot.suspendAfterMs - idleMs;
 }
+
+/**
+ * Whether a client has said something that its server has not yet begun with: on a machine that is busy the bytes may lie there for a
+ * while, and a server that is frozen with them unread would keep its client waiting, who has no reason to say more. What a session
+ * said that is over shows nowhere; so after a while it counts as heard.
+ */
+function isUnheard({ lastChangeMs }: Activity, { touchedMs }: Slot, clock: Clock): boolean {
+  const agoMs = clock.monotonicMs() - touchedMs;
+  return lastChangeMs !== null && agoMs < unheardMs && lastChangeMs < clock.now() - agoMs;
+}
+
+const unheardMs = 10_000;
 
 /** When to ask again, where something other than time keeps it awake. */
 const againAfter = ({ suspendAfterMs }: Slot): number => Math.min(5_000, Math.max(10, suspendAfterMs));
