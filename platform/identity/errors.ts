@@ -21,7 +21,7 @@ export const scopeMissing = defineError({
   status: 403,
   title: "Not allowed",
   retry: false,
-  hint: "Ask somebody with the named role, or for a token with that role.",
+  hint: "Ask somebody whose role holds the named scope (docs/roles.md), or a domain-admin for such a role.",
 });
 
 export const roleTooHigh = defineError({
@@ -35,9 +35,9 @@ export const roleTooHigh = defineError({
 export const outOfReach = defineError({
   code: "NEB673",
   status: 403,
-  title: "Outside what this key reaches",
+  title: "Outside what you reach in this tenant",
   retry: false,
-  hint: "The key is of another project or database of this tenant: use one that reaches here, or ask a domain-admin for it.",
+  hint: "Your role, or the key that you ask with, is of other projects or another database of this tenant.",
 });
 
 export const keyNotRotatable = defineError({

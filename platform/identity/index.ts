@@ -84,3 +84,4 @@ export {
 export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
 export { type IssuedToken, issueToken, type NewGrant, principalFromRow } from "./tokens.ts";
 export { beginTotp, finishTotp, hasSecondFactor, newRecoveryCodes, useSecondFactor } from "./totp.ts";
+export { whyNot } from "./why-not.ts";

@@ -103,6 +103,7 @@ export function principalOfKey(row: PrincipalRow, account: Account): Principal |
     grants: narrow(account.grants, row),
     scopes: scopesOfKey(role, named),
     database: row.database,
+    key: { grants: account.grants, role },
   };
 }
 

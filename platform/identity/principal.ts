@@ -26,6 +26,8 @@ export type Principal = {
   readonly scopes: readonly Scope[] | null;
   /** The key of one database: `grants` is then exactly one, with a project. */
   readonly database: string | null;
+  /** Of an account's key: what the account holds without it, and the role that the key names. Decides nothing; says why. */
+  readonly key?: { readonly grants: readonly Grant[]; readonly role: Role | null };
 };
 
 /** What a request is about. null: the platform itself, the tenant itself, the project itself. */
@@ -86,7 +88,7 @@ export function homeOf({ grants }: Principal): { readonly tenant: string | null;
 }
 
 /** Names its roles, for a sentence. */
-export const rolesOf = ({ grants }: Principal): string =>
+export const rolesOf = ({ grants }: Pick<Principal, "grants">): string =>
   [...new Set(grants.map(({ role }) => role))].join(", ") || "no role";
 
 /** Whether `maker` may hand out this grant, narrowed to `scopes`: nothing it could not do itself, nowhere it does not reach. */
@@ -108,11 +110,11 @@ export function fits(grant: Grant & { readonly database?: string | null }): bool
   return grant.tenant !== null;
 }
 
-const covers = (grant: Grant, target: Target): boolean =>
+export const covers = (grant: Grant, target: Target): boolean =>
   (grant.tenant === null || grant.tenant === target.tenant) &&
   (grant.project === null || grant.project === target.project);
 
-const gives = ({ role }: Grant, scope: Scope): boolean => roleScopes[role].has(scope);
+export const gives = ({ role }: Grant, scope: Scope): boolean => roleScopes[role].has(scope);
 
 const insideDatabase = ({ database }: Principal, target: Target): boolean =>
   database === null || database === (target.database ?? null);

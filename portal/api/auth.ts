@@ -26,13 +26,22 @@ export const authRoutes = [
             }),
           ),
           database: z.string().nullable().describe("The key of one database."),
+          narrowed: z
+            .strictObject({
+              role: z.enum(roles).nullable().describe("The role that the key names."),
+              scopes: z.array(z.string()).nullable().describe("All that the key may hold of its account's rights."),
+            })
+            .nullable()
+            .describe("A key that holds less than its account's roles do in these places; null: all that they do."),
           scopes: z.array(z.string()).describe("Held somewhere; docs/roles.md says what each is for."),
         }),
       ),
     },
   }).handle(async ({ principal }) => {
-    const { kind, id, name, user, grants, database } = principal;
+    const { kind, id, name, user, grants, database, key } = principal;
     const shown = grants.map(({ role, tenant, project }) => ({ role, tenant, project }));
-    return { status: 200, body: { kind, id, name, user, grants: shown, database, scopes: [...scopesOf(principal)] } };
+    const narrowed = principal.scopes === null ? null : { role: key?.role ?? null, scopes: [...principal.scopes] };
+    const scopes = [...scopesOf(principal)];
+    return { status: 200, body: { kind, id, name, user, grants: shown, database, narrowed, scopes } };
   }),
 ];

@@ -2,14 +2,12 @@ import type { NebulaError } from "../../platform/core/index.ts";
 import {
   can,
   isInside,
-  outOfReach,
   type Principal,
   reaches,
   reachOf,
-  rolesOf,
   type Scope,
-  scopeMissing,
   type Target,
+  whyNot,
 } from "../../platform/identity/index.ts";
 import type { Reach } from "../../platform/store/index.ts";
 import { notFound, requestProblems } from "./errors.ts";
@@ -21,10 +19,8 @@ import { notFound, requestProblems } from "./errors.ts";
  * 2. In its own tenants it is told what is missing: 403, also for a project that does not exist.
  */
 export function refusal(principal: Principal, scope: Scope, target: Target): NebulaError {
-  if (reaches(principal, target))
-    return scopeMissing(`${rolesOf(principal)} may not do this here: it needs ${scope}`, { fields: { scope } });
-  if (target.tenant === null || !isInside(principal, target.tenant)) return absent();
-  return outOfReach("this is in your tenant, but not inside what this key reaches", { fields: { scope } });
+  const isTold = target.tenant === null ? reaches(principal, target) : isInside(principal, target.tenant);
+  return isTold ? whyNot(principal, scope, target) : absent();
 }
 
 /** What an id that is unknown, or another tenant's, is told. It repeats nothing of what was asked. */

@@ -280,6 +280,67 @@ describe("a key", () => {
   });
 });
 
+describe("who is refused", () => {
+  const pause = (caller: Caller) => caller.send("POST", `${databases("store")}/orders/pause`);
+  const told = async (answer: Promise<Answer>) => {
+    const { code, detail, hint, scope } = (await answer).body;
+    return { code, detail, hint, scope };
+  };
+
+  it("by a key that is narrower than its account is told that it is the key, by role, scopes and place", async () => {
+    const byRole = portal.as((await make(owner, { tenant: "shop", role: "viewer" })).body.key);
+    expect(await told(pause(byRole))).toMatchObject({
+      code: "NEB662",
+      scope: "databases:run",
+      detail: "this key may not do this: it is narrowed to the role viewer, and it needs databases:run",
+      hint: expect.stringContaining("Ask with a key that holds databases:run"),
+    });
+    const byScopes = portal.as((await make(owner, { tenant: "shop", scopes: ["self:read", "keys:own"] })).body.key);
+    expect((await told(byScopes.get("/api/v1/usage"))).detail).toContain("narrowed to self:read, keys:own");
+    const byPlace = portal.as((await make(owner, { tenant: "shop", project: "store" })).body.key);
+    expect(await told(byPlace.get(databases("lab")))).toMatchObject({
+      code: "NEB673",
+      detail: "this key reaches shop/store only, and shop/lab is outside of that",
+    });
+    expect((await whoami(byRole)).narrowed).toMatchObject({
+      role: "viewer",
+      scopes: expect.not.arrayContaining(["pulls:merge"]),
+    });
+    expect((await whoami(byPlace)).narrowed).toBeNull();
+  });
+
+  it("by a role is told which, in the tenant that it is about, also through a key", async () => {
+    const ofBob = portal.as((await keyOf(portal.sql, bob, { role: "viewer", tenant: "shop" })).text);
+    for (const caller of [await sessionOf(bob), ofBob])
+      expect(await told(pause(caller))).toMatchObject({
+        code: "NEB662",
+        detail: "developer may not do this here: it needs databases:run",
+      });
+  });
+
+  it("by a session because its role is of other projects is told of no key", async () => {
+    expect(await told((await sessionOf(bob)).get(databases("other")))).toMatchObject({
+      code: "NEB673",
+      detail: "you are developer of shop/store, shop/lab only, and shop/other is outside of that",
+      hint: expect.stringContaining("nebula member add"),
+    });
+  });
+
+  it("because nobody has made him a member is told that", async () => {
+    const zoe = await addPerson(portal.sql, "zoe@else.example");
+    expect(await told((await sessionOf(zoe)).get("/api/v1/projects"))).toMatchObject({
+      code: "NEB662",
+      detail: "zoe@else.example is a member of no tenant, so there is nothing to do here: it needs projects:read",
+      hint: expect.stringContaining("nebula member add"),
+    });
+  });
+
+  const sessionOf = async (user: User) => {
+    const client = { address: "127.0.0.1", agent: "test", amr: ["pwd"] };
+    return portal.as((await beginSession(portal.identity, user, client)).accessToken.reveal());
+  };
+});
+
 describe("a service account", () => {
   const path = "/api/v1/tenants/shop/service-accounts";
   const create = (caller: Caller, name: string, grants: object[]) => caller.send("POST", path, { name, grants });

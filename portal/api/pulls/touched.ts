@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { GitHub, Pull } from "../../../platform/github/index.ts";
-import { can, holds, isInside, type Principal, rolesOf, scopeMissing } from "../../../platform/identity/index.ts";
+import { can, holds, isInside, type Principal, scopeMissing, whyNot } from "../../../platform/identity/index.ts";
 import { type Touched, touchedBy, touchedPaths } from "../../../platform/ownership/index.ts";
 import type { RepositoryRow } from "../../../platform/store/index.ts";
 
@@ -15,11 +15,13 @@ export const isAmongOwn = (principal: Principal, touched: readonly Touched[]): b
 /** @throws NEB662 naming the path that he may not merge. */
 export function demandMerge(principal: Principal, touched: readonly Touched[], hint?: string): void {
   for (const { scope, propose: _, path, ...target } of touched)
-    if (!holds(principal, scope, target))
-      throw scopeMissing(`${rolesOf(principal)} may not merge a change of ${path}: it needs ${scope}`, {
-        ...(hint === undefined ? {} : { hint }),
+    if (!holds(principal, scope, target)) {
+      const why = whyNot(principal, scope, target);
+      throw scopeMissing(`merging a change of ${path}: ${why.message}`, {
+        hint: hint ?? why.hint,
         fields: { scope, path },
       });
+    }
 }
 
 /**
