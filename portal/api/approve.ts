@@ -25,7 +25,7 @@ export const approveRoutes = [
     path: "/api/v1/operations/{id}/approve",
     operationId: "operations.approve",
     scope: "pulls:merge",
-    target: "own",
+    target: "found",
     summary: "Approve the plan of a blocked deployment",
     description:
       "For a deployment that was stopped because its plan is not what was reviewed (NEB311), or deletes more than one commit may " +

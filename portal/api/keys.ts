@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   type Account,
+  holds,
   type IssuedKey,
   issueKey,
   issueToken,
@@ -11,6 +12,7 @@ import {
   roles,
   rotateKey,
   scopes,
+  whyNot,
 } from "../../platform/identity/index.ts";
 import {
   findPrincipal,
@@ -113,7 +115,7 @@ export const keyRoutes = [
     path: "/api/v1/keys/{id}/rotate",
     operationId: "keys.rotate",
     scope: "keys:own",
-    target: "own",
+    target: "found",
     summary: "Make a key's successor; the old one lives on for the overlap",
     description:
       "The successor is like it and lives as long. A key may rotate itself, and of its account's keys those that are no " +
@@ -149,7 +151,7 @@ export const keyRoutes = [
     path: "/api/v1/keys/{id}",
     operationId: "keys.revoke",
     scope: "keys:own",
-    target: "own",
+    target: "found",
     summary: "Revoke a key, from the next request on",
     description: "A key may revoke itself, and of its account's keys those that are no wider than it is.",
     params,
@@ -174,6 +176,7 @@ async function find(portal: Portal, principal: Principal, id: string): Promise<P
     (await findPrincipalWithin(sql, id, await visible(portal, principal, "keys:write"))) ??
     (id === principal.id ? await findPrincipal(sql, id) : undefined);
   if (row === undefined || row.revokedAt !== null) throw absent();
+  if (!holds(principal, "keys:own")) throw whyNot(principal, "keys:own");
   return row;
 }
 

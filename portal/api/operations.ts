@@ -72,7 +72,7 @@ export const operationRoutes = [
     path: "/api/v1/operations/{id}",
     operationId: "operations.show",
     scope: "operations:read",
-    target: "own",
+    target: "found",
     summary: "One operation",
     params,
     replies: { 200: json("The operation", operation) },
@@ -86,7 +86,7 @@ export const operationRoutes = [
     path: "/api/v1/operations/{id}/events",
     operationId: "operations.events",
     scope: "operations:read",
-    target: "own",
+    target: "found",
     summary: "An operation's progress, as it happens",
     description:
       "With `Accept: text/event-stream`: server-sent events `event` (data: OperationEvent) from the beginning, or after " +
@@ -120,7 +120,7 @@ export const operationRoutes = [
     path: "/api/v1/operations/{id}/cancel",
     operationId: "operations.cancel",
     scope: "operations:cancel",
-    target: "own",
+    target: "found",
     atomic: true,
     summary: "Cancel an operation",
     description: "At once while it is queued; one in progress is asked to stop at its next safe point.",

@@ -7,11 +7,10 @@ import {
   identify,
   isInside,
   type Principal,
-  rolesOf,
-  scopeMissing,
   type Target,
   tokenMissing,
   tokenRefused,
+  whyNot,
 } from "../../platform/identity/index.ts";
 import { addressOf, networkOf } from "./address.ts";
 import { matchRequired, tooManyAtOnce, wrongMedia } from "./errors.ts";
@@ -35,10 +34,10 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
   }
   await spendOf(entry, { principal, request, response }, portal);
   const params = parseParams(entry, request.params);
-  const target = entry.target === "own" ? null : entry.target(params);
+  const target = typeof entry.target === "function" ? entry.target(params) : null;
   const trail = makeTrail(entry, principal, target, request, portal);
   try {
-    authorise(entry, principal, target, params);
+    authorise(entry, principal, target, { ...request.query, ...(params as object | undefined) });
     await spendOfDatabase(entry, { principal, request, response }, portal, target);
     const isStillAllowed = stillAllowed(entry, request, portal);
     const call = { ...readCall(entry, request, response, principal), params, isStillAllowed, note: trail.note };
@@ -95,15 +94,22 @@ const harmless: ReadonlySet<string> = new Set(["databases", "operations", "pulls
 const changesAccess = (entry: AnyRoute): boolean =>
   isChange(entry) && !harmless.has(entry.operationId.split(".")[0] ?? "");
 
-/** A route without a target asks again once it knows what it is about (`demand`, `narrowTo`). */
-function authorise({ scope }: AnyRoute, principal: Principal, target: Target | null, params: unknown): void {
-  if (scope === "public") return;
+/**
+ * A route without a target asks again once it knows what it is about (`demand`, `narrowTo`). Where it names a tenant that is not
+ * the principal's own, that is not there for him, whatever he holds elsewhere.
+ */
+function authorise(entry: AnyRoute, principal: Principal, target: Target | null, named: Named): void {
+  const { scope } = entry;
+  if (scope === "public" || entry.target === "found") return;
   if (target !== null) return demand(principal, scope, target);
-  const { tenant } = (params ?? {}) as { readonly tenant?: unknown };
-  if (typeof tenant === "string" && !isInside(principal, tenant)) throw absent();
-  if (!holds(principal, scope))
-    throw scopeMissing(`${rolesOf(principal)} may not do this: it needs ${scope}`, { fields: { scope } });
+  if (typeof named.tenant === "string" && !isInside(principal, named.tenant)) throw absent();
+  if (holds(principal, scope)) return;
+  if (typeof named.domain === "string" && !isInside(principal, named.domain)) throw absent();
+  throw whyNot(principal, scope);
 }
+
+/** What path and query may say of a tenant, before they are parsed. */
+type Named = { readonly tenant?: unknown; readonly domain?: unknown };
 
 function readCall(entry: AnyRoute, request: Request, response: Response, principal: Principal) {
   if (entry.body !== undefined && hasBody(request) && !request.is("application/json"))

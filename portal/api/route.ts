@@ -50,10 +50,11 @@ export type Route<
   readonly operationId: `${Tag}.${string}`;
   readonly scope: Scope | "public";
   /**
-   * What a request is about, by its parameters. "own": the route shows only what the principal reaches and filters itself.
-   * Not reached: 404.
+   * What a request is about, by its parameters; not reached: 404. "own": the route shows only what the principal reaches and
+   * filters itself. "found": its path holds an id that does not say whose it is. The handler looks it up among the principal's
+   * own tenants first (404) and only then demands the scope where it belongs (403): no right is looked at before.
    */
-  readonly target: "own" | ((params: z.output<P>) => Target);
+  readonly target: "own" | "found" | ((params: z.output<P>) => Target);
   readonly summary: string;
   readonly description?: string;
   readonly params?: P;

@@ -10,7 +10,8 @@ import { declareTenants, tenantOf } from "../portal/people.ts";
 
 /*
  * The tenant `shop` has one of everything; `bank` has people of every role, who ask for it by its true ids. The oracle is what
- * the same person is told of an id that does not exist.
+ * the same person is told of an id that does not exist. It is 404 for each of them, also for who holds the right nowhere: being
+ * refused would already tell that rights are looked at before it is known whose the thing is.
  */
 const tenantFile = 'import { tenant } from "@nebuladb/platform";\nexport default tenant({ displayName: "x" });\n';
 const projectFile = 'import { project } from "@nebuladb/platform";\nexport default project();\n';
@@ -19,6 +20,8 @@ const names: Examples = { domain: "shop", tenant: "shop", project: "store", data
 let hosted: HostedPortal;
 let ids: Examples;
 let examples: Examples;
+/** What the same people have of their own: there a missing right is told. */
+let own: { readonly examples: Examples; readonly ids: Examples };
 
 beforeAll(async () => {
   const seed = ["shop", "bank"].flatMap((tenant) => [
@@ -33,6 +36,12 @@ beforeAll(async () => {
   ids = { operations, keys: (await keyOf("viewer", "shop")).id };
   const number = await hosted.open("theirs", { "tenants/shop/store/orders.ts": "// theirs\n" });
   examples = { ...names, number: String(number) };
+  const mine = await hosted.open("ours", { "tenants/bank/store/orders.ts": "// ours\n" });
+  const { id } = await enqueueOperation(sql, { stack: "bank.store", type: "PAUSE", requestedBy: "bob" });
+  own = {
+    examples: { ...names, domain: "bank", tenant: "bank", number: String(mine) },
+    ids: { operations: id },
+  };
 }, 180_000);
 afterAll(() => hosted.close());
 
@@ -72,8 +81,7 @@ async function foreign({ guarded: isGuarded }: RowInput): Promise<Trials> {
       const unknown = await ask(await tokenOf(role, true), entry, pathFor(entry, { number: "999999" }));
       trials++;
       const isSame = told.status === unknown.status && JSON.stringify(told.body) === JSON.stringify(unknown.body);
-      const mayKnow = roleScopes[role].has(entry.scope as Scope);
-      if (!isSame || told.status < 400 || (mayKnow && told.status !== 404))
+      if (!isSame || told.status !== 404)
         violations.push(`${role} ${entry.operationId}: ${told.status} and not ${unknown.status}`);
     }
   return { trials, violations };
@@ -103,8 +111,7 @@ async function everyRole({ guarded: isGuarded }: RowInput): Promise<Trials> {
     for (const entry of guarded) {
       const { text, id } = await keyOf(role, "bank");
       if (!isGuarded) await hosted.portal.sql.query("update principals set role = 'domain-admin' where id = $1", [id]);
-      const own = { ...names, domain: "bank", tenant: "bank" };
-      const { status, body } = await ask(text, entry, pathFor(entry, own));
+      const { status, body } = await ask(text, entry, pathFor(entry, own.examples, own.ids));
       trials++;
       const isRefused = status === 403 && body.code === "NEB662" && body.scope === entry.scope;
       if (isRefused === roleScopes[role].has(entry.scope as Scope))
@@ -114,22 +121,23 @@ async function everyRole({ guarded: isGuarded }: RowInput): Promise<Trials> {
 }
 
 /** Of those that look something up by an id which says nothing of its tenant. */
-const timed = ["operations.show", "operations.events", "pulls.show", "keys.revoke"];
+const timed = ["operations.show", "operations.events", "operations.cancel", "pulls.show", "keys.revoke"];
 
 catalogueRow({
   suite: "attacks",
   name: "another tenant's id by its time",
   promise: "the answer takes as long as that of an id that does not exist (|t| < 4.5)",
-  n: { small: 4 * 250, large: 4 * 2_500 },
+  n: { small: 5 * 250, large: 5 * 2_500 },
   run: byTime,
-  control: { without: "looking up as if it were not there", n: 4 * 100 },
+  control: { without: "looking up as if it were not there", n: 5 * 50 },
   timeoutMs: 180_000,
 });
 
 async function byTime({ n, guarded: isGuarded }: RowInput): Promise<Trials> {
   const violations: string[] = [];
   const figures: Record<string, number> = {};
-  const token = (await keyOf("project-admin", isGuarded ? "bank" : "shop")).text;
+  // A viewer lacks what cancelling needs: neither the right nor the lack of it may show in the time.
+  const token = (await keyOf("viewer", isGuarded ? "bank" : "shop")).text;
   for (const operationId of timed) {
     const entry = routes.find((each) => each.operationId === operationId) as Entry;
     // Without the protection a key that is there would be revoked once: it is looked at by the others.
@@ -144,7 +152,8 @@ async function byTime({ n, guarded: isGuarded }: RowInput): Promise<Trials> {
       }
     };
     const pairs = Math.ceil(n / timed.length);
-    const lanes = operationId === "pulls.show" ? 8 : 1;
+    // One at a time without the protection: on a busy machine eight at once take as long as the beat that is to be seen missing.
+    const lanes = isGuarded && operationId === "pulls.show" ? 8 : 1;
     for (let at = -8; at < 0; at++) await pair(at);
     times[0]?.splice(0);
     times[1]?.splice(0);

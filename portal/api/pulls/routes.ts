@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Fault, NebulaError } from "../../../platform/core/index.ts";
 import { githubNotFound, mergeMethods, type Pull } from "../../../platform/github/index.ts";
-import { isInside, outOfReach, type Principal } from "../../../platform/identity/index.ts";
+import { can, holds, isInside, type Principal, type Scope, whyNot } from "../../../platform/identity/index.ts";
 import {
   getFleet,
   getOperation,
@@ -82,13 +82,13 @@ export const pullRoutes = [
     path: "/api/v1/pulls/{number}",
     operationId: "pulls.show",
     scope: "pulls:read",
-    target: "own",
+    target: "found",
     summary: "One pull request with its checks, plan, price, quota and policy",
     params,
     query,
     replies: { 200: json("The pull request", pullDetail) },
   }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
-    const found = await find(portal, principal, number, named);
+    const found = await find(portal, principal, "pulls:read", { number, named });
     const statuses = await found.host.listStatuses(found.pull.head.sha);
     const reviewed = found.ledger?.headCommit === found.pull.head.sha && found.ledger.verdict !== "pending";
     return {
@@ -108,7 +108,7 @@ export const pullRoutes = [
     path: "/api/v1/pulls/{number}/merge",
     operationId: "pulls.merge",
     scope: "pulls:merge",
-    target: "own",
+    target: "found",
     summary: "Merge a reviewed pull request",
     description:
       "Merges exactly the reviewed head. Changes of tenant.ts need a domain-admin, of fleet/ a platform-admin.",
@@ -120,7 +120,7 @@ export const pullRoutes = [
     }),
     replies: { 202: json("Merged; its deployment follows", merged, { Location: "The operation to follow." }) },
   }).handle(async ({ principal, params: { number }, query: { repository: named }, body }, portal) => {
-    const found = await find(portal, principal, number, named);
+    const found = await find(portal, principal, "pulls:merge", { number, named });
     demandMerge(principal, found.touched);
     const head = reviewedHead(found, body.headCommit);
     demandMerge(principal, reviewedTouched(found));
@@ -148,13 +148,13 @@ export const pullRoutes = [
     path: "/api/v1/pulls/{number}/close",
     operationId: "pulls.close",
     scope: "databases:write",
-    target: "own",
+    target: "found",
     summary: "Close a pull request without merging it",
     params,
     query,
     replies: { 200: json("Closed", pull) },
   }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
-    const found = await find(portal, principal, number, named);
+    const found = await find(portal, principal, "databases:write", { number, named });
     for (const target of found.touched) demand(principal, "databases:write", target);
     if (found.pull.state !== "open") throw wrongState(`pull request ${number} is not open`);
     await found.host.closePull(number);
@@ -175,30 +175,34 @@ type Found = Host & {
 /** A stranger's pull request takes the Git host longer than one that is not there: both are answered at the same beat. */
 const beatMs = 250;
 
-/** @throws NEB602 when there is none, or when it touches what is not the principal's to see. */
-async function find(portal: Portal, principal: Principal, number: number, named: string | undefined): Promise<Found> {
+type Asked = { readonly number: number; readonly named: string | undefined };
+
+/**
+ * @throws NEB602 when there is none, or when it touches another's tenant; NEB662 or NEB673 when it is among the own tenants and
+ * not the principal's to see: `scope` is what he asked to do with it.
+ */
+async function find(portal: Portal, principal: Principal, scope: Scope, asked: Asked): Promise<Found> {
   const { clock } = portal;
   const begunMs = clock.monotonicMs();
-  const found = await look(portal, principal, number, named);
-  if (found !== undefined) return found;
+  const found = await look(portal, principal, asked);
+  if (found !== undefined) {
+    const hidden = found.touched.find((target) => !can(principal, "pulls:read", target));
+    if (hidden !== undefined) throw whyNot(principal, can(principal, scope, hidden) ? "pulls:read" : scope, hidden);
+    // Also of one that changes nothing, and so touches nobody's.
+    if (!holds(principal, scope)) throw whyNot(principal, scope, found.touched[0]);
+    return found;
+  }
   await clock.sleep(beatMs - ((clock.monotonicMs() - begunMs) % beatMs), portal.closing);
   throw absent();
 }
 
-async function look(
-  portal: Portal,
-  principal: Principal,
-  number: number,
-  named: string | undefined,
-): Promise<Found | undefined> {
+async function look(portal: Portal, principal: Principal, { number, named }: Asked): Promise<Found | undefined> {
   const at = await visibleHost(portal, principal, named);
   const pull = await at?.host.getPull(number).catch(ifNot(githubNotFound));
   if (at === undefined || pull === undefined) return undefined;
   const ledger = await getPullRow(portal.sql, at.row.id, number);
   const touched = await portal.touched(at.row, at.host, pull);
-  if (sees(principal, touched)) return { ...at, pull, ledger, touched };
-  if (!isAmongOwn(principal, touched)) return undefined;
-  throw outOfReach("this pull request touches what this key does not reach");
+  return sees(principal, touched) || isAmongOwn(principal, touched) ? { ...at, pull, ledger, touched } : undefined;
 }
 
 const ifNot =
