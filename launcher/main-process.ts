@@ -149,8 +149,15 @@ function parse(line: string): Record<string, unknown> | undefined {
 const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
 function lastWords(logFile: string, since: number): string {
-  const said = tail(readFileSync(logFile).subarray(since).toString("utf8"), 8);
+  const said = tail(readFileSync(logFile).subarray(since).toString("utf8"), 8).split("\n").map(asSentence).join("\n");
   return said === "" ? "" : `; it said:\n${said}\n`;
+}
+
+/** A process's last line may be a fault as JSON, for a log that machines read. A person gets its sentences. */
+export function asSentence(line: string): string {
+  const { code, message, hint } = parse(line) ?? {};
+  if (typeof code !== "string" || typeof message !== "string") return line;
+  return `${code} ${message}${typeof hint === "string" ? `. ${hint}` : ""}`;
 }
 
 /** The main appends to the open file: the old part is copied away and the file cut. One older part is kept. */

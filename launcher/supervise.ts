@@ -1,5 +1,5 @@
 /**
- * The supervisor as a process of its own: `node launcher/supervise.ts <data> <port or nothing> <replicas>`, started by `up --detach`, which it tells
+ * The supervisor as a process of its own: `node launcher/supervise.ts <data> <port or nothing> <replicas or nothing>`, started by `up --detach`, which it tells
  * how far it is (`Report`) until it is ready. Afterwards it lives without anybody.
  */
 import { rmSync } from "node:fs";
@@ -27,7 +27,7 @@ export type Report =
       readonly status: number;
     };
 
-const [, , data = "", port = "", replicas = "1"] = process.argv;
+const [, , data = "", port = "", replicas = ""] = process.argv;
 const { NEBULA_PG_BIN: pgBin = "", NEBULA_PULUMI_BIN: pulumiBin = "" } = process.env;
 const folder = layout(data);
 const observe = makeLogger("supervisor");
@@ -52,7 +52,7 @@ async function live(): Promise<void> {
     running = await supervise({
       folder,
       port: port === "" ? undefined : Number(port),
-      replicas: Number(replicas),
+      replicas: replicas === "" ? undefined : Number(replicas),
       pgBin,
       pulumiBin,
       env: process.env,

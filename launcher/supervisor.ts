@@ -28,8 +28,8 @@ export type SuperviseInput = {
   readonly folder: DataFolder;
   /** First of the ports; undefined for the one of last time, or the default. */
   readonly port: number | undefined;
-  /** Portals, and as many reconcilers. Default: 1. */
-  readonly replicas?: number;
+  /** Portals, and as many reconcilers; undefined for the number of last time, or 1. */
+  readonly replicas?: number | undefined;
   readonly pgBin: string;
   readonly pulumiBin: string;
   readonly env: NodeJS.ProcessEnv;
@@ -68,7 +68,8 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     port: ports.ledger,
     password: secrets.ledgerPassword,
   });
-  const planned = planMains(ports, input.replicas ?? 1);
+  const replicas = input.replicas ?? settings.replicas ?? 1;
+  const planned = planMains(ports, replicas);
   await requirePorts(server, ports, planned);
   const scope = openScope();
   try {
@@ -82,7 +83,8 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     const env = environment(input, ports, secretFiles(folder, ledger, secrets));
     const isFirst = settings.port === undefined || settings.emptyLedger === true;
     const { mains, ...tokens } = await startMains(input, scope, planned, env, isFirst);
-    if (isFirst || settings.port !== ports.portal) writeSettings(folder, { port: ports.portal });
+    if (isFirst || settings.port !== ports.portal || settings.replicas !== replicas)
+      writeSettings(folder, { port: ports.portal, replicas });
     const platform = describePlatform(folder, ports, planned, new Date());
     writePlatform(folder, platform);
     scope.add(folder, removePlatform);

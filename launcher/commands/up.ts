@@ -37,7 +37,8 @@ type Tools = {
 type Start = {
   readonly folder: DataFolder;
   readonly port: number | undefined;
-  readonly replicas?: number;
+  /** Undefined: as many as last time. */
+  readonly replicas?: number | undefined;
   readonly tools: Tools;
   readonly say: Say;
 };
@@ -46,7 +47,7 @@ export async function up(options: UpOptions): Promise<void> {
   const say = makeSay();
   const began = performance.now();
   const prepared = await prepareStart(layout(locateData(options.data, process.env)), options.port, say);
-  const start = { ...prepared, replicas: options.replicas ?? 1 };
+  const start = { ...prepared, replicas: options.replicas };
   const announce: Announce = (platform, { adminToken, setupToken }) => {
     say.line(`NebulaDB is up, after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     const tokens = { ...(adminToken ? { adminToken } : {}), ...(setupToken ? { setupToken } : {}) };
@@ -91,7 +92,7 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
     const running = await supervise({
       folder,
       port: start.port,
-      replicas: start.replicas ?? 1,
+      replicas: start.replicas,
       ...start.tools,
       env: { ...process.env, NEBULA_PGBOUNCER_BIN: start.tools.pgBouncerBin },
       observe,
@@ -142,10 +143,10 @@ async function untilOurs<T>(folder: DataFolder, attempt: () => Promise<T | undef
 }
 
 /** Starts the supervisor and listens until it is ready, busy or failed. */
-function launch({ folder, port, replicas = 1, tools, say }: Start): Promise<Exclude<Report, { kind: "step" }>> {
+function launch({ folder, port, replicas, tools, say }: Start): Promise<Exclude<Report, { kind: "step" }>> {
   const log = openSync(join(folder.log, "supervisor.log"), "a", 0o640);
   const script = join(import.meta.dirname, "../supervise.ts");
-  const asked = [port === undefined ? "" : String(port), String(replicas)];
+  const asked = [port, replicas].map((number) => (number === undefined ? "" : String(number)));
   const args = ["--disable-warning=ExperimentalWarning", script, folder.root, ...asked];
   const child = spawn(process.execPath, args, {
     cwd: "/",

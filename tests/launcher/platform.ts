@@ -17,7 +17,7 @@ export type TestPlatform = {
   readonly folder: DataFolder;
   readonly port: number;
   readonly seen: Observation[];
-  start(env?: Readonly<Record<string, string>>, replicas?: number): Promise<Running>;
+  start(env?: Readonly<Record<string, string>>, replicas?: number | "as last time"): Promise<Running>;
   close(): Promise<void>;
 };
 
@@ -34,7 +34,7 @@ export async function makeTestPlatform(): Promise<TestPlatform> {
       supervise({
         folder,
         port,
-        replicas,
+        replicas: replicas === "as last time" ? undefined : replicas,
         pgBin: process.env.NEBULA_PG_BIN ?? "",
         pulumiBin: "",
         env: { ...process.env, ...env },

@@ -8,6 +8,11 @@ if (behaviour === "fail") {
   console.error("cannot go on: the moon is full");
   process.exit(3);
 }
+if (behaviour === "fail in JSON") {
+  const fault = { code: "NEB901", message: "NEBULA_POLL_SECONDS must be a whole number", hint: "Correct it." };
+  console.error(JSON.stringify({ level: "error", process: "portal", ...fault }));
+  process.exit(1);
+}
 const { NEBULA_SERVE: serve = "api,forge", NEBULA_API_PORT: apiPort, NEBULA_WEB_PORT: webPort } = process.env;
 const first = Number(process.env.NEBULA_PORT);
 const portal = serve === "forge" ? first + 1 : Number(apiPort ?? first);

@@ -5,7 +5,15 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isAlive, layout, prepareData, readPlatform, readSecrets, takeDown } from "../../launcher/index.ts";
+import {
+  isAlive,
+  layout,
+  prepareData,
+  type Running,
+  readPlatform,
+  readSecrets,
+  takeDown,
+} from "../../launcher/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -107,6 +115,9 @@ test("a main that cannot start fails the start with its last words and leaves no
     code: "NEB926",
     message: expect.stringContaining("the moon is full"),
   });
+  await expect(platform.start({ STAND_IN: "fail in JSON" })).rejects.toMatchObject({
+    message: expect.stringContaining("it said:\nNEB901 NEBULA_POLL_SECONDS must be a whole number. Correct it.\n"),
+  });
   await eventually("no process is left", () => processesOf(platform.folder).length === 0);
 });
 
@@ -162,10 +173,16 @@ test("down without a supervisor stops what is left, and a second down finds noth
   expect(await takeDown(platform.folder, process.env)).toEqual([]);
 });
 
-test("the port is remembered", async () => {
-  await (await platform.start()).stop();
+test("the port is remembered, and how many replicas there were", async () => {
+  const portals = ({ platform: { processes } }: Running) =>
+    processes.filter(({ name }) => name.startsWith("portal")).length;
+  await (await platform.start({}, 2)).stop();
+  const again = await platform.start({}, "as last time");
+  expect(portals(again)).toBe(2);
+  await again.stop();
+  await (await platform.start({}, 1)).stop();
   expect(JSON.parse(readFileSync(join(platform.folder.root, "settings.json"), "utf8"))).toEqual({
-    port: platform.port,
+    ...{ port: platform.port, replicas: 1 },
   });
 });
 
