@@ -90,7 +90,8 @@ export const operationRoutes = [
     summary: "An operation's progress, as it happens",
     description:
       "With `Accept: text/event-stream`: server-sent events `event` (data: OperationEvent) from the beginning, or after " +
-      "`Last-Event-ID`; at the end one event `end` (data: Operation), and the stream closes. Otherwise a page of events.",
+      "`Last-Event-ID`; at the end one event `end` (data: Operation), and the stream closes. A comment comes every 15 seconds " +
+      "without news; a portal that stops sends `retry: 1000` first. Otherwise a page of events.",
     params,
     query: z.strictObject(pageQuery),
     replies: {

@@ -421,6 +421,16 @@ describe("pull requests", () => {
     const review = { repository: "repo_1", number, head: headCommit, review: { version: 1 }, planHash: "x" };
     await recordReview(portal.sql, { ...review, verdict: "failure" });
     expect((await merge()).body.code).toBe("NEB617");
+    const [fine, over] = [{ state: "success" }, { state: "failure", summary: "storage: 200Gi is above the limit" }];
+    const reviewedAs = (types: object) =>
+      recordReview(portal.sql, {
+        ...{ ...review, review: { version: 1, checks: { types, plan: fine, policy: fine, quota: over } } },
+        verdict: "failure",
+      });
+    await reviewedAs(fine);
+    expect(await merge()).toMatchObject({ status: 422, body: { code: "NEB200" } });
+    await reviewedAs({ state: "failure" });
+    expect((await merge()).body.code).toBe("NEB617");
     await recordReview(portal.sql, { ...review, verdict: "success" });
     expect((await developer.get(`/api/v1/pulls/${number}`)).body).toMatchObject({
       verdict: "success",

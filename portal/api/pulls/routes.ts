@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Fault, NebulaError } from "../../../platform/core/index.ts";
 import { githubNotFound, mergeMethods, type Pull } from "../../../platform/github/index.ts";
 import { can, holds, isInside, type Principal, type Scope, whyNot } from "../../../platform/identity/index.ts";
+import { quotaExceeded } from "../../../platform/policy/index.ts";
 import {
   getFleet,
   getOperation,
@@ -234,8 +235,23 @@ function reviewedHead({ row, pull, ledger }: Found, wanted: string | undefined):
     });
   if (ledger === undefined || ledger.headCommit !== head || ledger.verdict === null || ledger.verdict === "pending")
     throw mergeRefused("its review has not finished", { hint: "Wait for the checks: `nebula pr show`." });
-  if (ledger.verdict !== "success") throw mergeRefused(`its review ended with ${ledger.verdict}`);
+  if (ledger.verdict !== "success") {
+    const overQuota = quotaFailure(ledger.review);
+    if (overQuota !== undefined) throw quotaExceeded(overQuota);
+    throw mergeRefused(`its review ended with ${ledger.verdict}`);
+  }
   return head;
+}
+
+type Reviewed = {
+  readonly checks?: Readonly<Record<string, { readonly state?: unknown; readonly summary?: unknown }>>;
+};
+
+/** What the review says of the quota, where nothing else is wrong: as for auto-merge, a refusal of its own. */
+function quotaFailure(review: unknown): string | undefined {
+  const { types, plan, policy, quota } = (review as Reviewed | null)?.checks ?? {};
+  if (quota?.state !== "failure" || [types, plan, policy].some((check) => check?.state !== "success")) return undefined;
+  return `its review ended with failure: ${String(quota.summary ?? "more than the quota")}`;
 }
 
 /** By the trees: a Git host cuts a long list of files. */
