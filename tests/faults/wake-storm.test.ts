@@ -3,7 +3,7 @@
  * do what drivers do: they connect again, to the gateway that has taken its place.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,7 +23,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   const ground = await makeGround({ spares: 0 });
   const runner = await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() });
   const wanted = await wish();
-  const { dataDir } = await ground.driver.ensure(wanted);
+  await ground.driver.ensure(wanted);
   await asTenant(wanted, (sql) => sql.query("create table kept (a int); insert into kept values (7)"));
   const log = join(ground.dataDir, "log", "instances", `${wanted.id}.log`);
   const gateways = makeGateways(ground, wanted, { guarded, log });
@@ -48,7 +48,6 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   } finally {
     await gateways.close();
     await ground.clear();
-    void dataDir;
   }
 }
 
@@ -60,7 +59,6 @@ function makeGateways(ground: Ground, { id }: InstanceWanted, { guarded, log }: 
   let serving: { readonly child: ChildProcess; readonly folder: string } | undefined;
   const make = async () => {
     const folder = join(ground.dataDir, "..", `g${++made}`);
-    const { mkdirSync } = await import("node:fs");
     mkdirSync(folder);
     const args = [ground.dataDir, pgBin(), id, join(folder, `.s.PGSQL.${port}`), guarded ? "yes" : "no"];
     const child = spawn(process.execPath, [join(import.meta.dirname, "keeper-child.ts"), ...args], {
