@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Role, roleScopes, roles, type Scope, scopeMeanings, scopes } from "../../platform/identity/index.ts";
-import { enqueueOperation } from "../../platform/store/index.ts";
+import { enqueueOperation, recordPull, recordReview } from "../../platform/store/index.ts";
 import { publicRoutes, routes } from "../../portal/api/index.ts";
 import { type Entry, type Examples, namesTenantThing, pathFor } from "./examples.ts";
 import type { TestPortal } from "./harness.ts";
@@ -85,6 +85,28 @@ describe.each(roles)("%s", (role) => {
     }
   });
 });
+
+it.each(roles.filter((role) => roleScopes[role].has("pulls:read")))(
+  "a %s sees what a pull request costs as usage:read says",
+  async (role) => {
+    const path = `/api/v1/pulls/${await hosted.open(`priced-${role}`, { "tenants/shop/store/orders.ts": `// ${role}\n` })}`;
+    const { number, headCommit } = (await portal.as(await portal.tokenFor("platform-admin")).get(path)).body;
+    const price = { currency: "USD", beforeMicros: 0, afterMicros: 7, differenceMicros: 7 };
+    const review = { version: 1, price, projects: [{ project: "store", price }] };
+    await recordPull(portal.sql, { repository: "repo_1", number, requestedBy: "ada", headCommit, by: "portal" });
+    await recordReview(portal.sql, {
+      repository: "repo_1",
+      number,
+      head: headCommit,
+      review,
+      planHash: "x",
+      verdict: "success",
+    });
+    const told = (await portal.as(await portal.tokenFor(role)).get(path)).body.review;
+    const shown = roleScopes[role].has("usage:read") ? price : null;
+    expect(told).toMatchObject({ price: shown, projects: [{ project: "store", price: shown }] });
+  },
+);
 
 it("another tenant's administrator finds nothing under any route that names a tenant, project, operation or key", async () => {
   const stranger = await portal.tokenFor("domain-admin", "bank");

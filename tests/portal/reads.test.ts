@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
+import { roleScopes, roles } from "../../platform/identity/index.ts";
 import { databaseId, type FleetSpec, type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
 import {
   credentialContext,
@@ -177,6 +178,17 @@ describe("databases", () => {
       phase: "Ready",
     });
   });
+
+  it.each(roles.filter((role) => roleScopes[role].has("databases:read")))(
+    "show a %s what they cost as usage:read says",
+    async (role) => {
+      const caller = portal.as(await portal.tokenFor(role));
+      const isShown = roleScopes[role].has("usage:read");
+      const { items } = (await caller.get(base)).body;
+      const one = (await caller.get(`${base}/orders`)).body;
+      expect([...items, one].map(({ estimate }) => estimate !== null)).toEqual([isShown, isShown, isShown]);
+    },
+  );
 
   it("give their credentials to who may have them, and the audit says who had them", async () => {
     const lead = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));

@@ -16,7 +16,7 @@ import type { Portal } from "../portal.ts";
 import { json, route } from "../route.ts";
 import { operationToWire } from "../wire.ts";
 import { credentials, database, databaseParams, databaseStatus, metrics, projectParams } from "./schemas.ts";
-import { findView, listViews, statusToWire, tagOf, viewToWire } from "./view.ts";
+import { type DatabaseView, findView, listViews, statusToWire, tagOf, viewToWire } from "./view.ts";
 
 export const collection = "/api/v1/domain/{domain}/project/{project}/databases";
 export const member = `${collection}/{database}`;
@@ -43,10 +43,11 @@ export const databaseReads = [
     params: projectParams,
     query: z.strictObject(pageQuery),
     replies: { 200: json("A page of databases", pageOf(database)) },
-  }).handle(async ({ params: { domain, project }, query }, portal) => {
+  }).handle(async ({ principal, params: { domain, project }, query }, portal) => {
     const after = fromCursor("databases", query.cursor, z.string()) ?? "";
     const views = (await listViews(portal, domain, project)).filter(({ name }) => name > after);
-    return { status: 200, body: toPage("databases", views, query.limit, (view) => view.name, viewToWire) };
+    const toWire = (view: DatabaseView) => viewToWire(view, principal);
+    return { status: 200, body: toPage("databases", views, query.limit, (view) => view.name, toWire) };
   }),
 
   route({
@@ -58,10 +59,10 @@ export const databaseReads = [
     summary: "One database",
     params: databaseParams,
     replies: { 200: json("The database", database, { ETag: "Strong; send it in If-Match to change what you read." }) },
-  }).handle(async ({ params: { domain, project, database: name } }, portal) => {
+  }).handle(async ({ principal, params: { domain, project, database: name } }, portal) => {
     const view = await findView(portal, domain, project, name);
     const tag = tagOf(view);
-    return { status: 200, body: viewToWire(view), headers: tag === null ? {} : { etag: tag } };
+    return { status: 200, body: viewToWire(view, principal), headers: tag === null ? {} : { etag: tag } };
   }),
 
   route({

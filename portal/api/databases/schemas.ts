@@ -94,7 +94,7 @@ export const database = named(
         atMin: money.describe("The same at its min, where the machine enforces units."),
       })
       .nullable()
-      .describe("Price of a month by the price book that bills."),
+      .describe("Price of a month by the price book that bills. null: without usage:read there, or no price book."),
     createdAt: timestamp.nullable(),
     updatedAt: timestamp,
   }),

@@ -1,3 +1,4 @@
+import { can, type Principal } from "../../../platform/identity/index.ts";
 import { metersOf, monthlyEstimate } from "../../../platform/pricing/index.ts";
 import {
   type DatabaseSpec,
@@ -78,7 +79,8 @@ export function statusOf({ project, wanted, instance }: DatabaseView): {
 const isSame = (one: DatabaseSpec, other: DatabaseSpec): boolean =>
   JSON.stringify(one) === JSON.stringify(other) || specHash(one) === specHash(other);
 
-export function viewToWire(view: DatabaseView) {
+/** What it costs is for who may see usage there: a viewer reads without money (docs/roles.md). */
+export function viewToWire(view: DatabaseView, principal: Principal) {
   const { name, project, wanted, instance } = view;
   const shown = wanted ?? instance?.spec;
   return {
@@ -98,7 +100,7 @@ export function viewToWire(view: DatabaseView) {
     port: instance?.port ?? null,
     commit: instance?.commit ?? null,
     retired: wanted?.retire ?? instance?.phase === "Retired",
-    estimate: estimateOf(view),
+    estimate: can(principal, "usage:read", placeOf(view)) ? estimateOf(view) : null,
     createdAt: timeOrNull(instance?.createdAt ?? null),
     updatedAt: time(instance?.updatedAt ?? project.updatedAt),
   };
@@ -132,6 +134,8 @@ function computeOf({ instance }: DatabaseView) {
   const { minUnits: min, maxUnits: max } = instance.spec.compute;
   return { units: instance.computeUnits, min, max, enforced: instance.computeEnforced };
 }
+
+const placeOf = ({ name, project: { tenant, project } }: DatabaseView) => ({ tenant, project, database: name });
 
 /** A month at the most and at the least units, by the price book that bills. null until a fleet is in force. */
 function estimateOf({ wanted, project, priceBook }: DatabaseView) {

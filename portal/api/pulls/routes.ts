@@ -92,6 +92,8 @@ export const pullRoutes = [
     const found = await find(portal, principal, "pulls:read", { number, named });
     const statuses = await found.host.listStatuses(found.pull.head.sha);
     const reviewed = found.ledger?.headCommit === found.pull.head.sha && found.ledger.verdict !== "pending";
+    const review = (found.ledger?.review as Record<string, unknown> | null | undefined) ?? null;
+    const seesMoney = found.touched.every((target) => can(principal, "usage:read", target));
     return {
       status: 200,
       body: {
@@ -99,7 +101,7 @@ export const pullRoutes = [
         mergeable: found.pull.mergeable,
         mergeableState: found.pull.mergeableState,
         statuses: statuses.map(({ context, state, description }) => ({ context, state, description })),
-        review: reviewed ? ((found.ledger?.review as Record<string, unknown> | null | undefined) ?? null) : null,
+        review: reviewed && review !== null && !seesMoney ? withoutMoney(review) : reviewed ? review : null,
       },
     };
   }),
@@ -252,6 +254,13 @@ function quotaFailure(review: unknown): string | undefined {
   const { types, plan, policy, quota } = (review as Reviewed | null)?.checks ?? {};
   if (quota?.state !== "failure" || [types, plan, policy].some((check) => check?.state !== "success")) return undefined;
   return `its review ended with failure: ${String(quota.summary ?? "more than the quota")}`;
+}
+
+/** For who reads without money: what the change costs is left out, in the whole and in each project. */
+function withoutMoney(review: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { projects } = review;
+  if (!Array.isArray(projects)) return { ...review, price: null };
+  return { ...review, price: null, projects: projects.map((project: object) => ({ ...project, price: null })) };
 }
 
 /** By the trees: a Git host cuts a long list of files. */
