@@ -56,7 +56,6 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   allowFrom: of.allowFrom,
   suspendAfterSeconds: of.suspendAfterSeconds,
   units: of.units,
-  ...((of.replicas ?? 0) > 0 ? { replicas: of.replicas } : {}),
   limits: of.limits,
   ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
 });
