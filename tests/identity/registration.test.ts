@@ -91,7 +91,14 @@ describe("a registration", () => {
   it.each(["invited", "closed"] as const)("is refused to strangers where it is %s", async (registration) => {
     const other = await startPortal({ beside: portal, auth: { registration } });
     try {
-      expect((await post(other, "/register", { email: someone() })).body.code).toBe("NEB671");
+      const { body } = await post(other, "/register", { email: someone() });
+      expect(body.code).toBe("NEB671");
+      // Nobody is sent for an invitation that nobody can send.
+      expect(/user invite/.test(body.hint)).toBe(registration === "invited");
+      const admin = other.as(await portal.tokenFor("platform-admin"));
+      const invited = await admin.send("POST", "/api/v1/users/invitations", { email: someone() });
+      expect(invited.status).toBe(registration === "invited" ? 202 : 409);
+      if (registration === "closed") expect(invited.body.hint).toContain("NEBULA_REGISTRATION=invited");
     } finally {
       await other.close();
     }

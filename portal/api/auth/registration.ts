@@ -45,7 +45,13 @@ export const registrationRoutes = [
     body: z.strictObject({ email, name: personName.optional() }),
     replies: { 202: nothing("Look into the mailbox") },
   }).handle(async ({ body, request }, { auth }) => {
-    if (auth.registration !== "open") throw registrationClosed(`registration is ${auth.registration} here`);
+    if (auth.registration !== "open")
+      throw registrationClosed(
+        `registration is ${auth.registration} here`,
+        auth.registration === "closed"
+          ? { hint: "Nobody is invited either while it is closed: an administrator opens it (NEBULA_REGISTRATION)." }
+          : {},
+      );
     const { email, name } = body;
     const job = { kind: "register", email, ...(name === undefined ? {} : { name }) } as const;
     const asked = await askForMail(auth, job, clientOf(request));

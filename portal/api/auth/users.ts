@@ -10,6 +10,8 @@ import { email, person, personName, personToWire } from "./shared.ts";
 
 const userParams = z.strictObject({ user: z.string().regex(/^usr_[0-9a-z]{26}$/, "is not a user id") });
 
+const openRegistration = "Start the portal with NEBULA_REGISTRATION=invited, then invite again.";
+
 /** Other people's accounts, and the keys that sign everybody's sessions. */
 export const userRoutes = [
   route({
@@ -48,7 +50,8 @@ export const userRoutes = [
       ),
     },
   }).handle(async ({ principal, body }, { auth }) => {
-    if (auth.registration === "closed") throw accountState("registration is closed here (NEBULA_REGISTRATION)");
+    if (auth.registration === "closed")
+      throw accountState("registration is closed here, so nobody is invited", { hint: openRegistration });
     if (body.platformAdmin && !holds(principal, "users:write"))
       throw scopeMissing("only a platform administrator may make another one", { fields: { scope: "users:write" } });
     const { email, name = null, platformAdmin } = body;
@@ -66,7 +69,10 @@ export const userRoutes = [
     params: userParams,
     replies: { 200: json("The account", person) },
   }).handle(async ({ principal, params: { user: id } }, { sql }) => {
-    if (principal.account === id) throw accountState("nobody disables the own account");
+    if (principal.account === id)
+      throw accountState("this is your own account", {
+        hint: "Nobody disables his own account: another platform administrator can.",
+      });
     const user = await sql.tx(async (tx) => {
       const changed = await setDisabled(tx, id, true);
       if (changed !== undefined) await endSessions(tx, id, "disabled");
