@@ -18,6 +18,8 @@ import { tail } from "./toolchain/programs.ts";
 export type MainOptions = {
   readonly name: string;
   readonly script: string;
+  /** Of Node. */
+  readonly flags?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly folder: DataFolder;
   readonly observe: Observe;
@@ -107,11 +109,11 @@ export async function startMain(options: MainOptions): Promise<MainProcess> {
   return { pid: () => (child.exitCode === null ? child.pid : undefined), rotate: () => rotateLog(logFile), stop };
 }
 
-function spawnMain({ script, env }: MainOptions, logFile: string): ChildProcess {
+function spawnMain({ script, flags = [], env }: MainOptions, logFile: string): ChildProcess {
   rotateLog(logFile);
   const log = openSync(logFile, "a", 0o640);
   try {
-    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script], {
+    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, script], {
       env,
       detached: true,
       stdio: ["ignore", "pipe", log],

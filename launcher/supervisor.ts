@@ -128,9 +128,10 @@ async function startMains(
     if (typeof message.adminToken === "string") adminToken = message.adminToken;
     if (typeof message.setupToken === "string") setupToken = message.setupToken;
   };
-  const start = async ({ name, kind, env: own }: Main) => {
+  const start = async ({ name, kind, env: own, flags = [] }: Main) => {
     const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
-    held.main = await startMain({ name, script: scripts[kind], folder, observe, env: { ...env, ...own }, onMessage });
+    const told = { env: { ...env, ...own }, flags, onMessage };
+    held.main = await startMain({ name, script: scripts[kind], folder, observe, ...told });
     return held.main;
   };
   const starting: Promise<MainProcess>[] = [];

@@ -139,7 +139,7 @@ async function startWithTcp({ pgBin, folder, home, osUser, socketPath }: Server)
 /** gateway/main.ts, as `nebula up` starts it. */
 async function startGateway(scope: Scope, env: NodeJS.ProcessEnv): Promise<void> {
   const main = join(import.meta.dirname, "../../gateway/main.ts");
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", main], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
