@@ -118,15 +118,18 @@ export const databaseReads = [
         hint: `Roles with a password: ${open.map((each) => each.role).join(", ")}.`,
       });
     const password = portal.vault.open(found.passwordSealed, credentialContext(instance.id, role)).reveal();
+    const { gateway } = portal;
+    const at =
+      gateway === null
+        ? { host, port, database: names.database }
+        : { host: gateway.host, port: gateway.directPort, database: instance.id };
     return {
       status: 200,
       body: {
-        host,
-        port,
-        database: names.database,
+        ...at,
         user: role,
         password,
-        url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${names.database}`,
+        url: `postgres://${role}:${encodeURIComponent(password)}@${at.host}:${at.port}/${at.database}`,
         endpoints: portal.gateway === null ? null : await endpointsOf(portal.gateway, instance.id, { role, password }),
         version: found.version,
         roles: open.map((each) => each.role),
