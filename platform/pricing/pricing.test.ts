@@ -170,6 +170,14 @@ describe("an estimate", () => {
     expect(micros).toBe(16_000_000);
   });
 
+  test("says beside it what the same month costs at the fewest units", () => {
+    const compute = { minUnits: 0.25, maxUnits: 2, suspendAfterSeconds: 0 };
+    const { micros, atMinMicros } = monthlyEstimate(database({ compute }), book);
+    expect([micros, atMinMicros]).toEqual([8 * 7_300_000 + 1_400_000, 7_300_000 + 1_400_000]);
+    const fixed = monthlyEstimate(database({ compute: { ...compute, minUnits: 2 } }), book);
+    expect(fixed.atMinMicros).toBe(fixed.micros);
+  });
+
   test("leaves out what the placement does not meter, and the compute of a retired database", () => {
     const noBackups: readonly Meter[] = ["compute_unit_seconds", "storage_byte_hours"];
     expect(monthlyEstimate(database(), book, noBackups).micros).toBe(15_800_000);
