@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Principal, reachOf } from "../../platform/identity/index.ts";
+import type { Principal } from "../../platform/identity/index.ts";
 import {
   draftInvoice,
   type Invoice,
@@ -19,7 +19,7 @@ import {
 import { noUsage, requestProblems } from "./errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
 import type { Portal } from "./portal.ts";
-import { narrowTo, refusal } from "./reach.ts";
+import { narrowTo } from "./reach.ts";
 import { json, route } from "./route.ts";
 import { money, name, named, timestamp } from "./schemas.ts";
 import { time } from "./wire.ts";
@@ -56,6 +56,7 @@ const invoice = named(
     id: z.string(),
     kind: z.literal("draft"),
     tenant: z.string(),
+    projects: z.array(z.string()).nullable().describe("null: the whole tenant; else the caller's projects alone."),
     period: z.strictObject({ month: z.string(), from: timestamp, to: timestamp, open: z.boolean() }),
     priceBook: z.string(),
     currency: z.string(),
@@ -123,14 +124,14 @@ export const usageRoutes = [
     operationId: "usage.invoice",
     scope: "usage:read",
     target: "own",
-    summary: "A tenant's draft invoice of a month",
+    summary: "A tenant's draft invoice of a month, as far as it is the caller's to see",
     query: z.strictObject({ domain: name.optional().describe("Default: your tenant."), month }),
     replies: { 200: json("The draft", invoice) },
   }).handle(async ({ principal, query }, portal) => {
-    const tenants = billed(principal, query.domain);
-    if (tenants === "every" || tenants.length > 1)
+    const asked = billed(principal, query.domain);
+    if (asked.tenants === "every" || asked.tenants.length > 1)
       throw requestProblems([{ path: "query.domain", message: "is required" }]);
-    const [made] = await invoicesOf(portal, tenants, query.month);
+    const [made] = await invoicesOf(portal, asked, query.month);
     if (made === undefined) throw noUsage("no fleet is in force, so there are no prices");
     return { status: 200, body: invoiceToWire(made) };
   }),
@@ -169,34 +170,38 @@ export const usageRoutes = [
   }),
 ];
 
-/** Whose invoices these are. An invoice is a whole tenant's: a principal of one project sees none. */
-function billed(principal: Principal, domain: string | undefined): readonly string[] | "every" {
-  const reach = reachOf(principal, "usage:read");
-  if (reach === "everything") return domain === undefined ? "every" : [domain];
-  const whole = [...new Set(reach.flatMap(({ tenant, project }) => (project === null ? [tenant] : [])))].sort();
-  const wanted = domain === undefined ? whole : whole.filter((tenant) => tenant === domain);
-  const [first] = reach;
-  if (wanted.length === 0)
-    throw refusal(principal, "usage:read", { tenant: domain ?? first?.tenant ?? null, project: null });
-  return wanted;
+type Billed = { readonly within: Reach; readonly tenants: readonly string[] | "every" };
+
+/** Whose invoices these are, and how much of each: who has a role in some projects sees their lines alone. */
+function billed(principal: Principal, domain: string | undefined): Billed {
+  const within = narrowTo(principal, "usage:read", { domain });
+  if (within === "everything") return { within, tenants: "every" };
+  return { within, tenants: [...new Set(within.map(({ tenant }) => tenant))].sort() };
 }
+
+type PartInvoice = Invoice & { readonly projects: readonly string[] | null };
 
 async function invoicesOf(
   portal: Portal,
-  asOf: readonly string[] | "every",
-  asked: string | undefined,
-): Promise<readonly Invoice[]> {
+  { within, tenants: asked }: Billed,
+  month: string | undefined,
+): Promise<readonly PartInvoice[]> {
   const nowMs = portal.clock.now();
-  const span = monthSpan(asked ?? monthOf(nowMs));
-  const within: Reach =
-    asOf === "every" ? "everything" : asOf.map((tenant) => ({ tenant, project: null, database: null }));
+  const span = monthSpan(month ?? monthOf(nowMs));
   const [fleets, usage] = await Promise.all([listFleets(portal.sql), sumUsage(portal.sql, { ...span, within })]);
-  const tenants = asOf === "every" ? [...new Set(usage.map((sum) => sum.tenant))].sort() : asOf;
-  return tenants.flatMap((each) => {
-    const fleet = fleetOf(fleets, each);
+  const tenants = asked === "every" ? [...new Set(usage.map((sum) => sum.tenant))].sort() : asked;
+  return tenants.flatMap((tenant) => {
+    const fleet = fleetOf(fleets, tenant);
     if (fleet === undefined) return [];
-    return [draftInvoice({ tenant: each, month: span.month, usage, book: fleet.fleet.priceBook, nowMs })];
+    const made = draftInvoice({ tenant, month: span.month, usage, book: fleet.fleet.priceBook, nowMs });
+    return [{ ...made, projects: projectsOf(within, tenant) }];
   });
+}
+
+function projectsOf(within: Reach, tenant: string): readonly string[] | null {
+  if (within === "everything") return null;
+  const projects = within.flatMap((part) => (part.tenant === tenant ? [part.project] : []));
+  return projects.includes(null) ? null : [...new Set(projects.flatMap((project) => project ?? []))].sort();
 }
 
 /** The prices of the repository that declares the tenant; a tenant that is gone pays those of the first. */
@@ -239,7 +244,8 @@ const recordToWire = ({ tenant, windowStart, windowEnd, commits, ...row }: Usage
   commits: [...commits],
 });
 
-const invoiceToWire = (made: Invoice) => ({
+const invoiceToWire = ({ projects, ...made }: PartInvoice) => ({
   ...made,
+  projects: projects === null ? null : [...projects],
   lines: made.lines.map((line) => ({ ...line, commits: [...line.commits] })),
 });

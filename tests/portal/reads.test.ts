@@ -270,7 +270,15 @@ describe("another tenant", () => {
       "other",
     ]);
     expect((await member.get("/api/v1/tenants/shop")).body.members).toHaveLength(2);
-    expect((await member.get("/api/v1/usage/invoice")).status).toBe(403);
+    expect((await member.get("/api/v1/usage/invoice")).body).toMatchObject({
+      ...{ tenant: "shop", projects: ["other"], lines: [], totalMicros: 0 },
+    });
+    const own = portal.as(await portal.tokenFor("project-admin", "shop", "store"));
+    const { body } = await own.get("/api/v1/usage/invoice?domain=shop");
+    expect(body).toMatchObject({ projects: ["store"] });
+    expect(new Set(body.lines.map(({ project }: { project: string }) => project))).toEqual(new Set(["store"]));
+    expect((await own.get("/api/v1/usage/export?format=json")).body.invoices).toMatchObject([{ projects: ["store"] }]);
+    expect((await own.get("/api/v1/usage/invoice?domain=bank")).status).toBe(404);
   });
 });
 

@@ -8,6 +8,8 @@ type Money = { readonly amount: string; readonly currency: string };
 export type Invoice = {
   readonly id: string;
   readonly tenant: string;
+  /** null: the whole tenant. */
+  readonly projects: readonly string[] | null;
   readonly period: { readonly month: string };
   readonly total: Money;
   readonly lines: readonly {
@@ -94,7 +96,8 @@ async function invoice(options: Output & Range): Promise<void> {
 }
 
 function printInvoice(draft: Invoice): void {
-  process.stdout.write(`\ndraft for ${draft.tenant}, ${draft.period.month}\n`);
+  const part = draft.projects === null ? "" : ` (your projects alone: ${draft.projects.join(", ")})`;
+  process.stdout.write(`\ndraft for ${draft.tenant}, ${draft.period.month}${part}\n`);
   printRows(
     draft.lines,
     [
