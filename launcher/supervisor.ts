@@ -14,7 +14,7 @@ import { type DataFolder, readSecrets, readSettings, repository, type Secrets, w
 import { writeWhole } from "./files.ts";
 import { type Ledger, ledgerServer, startLedger } from "./ledger.ts";
 import { type MainProcess, startMain } from "./main-process.ts";
-import { type Main, type MainKind, planMains } from "./mains.ts";
+import { flagsOf, type Main, type MainKind, planMains } from "./mains.ts";
 import { endOrphans, mark } from "./orphans.ts";
 import { describePlatform, type PlatformFile, removePlatform, writePlatform } from "./platform-file.ts";
 import { defaultPort, type Ports, portsFrom, requireFree } from "./ports.ts";
@@ -128,9 +128,9 @@ async function startMains(
     if (typeof message.adminToken === "string") adminToken = message.adminToken;
     if (typeof message.setupToken === "string") setupToken = message.setupToken;
   };
-  const start = async ({ name, kind, env: own, flags = [] }: Main) => {
+  const start = async ({ name, kind, env: own }: Main) => {
     const held: { main?: MainProcess } = scope.add({}, ({ main }: { main?: MainProcess }) => main?.stop());
-    const told = { env: { ...env, ...own }, flags, onMessage };
+    const told = { env: { ...env, ...own }, flags: flagsOf(kind), onMessage };
     held.main = await startMain({ name, script: scripts[kind], folder, observe, ...told });
     return held.main;
   };
