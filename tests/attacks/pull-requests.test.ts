@@ -172,6 +172,7 @@ async function steal(ground: Ground, number: number, what: string, changes: Head
       mergeable: null,
       mergeableState: "unknown",
       draft: false,
+      labels: [],
       createdAt: "",
       updatedAt: "",
       mergedAt: null,
