@@ -20,6 +20,7 @@ const pull = (number: number) => ({
   head: { ref: "f", sha: "a".repeat(40), repo: { full_name: "acme/tenants" } },
   base: { ref: "main", sha: "b".repeat(40) },
   user: { login: "ann" },
+  labels: [],
   html_url: "http://h/1",
   created_at: "2026-01-01T00:00:00Z",
   updated_at: "2026-01-01T00:00:00Z",
