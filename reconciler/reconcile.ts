@@ -7,7 +7,7 @@
  *    ended by `recordOutcome`.
  * 3. Notifications are hints. Whatever they would have said is found by the poll.
  */
-import { asNebulaError, type Clock } from "../platform/core/index.ts";
+import { asNebulaError, type Clock, reportFault } from "../platform/core/index.ts";
 import { notify, type Pool, type Sql } from "../platform/sql/index.ts";
 import {
   enqueueOperation,
@@ -121,12 +121,7 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
 
   const beside = new Set<Promise<unknown>>();
   const guarded = (where: string, work: Promise<unknown>): void => {
-    const done = work
-      .catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where, code, message });
-      })
-      .finally(() => beside.delete(done));
+    const done = work.catch((thrown) => reportFault(observe, where, thrown)).finally(() => beside.delete(done));
     beside.add(done);
   };
   const tellAll = soon(clock, async () => {

@@ -7,7 +7,14 @@ import {
   keeperClosing,
   wakeTimedOut,
 } from "../../platform/compute/index.ts";
-import { asNebulaError, type Clock, ignoreObservations, type Observe, systemClock } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  ignoreObservations,
+  type Observe,
+  reportFault,
+  systemClock,
+} from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { lookAt } from "./look.ts";
 import { underPressure } from "./pressure.ts";
@@ -69,9 +76,8 @@ export function makeKeeper(options: KeeperOptions): Keeper {
     pressed: options.pressed ?? underPressure,
     suspension: { ...usual, ...options.suspension },
     report(where, id, thrown) {
-      const { code, message } = asNebulaError(thrown);
-      if (itsOwn.has(code)) return;
-      observe({ kind: "fault", where: `keeper.${where}`, code, message: `${id}: ${message}` });
+      if (itsOwn.has(asNebulaError(thrown).code)) return;
+      reportFault(observe, `keeper.${where}`, thrown, id);
     },
   };
   const { slots } = context;

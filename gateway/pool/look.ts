@@ -1,4 +1,4 @@
-import { asNebulaError, type Observe } from "../../platform/core/index.ts";
+import { type Observe, reportFault } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Traffic, TrafficFold } from "./census.ts";
 import type { Doors } from "./doors.ts";
@@ -49,8 +49,7 @@ export function lookNowAndThen(
   const timer = setInterval(() => {
     looking ??= look()
       .catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        if (pooler.isUp()) observe({ kind: "fault", where: "gateway.pool.look", code, message });
+        if (pooler.isUp()) reportFault(observe, "gateway.pool.look", thrown);
       })
       .finally(() => {
         looking = undefined;

@@ -13,7 +13,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPortFree, type OsUser } from "../../platform/compute/index.ts";
-import { asNebulaError, type Observe } from "../../platform/core/index.ts";
+import { type Observe, reportFault } from "../../platform/core/index.ts";
 import { type ConsoleRow, openConsole, type PoolConsole } from "./console.ts";
 import { poolerFailed, poolerPortTaken } from "./errors.ts";
 import { findPid, stopPgBouncer, writePid } from "./pid.ts";
@@ -76,8 +76,7 @@ export function makePooler(options: PoolerOptions): Pooler {
         if (closing.signal.aborted) return;
         observe({ kind: "process.ended", process: "pgbouncer", how: "its console closed", restartInMs: firstDelayMs });
       } catch (thrown) {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "gateway.pool", code, message });
+        reportFault(observe, "gateway.pool", thrown);
         first();
       }
       if (performance.now() - since > 60_000) delayMs = firstDelayMs;

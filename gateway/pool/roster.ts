@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Gate, gatesIn, type OsUser, readGate } from "../../platform/compute/index.ts";
-import { asNebulaError, type Observe } from "../../platform/core/index.ts";
+import { type Observe, reportFault } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { filesOf, type PooledDatabase, type PoolerSettings, renderHba, renderIni, renderUsers } from "./config.ts";
 import type { Doors } from "./doors.ts";
@@ -61,8 +61,7 @@ export function makeRoster(deps: RosterDeps): Roster {
         await doors.make(gate.id);
         databases.push({ gate, doorDir: doorFolder(dataDir, gate.id) });
       } catch (thrown) {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "gateway.pool.door", code, message: `${gate.id}: ${message}` });
+        reportFault(observe, "gateway.pool.door", thrown, gate.id);
       }
     byName = new Map(gates.map(({ id }) => [pooledName(id), id]));
     if (await writeFiles(deps, databases)) await deps.reload();
@@ -75,10 +74,7 @@ export function makeRoster(deps: RosterDeps): Roster {
   const syncSoon = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      sync().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "gateway.pool.roster", code, message });
-      });
+      sync().catch((thrown) => reportFault(observe, "gateway.pool.roster", thrown));
     }, settleMs);
   };
   const watch = watchGates({

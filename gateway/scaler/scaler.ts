@@ -1,6 +1,13 @@
 import pLimit from "p-limit";
 import { type InstanceRunner, instanceBusy } from "../../platform/compute/index.ts";
-import { asNebulaError, type Clock, ignoreObservations, type Observe, systemClock } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  ignoreObservations,
+  type Observe,
+  reportFault,
+  systemClock,
+} from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { decide, type Pace, type Sample, standingAt, usualPace } from "./decide.ts";
 import { isBusy, makeSlot, rateOf, type Slot } from "./slot.ts";
@@ -100,9 +107,8 @@ export function makeScaler(options: ScalerOptions): Scaler {
     const slot = slots.get(id) ?? makeSlot(id);
     slots.set(id, slot);
     await tend(slot).catch((thrown) => {
-      const { code, message } = asNebulaError(thrown);
-      if (code === instanceBusy.definition.code) return; // at the next look
-      observe({ kind: "fault", where: "scaler", code, message: `${id}: ${message}` });
+      if (asNebulaError(thrown).code === instanceBusy.definition.code) return; // at the next look
+      reportFault(observe, "scaler", thrown, id);
     });
   };
 

@@ -4,7 +4,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
 import { ensureOwnCertificate, tlsFiles } from "./authority.ts";
 import { certificateUnusable } from "./errors.ts";
 
@@ -64,8 +64,7 @@ export async function openCertificates(options: CertificateOptions): Promise<Cer
       for (const listener of listeners) listener();
       return true;
     } catch (thrown) {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "gateway.tls", code, message });
+      reportFault(observe, "gateway.tls", thrown);
       return false;
     }
   };

@@ -8,7 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Account } from "./types.ts";
 
@@ -77,8 +77,7 @@ export async function makeMeter({ dataDir, clock, observe, everyMs = 60_000 }: M
       await rename(`${path}.open`, path);
     } catch (thrown) {
       giveBack(fresh);
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "gateway.meter", code, message });
+      reportFault(observe, "gateway.meter", thrown);
     }
   };
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createGzip } from "node:zlib";
-import { asNebulaError, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { LedgerAccess } from "./access.ts";
 import { takeBackup } from "./backup.ts";
 import { basesOf, eraFolder, erasIn, segmentsOf } from "./eras.ts";
@@ -83,9 +83,8 @@ export function makeArchive({ access, backups, observe, times }: ArchiveOptions)
       await body();
     } catch (thrown) {
       if (signal.aborted) return;
-      const { code, message } = asNebulaError(thrown);
-      problem = `${what}: ${message}`;
-      if (reported !== problem) observe({ kind: "fault", where: `recovery.${what}`, code, message });
+      problem = `${what}: ${asNebulaError(thrown).message}`;
+      if (reported !== problem) reportFault(observe, `recovery.${what}`, thrown);
       reported = problem;
     }
   };

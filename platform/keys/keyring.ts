@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import {
-  asNebulaError,
   type Clock,
   type DataKey,
   ignoreObservations,
   makeVaultOver,
   newId,
   type Observe,
+  reportFault,
   type Secret,
   sealingKeyUnknown,
   systemClock,
@@ -93,11 +93,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
     });
     return loading;
   };
-  const reloadQuietly = () =>
-    void reload().catch((thrown) => {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "keys.reload", code, message });
-    });
+  const reloadQuietly = () => void reload().catch((thrown) => reportFault(observe, "keys.reload", thrown));
 
   const wrapNew = async (key: Buffer, purpose: DataKeyRow["purpose"], seconds: number, tx: Sql) => {
     const id = newId("dk");

@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, type Observe, systemClock } from "../core/index.ts";
+import { type Clock, type Observe, reportFault, systemClock } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
 import { retireDataKeys } from "../store/index.ts";
 import type { Keyring } from "./keyring.ts";
@@ -72,11 +72,7 @@ export function maintainKeys({ keyring, ledger, forge, observe, ...options }: Ma
     return looking;
   };
   const timer = setInterval(
-    () =>
-      void look().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "keys.maintain", code, message });
-      }),
+    () => void look().catch((thrown) => reportFault(observe, "keys.maintain", thrown)),
     everyMs,
   );
   return {

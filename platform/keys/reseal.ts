@@ -1,4 +1,4 @@
-import { asNebulaError, type Observe, type Vault } from "../core/index.ts";
+import { type Observe, reportFault, type Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
 import type { SealedColumn } from "./sealed-columns.ts";
 
@@ -30,8 +30,7 @@ export async function reseal(
           if (await exchange(sql, column, row, sealed)) resealed++;
         } catch (thrown) {
           failed++;
-          const { code, message } = asNebulaError(thrown);
-          observe({ kind: "fault", where: `keys.reseal ${column.table}`, code, message });
+          reportFault(observe, `keys.reseal ${column.table}`, thrown);
         }
       }
       if (rows.length < rowsAtOnce) break;

@@ -7,7 +7,7 @@
  */
 import pLimit from "p-limit";
 import { type Backups, noteInLedger } from "../../platform/backup/index.ts";
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
@@ -56,9 +56,8 @@ export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
       return true;
     } catch (thrown) {
       if (stop.signal.aborted) return false;
-      const { code, message } = asNebulaError(thrown);
-      if (problems.get(key) !== message)
-        observe({ kind: "fault", where: `backup.${where}`, code, message: `${id}: ${message}` });
+      const { message } = asNebulaError(thrown);
+      if (problems.get(key) !== message) reportFault(observe, `backup.${where}`, thrown, id);
       problems.set(key, message);
       await noteBackupProblem(sql, id, `${where}: ${message}`).catch(() => undefined);
       return false;
@@ -154,10 +153,7 @@ export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
 
   const every = async (ms: number, where: string, body: () => Promise<void>) => {
     while (!stop.signal.aborted) {
-      await body().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: `backup.${where}`, code, message });
-      });
+      await body().catch((thrown) => reportFault(observe, `backup.${where}`, thrown));
       await clock.sleep(ms, stop.signal);
     }
   };

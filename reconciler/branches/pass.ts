@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
+import { type Clock, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
 import { type DatabaseInputs, expiredKeepSeconds } from "../../platform/provider/index.ts";
 import { type ProjectSpec, previewLabel } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -41,10 +41,7 @@ export function makeBranchPass({ sql, observe, clock = systemClock, intervalMs =
 
   const repeat = async () => {
     while (!stopping.signal.aborted) {
-      await run().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "branches.pass", code, message });
-      });
+      await run().catch((thrown) => reportFault(observe, "branches.pass", thrown));
       await clock.sleep(intervalMs, stopping.signal);
     }
   };

@@ -1,4 +1,10 @@
-import { asNebulaError, type Observe, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Observe,
+  type ProblemDocument,
+  reportFault,
+  toProblem,
+} from "../../platform/core/index.ts";
 import { type DatabaseInputs, type DirectEffects, toInputs } from "../../platform/provider/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -46,10 +52,7 @@ export function makeEffectsExecutor({ sql, direct, observe }: Deps) {
     wake: () => {
       again = true;
       working ??= drain()
-        .catch((thrown) => {
-          const { code, message } = asNebulaError(thrown);
-          observe({ kind: "fault", where: "deploy.effects", code, message });
-        })
+        .catch((thrown) => reportFault(observe, "deploy.effects", thrown))
         .finally(() => {
           working = undefined;
         });

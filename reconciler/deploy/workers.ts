@@ -1,4 +1,4 @@
-import { asNebulaError } from "../../platform/core/index.ts";
+import { reportFault } from "../../platform/core/index.ts";
 import { workersClosed } from "./errors.ts";
 import { startWorker, type WorkerOptions, type WorkerProcess } from "./worker-process.ts";
 
@@ -56,8 +56,7 @@ export function makeWorkers(count: number, options: WorkerOptions, lingerMs = us
       void worker.ended.then(() => forget(worker));
       lend(worker);
     } catch (thrown) {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "deploy.worker", code, message });
+      reportFault(observe, "deploy.worker", thrown);
       startLater(Math.min(Math.max(delayMs * 2, 250), 10_000));
     }
   };

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { asNebulaError, type Clock, failpoint, type Observe, systemClock } from "../../platform/core/index.ts";
+import { type Clock, failpoint, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
 import {
   type DriftCandidate,
   enqueueHeal,
@@ -106,7 +106,7 @@ export function makeDriftPass(options: DriftOptions): DriftPass {
 
   const repeat = async () => {
     while (!stopping.signal.aborted) {
-      await run().catch((thrown) => report(observe, "drift.pass", thrown));
+      await run().catch((thrown) => reportFault(observe, "drift.pass", thrown));
       await clock.sleep(intervalMs, stopping.signal);
     }
   };
@@ -162,7 +162,7 @@ async function lookAtAll(
     candidates.map((candidate) =>
       limit(() =>
         lookAt(parts, candidate, turn.has(candidate)).catch((thrown) => {
-          report(parts.observe, "drift.look", thrown, candidate.id);
+          reportFault(parts.observe, "drift.look", thrown, candidate.id);
           return undefined;
         }),
       ),
@@ -216,8 +216,3 @@ async function heal({ sql }: DriftOptions, looks: readonly Looked[]): Promise<re
 }
 
 const isHealable = ({ effect }: Looked["differences"][number]) => effect !== "by hand";
-
-function report(observe: Observe, where: string, thrown: unknown, about?: string): void {
-  const { code, message } = asNebulaError(thrown);
-  observe({ kind: "fault", where, code, message: about === undefined ? message : `${about}: ${message}` });
-}

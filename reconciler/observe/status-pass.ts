@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import type { ComputeDriver } from "../../platform/compute/index.ts";
-import { asNebulaError, type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   type ComputeSeen,
@@ -75,10 +75,7 @@ export function makeStatusPass({
 
   const repeat = async () => {
     while (!stopping.signal.aborted) {
-      await run().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "observe.pass", code, message });
-      });
+      await run().catch((thrown) => reportFault(observe, "observe.pass", thrown));
       await clock.sleep(intervalMs, stopping.signal);
     }
   };
@@ -103,9 +100,9 @@ async function settle(deps: Deps, row: Instance): Promise<StatusFinding | undefi
   try {
     return await act(deps, row);
   } catch (thrown) {
-    const { code, message } = asNebulaError(thrown);
+    const { message } = asNebulaError(thrown);
     if (row.phase === "Ready") await setInstancePhase(deps.sql, row, "Failed");
-    deps.observe({ kind: "fault", where: "observe.instance", code, message: `${row.id}: ${message}` });
+    reportFault(deps.observe, "observe.instance", thrown, row.id);
     return { id: row.id, kind: "failed", message };
   }
 }

@@ -1,4 +1,4 @@
-import { asNebulaError } from "../../platform/core/index.ts";
+import { asNebulaError, reportFault } from "../../platform/core/index.ts";
 import type { Pull } from "../../platform/github/index.ts";
 import {
   beginReview,
@@ -46,8 +46,7 @@ export function makeReviewer(parts: ReviewerParts): Reviewer {
     const done = before
       .then(() => runReview(parts, repository, pull, abort.signal))
       .catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        if (!abort.signal.aborted) parts.observe({ kind: "fault", where: "review", code, message });
+        if (!abort.signal.aborted) reportFault(parts.observe, "review", thrown);
       })
       .finally(() => {
         if (running.get(key)?.abort === abort) running.delete(key);

@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock } from "../../platform/core/index.ts";
+import { type Clock, reportFault } from "../../platform/core/index.ts";
 import { type BranchGuard, requiredContexts } from "../../platform/github/index.ts";
 import {
   clearStall,
@@ -35,8 +35,7 @@ export function makeProtectionWatch(
       .of(repository)
       .readBranchGuard(repository.defaultBranch)
       .catch((thrown: unknown) => {
-        const { code: fault, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "source.protection", code: fault, message });
+        reportFault(observe, "source.protection", thrown);
         return undefined;
       });
     if (now === undefined) return !isStopped; // no branch yet, or a host that does not answer: nothing new is known

@@ -7,7 +7,7 @@
  *    one back at a time, and the others are told at once.
  * 3. What would harm when done twice is written in a transaction that holds the lease (`hold`).
  */
-import { asNebulaError, type Clock, isProvedDead, type Observe } from "../../platform/core/index.ts";
+import { type Clock, isProvedDead, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Pool, Sql } from "../../platform/sql/index.ts";
 import {
   expireSingleton,
@@ -102,10 +102,7 @@ export function makeShare(parts: ShareParts): Share {
     looking ??= (async () => {
       while (again && !closed) {
         again = false;
-        await lookOnce().catch((thrown) => {
-          const { code, message } = asNebulaError(thrown);
-          observe({ kind: "fault", where: "source.share", code, message });
-        });
+        await lookOnce().catch((thrown) => reportFault(observe, "source.share", thrown));
       }
     })().finally(() => {
       looking = undefined;

@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, type Observe } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { getRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
 
@@ -47,10 +47,9 @@ export function makeWatch(options: {
       slot.failures = 0;
     } catch (thrown) {
       if (!holds(id)) return; // whoever holds it by now does what was not finished
-      const { code, message, fields } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "source.pass", code, message });
+      reportFault(observe, "source.pass", thrown);
       slot.failures += 1;
-      retryLater(id, slot.failures, fields.retryAfterSeconds);
+      retryLater(id, slot.failures, asNebulaError(thrown).fields.retryAfterSeconds);
     }
   };
 
@@ -84,8 +83,7 @@ export function makeWatch(options: {
   const poll = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const all = await listRepositories(sql).catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "source.poll", code, message });
+        reportFault(observe, "source.poll", thrown);
         return [];
       });
       for (const { id } of all) void wake(id);

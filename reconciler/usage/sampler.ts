@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { asNebulaError, type Clock, failpoint, type Observe } from "../../platform/core/index.ts";
+import { type Clock, failpoint, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   lastSamples,
@@ -95,8 +95,7 @@ async function lookAtAll(
         const reading = await observe(instance);
         return reading === undefined ? [] : [{ instance, reading, moment: tick() }];
       } catch (thrown) {
-        const { code, message } = asNebulaError(thrown);
-        report({ kind: "fault", where: "usage.observe", code, message: `${instance.id}: ${message}` });
+        reportFault(report, "usage.observe", thrown, instance.id);
         return [];
       }
     }),

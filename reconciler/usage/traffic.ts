@@ -8,7 +8,7 @@
 import { readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { internalError, type Observe } from "../../platform/core/index.ts";
+import { type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { putTraffic, type TrafficLine } from "../../platform/store/index.ts";
 
@@ -36,8 +36,7 @@ export async function takeTraffic({ sql, folder, report }: TrafficOptions): Prom
       continue;
     }
     await rename(path, `${path}.bad`);
-    const { code, message } = internalError(`${bad} lines of ${name} cannot be read`);
-    report({ kind: "fault", where: "usage.traffic", code, message });
+    reportFault(report, "usage.traffic", new Error(`${bad} lines of ${name} cannot be read`));
   }
   return oldestMs;
 }

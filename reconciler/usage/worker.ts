@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, failpoint, ignoreObservations, type Observe } from "../../platform/core/index.ts";
+import { type Clock, failpoint, ignoreObservations, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { pruneSamples, rollUp } from "../../platform/store/index.ts";
 import { type Machine, readMachine } from "./machine.ts";
@@ -60,10 +60,7 @@ export function makeUsageWorker(deps: {
   };
   const run = async () => {
     while (!stop.signal.aborted) {
-      await pass().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        report({ kind: "fault", where: "usage.pass", code, message });
-      });
+      await pass().catch((thrown) => reportFault(report, "usage.pass", thrown));
       await clock.sleep(deps.sampleEveryMs, stop.signal);
     }
   };

@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, type Observe, systemClock } from "../../core/index.ts";
+import { type Clock, type Observe, reportFault, systemClock } from "../../core/index.ts";
 import type { Audit } from "./audit.ts";
 
 export type KeepAuditOptions = {
@@ -16,10 +16,7 @@ export type KeepAuditOptions = {
 export async function keepAudit(options: KeepAuditOptions, signal: AbortSignal): Promise<void> {
   const { audit, observe, retentionDays, clock = systemClock, everyMs = 3_600_000 } = options;
   const attempt = async (where: string, body: () => Promise<unknown>): Promise<void> => {
-    await body().catch((thrown) => {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where, code, message });
-    });
+    await body().catch((thrown) => reportFault(observe, where, thrown));
   };
   while (!signal.aborted) {
     await attempt("audit.adopt", () => audit.adopt());

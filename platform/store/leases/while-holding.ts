@@ -1,4 +1,4 @@
-import { asNebulaError, type Observe } from "../../core/index.ts";
+import { type Observe, reportFault } from "../../core/index.ts";
 import type { Pool, Sql } from "../../sql/index.ts";
 import { expireDeadSingletons, type KeptLease, keepLease, type LeaseParts, usualLeases } from "./keep-lease.ts";
 import { holdSingleton } from "./lease.ts";
@@ -52,10 +52,7 @@ export function whileHolding(parts: SingletonParts, name: string, work: (held: H
   const run = async (): Promise<void> => {
     const unlisten = await sql.listen("nebula_leases", (freed) => freed === name && wake()).catch(() => undefined);
     while (!stopping.signal.aborted) {
-      await runOnce().catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: `singleton.${name}`, code, message });
-      });
+      await runOnce().catch((thrown) => reportFault(observe, `singleton.${name}`, thrown));
       await pause(times.heartbeatMs / 2);
     }
     await unlisten?.();

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { asNebulaError, isProvedDead, type Observe, ourHolder } from "../../core/index.ts";
+import { isProvedDead, type Observe, ourHolder, reportFault } from "../../core/index.ts";
 import type { Sql } from "../../sql/index.ts";
 import { beatReplica, forgetReplica, listReplicas, type NewReplica, type ReplicaKind } from "./replicas.ts";
 
@@ -21,11 +21,7 @@ export async function keepReplica(options: {
 }): Promise<KeptReplica> {
   const { sql, observe, kind, version, address, id = ourHolder(), heartbeatMs = 5_000 } = options;
   const replica: NewReplica = { id, kind, host: hostname(), pid: process.pid, version, address };
-  const beat = () =>
-    beatReplica(sql, replica).catch((thrown) => {
-      const { code, message } = asNebulaError(thrown);
-      observe({ kind: "fault", where: "replica.beat", code, message });
-    });
+  const beat = () => beatReplica(sql, replica).catch((thrown) => reportFault(observe, "replica.beat", thrown));
   await beat();
   for (const other of await listReplicas(sql)) if (isProvedDead(other.id)) await forgetReplica(sql, other.id);
   let last: Promise<void> = Promise.resolve();

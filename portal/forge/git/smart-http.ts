@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Express, Request, Response } from "express";
-import { asNebulaError } from "../../../platform/core/index.ts";
+import { reportFault } from "../../../platform/core/index.ts";
 import { type Service, serveGit } from "../../../platform/git/index.ts";
 import type { Context } from "../context.ts";
 import { authenticate } from "../http/authenticate.ts";
@@ -115,8 +115,7 @@ async function answer(
     if (response.headersSent) response.destroy();
     else refuse(response, thrown);
     if (!(thrown instanceof Refusal) && !gone) {
-      const { code, message } = asNebulaError(thrown);
-      context.observe({ kind: "fault", where: `forge ${route}`, code, message });
+      reportFault(context.observe, `forge ${route}`, thrown);
     }
   }
   context.observe({
