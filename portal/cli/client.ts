@@ -2,6 +2,7 @@ import { pipeline } from "node:stream/promises";
 import { CommandFailure, exitCodes, fromProblem } from "./failure.ts";
 import { makeTokenSource } from "./session.ts";
 import type { Connection } from "./settings.ts";
+import { userAgent } from "./user-agent.ts";
 
 export type Client = {
   readonly url: string;
@@ -50,6 +51,7 @@ export function makeClient(connection: Connection): Client {
       headers: {
         ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
         accept: "application/json",
+        "user-agent": userAgent(),
         ...(init.body === undefined ? {} : { "content-type": "application/json" }),
         ...init.headers,
       },

@@ -1,5 +1,6 @@
 import { CommandFailure, exitCodes } from "./failure.ts";
 import { type Connection, readSaved, saveConnection } from "./settings.ts";
+import { userAgent } from "./user-agent.ts";
 
 /** A session as /auth/login, /auth/refresh and their like answer. */
 export type SessionAnswer = {
@@ -37,7 +38,7 @@ async function renewed(before: Connection): Promise<Connection> {
   const refreshToken = (isNewer ? saved?.session : before.session)?.refreshToken;
   const response = await fetch(`${before.url}/api/v1/auth/refresh`, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json" },
+    headers: { "content-type": "application/json", accept: "application/json", "user-agent": userAgent() },
     body: JSON.stringify({ refreshToken }),
   }).catch(() => {
     throw new CommandFailure(`${before.url} does not answer`, {

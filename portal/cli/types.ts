@@ -105,6 +105,7 @@ export type Branch = {
 };
 
 export type DriftFinding = {
+  readonly id: number;
   readonly domain: string;
   readonly project: string;
   readonly database: string;
@@ -113,6 +114,7 @@ export type DriftFinding = {
   readonly observed: unknown;
   readonly effect: string;
   readonly openedAt: string;
+  readonly seenAt: string;
   readonly closedAt: string | null;
 };
 

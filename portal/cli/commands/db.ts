@@ -1,12 +1,12 @@
-import { spawnSync } from "node:child_process";
 import type { Command } from "commander";
 import { collectionPath, databasePath, resolveDatabase, resolveNewDatabase } from "../address.ts";
 import { CommandFailure, exitCodes } from "../failure.ts";
-import { type Format, printData, printRecord, printRows, say } from "../output.ts";
-import type { Change, Credentials, Database, Project } from "../types.ts";
+import { printData, printRecord, printRows, say } from "../output.ts";
+import type { Change, Database, Project } from "../types.ts";
 import { confirmByName } from "./ask.ts";
 import { addBackupCommands } from "./backups.ts";
 import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.ts";
+import { addConnectCommand } from "./connect.ts";
 import { addImportCommand } from "./import.ts";
 import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
 import { addUrlCommand } from "./url.ts";
@@ -57,11 +57,7 @@ export function addDatabaseCommands(program: Command): void {
   )
     .option("-y, --yes", "do not ask")
     .action(remove);
-  withOutput(db.command("connect").description("print how to connect").argument("<database>"))
-    .option("--psql", "open psql")
-    .option("--env", "print environment variables")
-    .option("--role <role>", "another role than the owner")
-    .action(connectTo);
+  addConnectCommand(db);
 }
 
 /** Changes of a declaration that have names of their own. */
@@ -282,48 +278,5 @@ function declaration(options: Options): Record<string, unknown> {
     extensions: options.extension,
     allowFrom: options.allow,
     tags: options.tag,
-  });
-}
-
-async function connectTo(
-  text: string,
-  options: { readonly psql?: boolean; readonly env?: boolean; readonly role?: string; readonly output: Format },
-): Promise<void> {
-  const client = connect();
-  const path = databasePath(await resolveDatabase(client, text));
-  const found = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
-  const environment = {
-    PGHOST: found.host,
-    PGPORT: String(found.port),
-    PGDATABASE: found.database,
-    PGUSER: found.user,
-    PGPASSWORD: found.password,
-  };
-  if (options.psql === true) return openPsql(environment);
-  if (options.env === true)
-    return void process.stdout.write(
-      Object.entries({ DATABASE_URL: found.url, ...environment })
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(""),
-    );
-  if (options.output !== "table") return printData(found, options.output);
-  process.stdout.write(`${found.url}\n`);
-}
-
-function openPsql(environment: Readonly<Record<string, string>>): void {
-  const candidates = [process.env.NEBULA_PG_BIN && `${process.env.NEBULA_PG_BIN}/psql`, "psql"].filter(
-    (path) => path !== undefined && path !== "",
-  );
-  for (const psql of candidates) {
-    const { error, status } = spawnSync(psql as string, [], {
-      stdio: "inherit",
-      env: { ...process.env, ...environment },
-    });
-    if (error !== undefined) continue;
-    process.exitCode = status ?? 1;
-    return;
-  }
-  throw new CommandFailure("there is no psql on this machine", {
-    hint: "`nebula doctor` says how to get one; without --psql the address is printed.",
   });
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { databasePath, resolveDatabase } from "../address.ts";
-import { CommandFailure, exitCodes } from "../failure.ts";
 import { followOperation } from "../follow.ts";
+import { awaitLook, type Healed, openDifferences } from "../look-again.ts";
 import { printData, printRows, say } from "../output.ts";
 import type { DatabaseDrift, DriftFinding, Operation, Orphan } from "../types.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
@@ -23,7 +23,7 @@ export function addDriftCommands(program: Command): void {
       .description("bring a database, or every one of a project, back to its declaration")
       .argument("<database>", "tenant/project/database, or tenant/project"),
   )
-    .option("--wait", "wait until it is done")
+    .option("--wait", "wait until it is done and what differed was looked at again")
     .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
     .action(heal);
   withOutput(
@@ -66,19 +66,24 @@ type HealOptions = Output & { readonly wait?: boolean; readonly timeout: number 
 async function heal(text: string, { output, wait, timeout }: HealOptions): Promise<void> {
   const client = connect();
   const [domain, project, database] = text.split("/");
+  const isProject = domain !== undefined && project !== undefined && database === undefined;
+  const where: Healed = isProject ? { domain, project } : await resolveDatabase(client, text);
   const path =
-    domain !== undefined && project !== undefined && database === undefined
-      ? `/api/v1/projects/${domain}/${project}`
-      : databasePath(await resolveDatabase(client, text));
+    where.database === undefined
+      ? `/api/v1/projects/${where.domain}/${where.project}`
+      : databasePath({ ...where, database: where.database });
+  const deadlineMs = Date.now() + timeout * 1000;
+  const before = wait === true ? await openDifferences(client, where) : [];
   const queued = await client.send<Operation>("POST", `${path}/drift/heal`);
-  const operation = wait === true ? await followOperation(client, queued.id, timeout * 1000) : queued;
+  if (wait !== true) {
+    if (output !== "table") return printData(queued, output);
+    return say(`  ${queued.id} queued: nebula ops watch ${queued.id}`);
+  }
+  const operation = await followOperation(client, queued.id, timeout * 1000);
+  if (output === "table") say(`  ${operation.state}; waiting until what differed was looked at again`);
+  await awaitLook(client, where, { operation, before, deadlineMs });
   if (output !== "table") return printData(operation, output);
-  say(wait === true ? `  ${operation.state}` : `  ${operation.id} queued: nebula ops watch ${operation.id}`);
-  if (wait === true && operation.state !== "COMPLETED")
-    throw new CommandFailure(operation.error?.detail ?? `it ended as ${operation.state}`, {
-      exitCode: exitCodes.error,
-      hint: operation.error?.hint ?? "`nebula drift show` says what still differs.",
-    });
+  say("  as declared");
 }
 
 async function orphans({ output }: Output): Promise<void> {
