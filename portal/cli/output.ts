@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import { stringify } from "yaml";
+import { describeRecord } from "./record.ts";
 
 export const formats = ["table", "json", "yaml"] as const;
 export type Format = (typeof formats)[number];
@@ -18,14 +19,10 @@ export function printRows<Row>(rows: readonly Row[], columns: readonly Column<Ro
   process.stdout.write(`${rows.length === 0 ? "nothing to show" : table.toString().replaceAll(/ +$/gm, "")}\n`);
 }
 
-/** One thing: `name: value` lines for people. */
+/** One thing: lines for people. */
 export function printRecord(record: Readonly<Record<string, unknown>>, format: Format): void {
   if (format !== "table") return printData(record, format);
-  const width = Math.max(...Object.keys(record).map((key) => key.length));
-  for (const [key, value] of Object.entries(record))
-    process.stdout.write(
-      `${key.padEnd(width)}  ${typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "-")}\n`,
-    );
+  for (const line of describeRecord(record)) process.stdout.write(`${line}\n`);
 }
 
 export function printData(data: unknown, format: Format): void {
