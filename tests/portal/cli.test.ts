@@ -92,6 +92,8 @@ describe("the command line", () => {
     const { stdout } = await nebula(owner, "key", "create", "x", "--service-account", "shop/ci");
     expect((await nebula(stdout.trim(), "login", "-o", "json")).stdout).toContain('"service:shop/ci"');
     expect((await nebula(owner, "service-account", "list", "shop")).stdout).toContain("developer@store");
+    const root = await hosted.portal.tokenFor("platform-admin", null, null);
+    expect((await nebula(root, "user", "list")).stdout).toContain("service:shop/ci");
     expect((await nebula(owner, "service-account", "delete", "shop/ci")).code).toBe(0);
   });
 

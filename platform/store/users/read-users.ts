@@ -8,15 +8,18 @@ export const findUser = (sql: Sql, id: string): Promise<User | undefined> =>
 export const findUserByEmail = (sql: Sql, email: string): Promise<User | undefined> =>
   sql.maybe<User>(`select ${userColumns} from users where email = $1`, [email]);
 
+/** `tenant`: whose program it is; null for a person. */
+export type ListedUser = User & { readonly tenant: string | null };
+
 /** By e-mail; service accounts, which have none, last. */
 export const listUsers = (
   sql: Sql,
   { afterKey, limit }: { readonly afterKey: string | null; readonly limit: number },
-): Promise<readonly User[]> =>
-  sql.query<User>(
-    `select ${userColumns} from users
-     where $1::text is null or (coalesce(email, '~') || ' ' || id) collate "C" > $1 collate "C"
-     order by (coalesce(email, '~') || ' ' || id) collate "C" limit $2`,
+): Promise<readonly ListedUser[]> =>
+  sql.query<ListedUser>(
+    `select ${userColumns}, service_accounts.tenant from users left join service_accounts on service_accounts.id = users.id
+     where $1::text is null or (coalesce(email, '~') || ' ' || users.id) collate "C" > $1 collate "C"
+     order by (coalesce(email, '~') || ' ' || users.id) collate "C" limit $2`,
     [afterKey, limit],
   );
 

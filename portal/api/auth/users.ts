@@ -1,16 +1,32 @@
 import { z } from "zod";
 import { accountState, holds, scopeMissing } from "../../../platform/identity/index.ts";
-import { endSessions, findUser, listUsers, removeTotp, setDisabled, userKey } from "../../../platform/store/index.ts";
+import {
+  endSessions,
+  findUser,
+  type ListedUser,
+  listUsers,
+  removeTotp,
+  setDisabled,
+  userKey,
+} from "../../../platform/store/index.ts";
 import { invite } from "../../auth/index.ts";
 import { notFound } from "../errors.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "../page.ts";
 import { json, nothing, route } from "../route.ts";
-import { anyJson } from "../schemas.ts";
+import { anyJson, named } from "../schemas.ts";
 import { email, person, personName, personToWire } from "./shared.ts";
 
 const userParams = z.strictObject({ user: z.string().regex(/^usr_[0-9a-z]{26}$/, "is not a user id") });
 
 const openRegistration = "Start the portal with NEBULA_REGISTRATION=invited, then invite again.";
+
+const account = named(
+  "Account",
+  "Who can sign in, or ask with a key of their own.",
+  person.extend({
+    domain: z.string().nullable().describe("Of a service account: the tenant whose program it is. null: a person."),
+  }),
+);
 
 /** Other people's accounts, and the keys that sign everybody's sessions. */
 export const userRoutes = [
@@ -22,11 +38,11 @@ export const userRoutes = [
     target: "own",
     summary: "Everybody who has an account",
     query: z.strictObject(pageQuery),
-    replies: { 200: json("A page of accounts", pageOf(person)) },
+    replies: { 200: json("A page of accounts", pageOf(account)) },
   }).handle(async ({ query }, { sql }) => {
     const afterKey = fromCursor("users", query.cursor, z.string());
     const rows = await listUsers(sql, { afterKey, limit: query.limit + 1 });
-    return { status: 200, body: toPage("users", rows, query.limit, userKey, personToWire) };
+    return { status: 200, body: toPage("users", rows, query.limit, userKey, accountToWire) };
   }),
 
   route({
@@ -144,3 +160,5 @@ export const userRoutes = [
     return { status: 200, body: { id }, trail: { resource: id } };
   }),
 ];
+
+const accountToWire = (user: ListedUser) => ({ ...personToWire(user), domain: user.tenant });

@@ -40,6 +40,8 @@ type Person = {
   readonly id: string;
   readonly email: string | null;
   readonly name: string;
+  /** Of a service account. */
+  readonly domain: string | null;
   readonly platformAdmin: boolean;
   readonly disabledAt: string | null;
 };
@@ -48,7 +50,10 @@ async function list({ output }: Output): Promise<void> {
   printRows(
     await connect().all<Person>("/api/v1/users"),
     [
-      { title: "E-MAIL", value: (row) => row.email },
+      {
+        title: "ACCOUNT",
+        value: (row) => row.email ?? (row.domain === null ? null : `service:${row.domain}/${row.name}`),
+      },
       { title: "NAME", value: (row) => row.name },
       { title: "ID", value: (row) => row.id },
       { title: "PLATFORM ADMIN", value: (row) => (row.platformAdmin ? "yes" : "") },
