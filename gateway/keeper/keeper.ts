@@ -83,7 +83,7 @@ export function makeKeeper(options: KeeperOptions): Keeper {
   const { slots } = context;
   const closing = new AbortController();
   const wake = makeWake(context, pLimit(startsAtOnce));
-  const sweep = makeSweep(context, makeSuspend(context, wake), closing.signal);
+  const sweep = makeSweep(context, makeSuspend(context, wake));
 
   const slotOf = (id: DatabaseId): Slot => {
     const known = slots.get(id);

@@ -1,4 +1,5 @@
 import { gatesIn } from "../../platform/compute/index.ts";
+import { makeRepeat } from "../../platform/core/index.ts";
 import type { KeeperContext } from "./keeper.ts";
 import { lookAt } from "./look.ts";
 import { makeSlot, type Slot } from "./slot.ts";
@@ -10,11 +11,10 @@ import type { Suspend } from "./suspend.ts";
  * 1. So many suspends at once and no more; who is due longest goes first, so that nobody is forgotten in a storm.
  * 2. A round over all instances is spread over its time: a thousand sleepers cost no burst.
  */
-export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: AbortSignal) {
-  const { clock, slots, suspension, pressed, report, dataDir } = context;
+export function makeSweep(context: KeeperContext, suspend: Suspend) {
+  const { clock, observe, slots, suspension, pressed, report, dataDir } = context;
   const { sweepMs, atOnce, stopAfterFrozenMs, lookAroundMs } = suspension;
   let running = 0;
-  let loop: Promise<void> | undefined;
   let around: Iterator<Slot> = [][Symbol.iterator]();
   let knownMs = clock.monotonicMs();
   /** How many of the round are to be looked at by now. */
@@ -35,7 +35,7 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
   };
 
   const fill = (): void => {
-    if (stopping.aborted) return;
+    if (rounds.signal.aborted) return;
     for (const [slot, move] of due().slice(0, Math.max(0, atOnce - running))) {
       running += 1;
       void move(slot).finally(() => {
@@ -56,7 +56,7 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
       slots.set(id, fresh);
       await lookAt(context, fresh).catch((thrown) => report("look", id, thrown));
     }
-    for (; owed >= 1 && !stopping.aborted; owed--) {
+    for (; owed >= 1 && !rounds.signal.aborted; owed--) {
       const next = around.next();
       if (next.done === true) {
         around = [...slots.values()][Symbol.iterator]();
@@ -66,20 +66,11 @@ export function makeSweep(context: KeeperContext, suspend: Suspend, stopping: Ab
     }
   };
 
-  const repeat = async (): Promise<void> => {
-    while (!stopping.aborted) {
-      await look().catch(() => undefined);
-      fill();
-      await clock.sleep(sweepMs, stopping);
-    }
-  };
-
-  return {
-    start() {
-      loop ??= repeat();
-    },
-    close: async () => loop,
-  };
+  const rounds = makeRepeat({ clock, everyMs: sweepMs, where: "keeper.sweep", observe }, async () => {
+    await look().catch(() => undefined);
+    fill();
+  });
+  return { start: rounds.start, close: rounds.close };
 }
 
 const dueAt = (slot: Slot): number => Math.max(slot.dueMs, slot.touchedMs + slot.suspendAfterMs);

@@ -4,6 +4,7 @@ import {
   asNebulaError,
   type Clock,
   ignoreObservations,
+  makeRepeat,
   type Observe,
   reportFault,
   systemClock,
@@ -44,8 +45,6 @@ export function makeScaler(options: ScalerOptions): Scaler {
   const { runner, awake, observe = ignoreObservations, clock = systemClock } = options;
   const pace = { ...usualPace, ...usualRhythm, ...options.pace };
   const slots = new Map<DatabaseId, Slot>();
-  const stopping = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const resize = async (slot: Slot, to: number, reason: string | null): Promise<void> => {
     const from = slot.standing.units;
@@ -58,7 +57,7 @@ export function makeScaler(options: ScalerOptions): Scaler {
   const look = async (slot: Slot, nowMs: number): Promise<boolean> => {
     const load = await runner.load(slot.id);
     if (load === undefined) return false;
-    if (!load.enforced) stopping.abort(); // nothing ever will be here
+    if (!load.enforced) void rounds.close(); // nothing ever will be here
     if (!load.enforced) return false;
     slot.lookedMs = nowMs;
     slot.load = load;
@@ -103,7 +102,7 @@ export function makeScaler(options: ScalerOptions): Scaler {
   };
 
   const visit = async (id: DatabaseId): Promise<void> => {
-    if (stopping.signal.aborted) return;
+    if (rounds.signal.aborted) return;
     const slot = slots.get(id) ?? makeSlot(id);
     slots.set(id, slot);
     await tend(slot).catch((thrown) => {
@@ -112,27 +111,17 @@ export function makeScaler(options: ScalerOptions): Scaler {
     });
   };
 
-  const repeat = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await round();
-      await clock.sleep(pace.everyMs, stopping.signal);
-    }
-  };
+  const rounds = makeRepeat({ clock, everyMs: pace.everyMs, where: "scaler", observe }, round);
 
   return {
-    start() {
-      loop ??= repeat();
-    },
+    start: rounds.start,
     sizes: () =>
       new Map(
         [...slots.values()]
           .filter(({ load }) => load !== undefined)
           .map(({ id, standing, cpuUnits }) => [id, { units: standing.units, cpuUnits }]),
       ),
-    async close() {
-      stopping.abort();
-      await loop;
-    },
+    close: rounds.close,
   };
 }
 

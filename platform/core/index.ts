@@ -14,6 +14,7 @@ export type { Metrics } from "./metrics.ts";
 export { makeMetrics } from "./metrics.ts";
 export type { Observation, Observe } from "./observations.ts";
 export { ignoreObservations } from "./observations.ts";
+export { makeRepeat, type Repeat } from "./repeat.ts";
 export { reportFault } from "./report-fault.ts";
 export {
   type Address,

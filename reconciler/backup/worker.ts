@@ -7,7 +7,7 @@
  */
 import pLimit from "p-limit";
 import { type Backups, noteInLedger } from "../../platform/backup/index.ts";
-import { asNebulaError, type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, makeRepeat, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
@@ -43,10 +43,8 @@ const lookAgainMs = { running: 60_000, asleep: 3_600_000 } as const;
 export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
   const { sql, backups, clock, observe } = parts;
   const times: BackupTimes = { ...usualTimes, ...parts.times };
-  const stop = new AbortController();
   const looked = new Map<string, number>();
   const problems = new Map<string, string>();
-  let loops: Promise<unknown> | undefined;
 
   const attempt = async (where: string, id: DatabaseId, body: () => Promise<unknown>): Promise<boolean> => {
     const key = `${where} ${id}`;
@@ -55,7 +53,7 @@ export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
       problems.delete(key);
       return true;
     } catch (thrown) {
-      if (stop.signal.aborted) return false;
+      if (signal.aborted) return false;
       const { message } = asNebulaError(thrown);
       if (problems.get(key) !== message) reportFault(observe, `backup.${where}`, thrown, id);
       problems.set(key, message);
@@ -127,13 +125,13 @@ export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
     const lines = Map.groupBy(await listBackupLines(sql), ({ instance }) => instance);
     const local = rows.filter(({ placement }) => placement === "local");
     for (const row of local) {
-      if (stop.signal.aborted) return;
+      if (signal.aborted) return;
       const line = lines.get(row.id)?.find(({ identity }) => identity === row.identity);
       const due = dueBackup(row, line, { nowMs: clock.now(), times });
       if (due !== undefined) await attempt("take", row.id, () => take(row, due));
     }
     for (const [id, held] of lines) {
-      if (stop.signal.aborted) return;
+      if (signal.aborted) return;
       const row = local.find((one) => one.id === id);
       await tendOne(id as DatabaseId, held, row);
     }
@@ -151,24 +149,21 @@ export function makeBackupWorker(parts: BackupWorkerParts): BackupWorker {
       await attempt("verify", id, () => verify(id));
   };
 
-  const every = async (ms: number, where: string, body: () => Promise<void>) => {
-    while (!stop.signal.aborted) {
-      await body().catch((thrown) => reportFault(observe, `backup.${where}`, thrown));
-      await clock.sleep(ms, stop.signal);
-    }
-  };
+  const shipping = makeRepeat({ clock, everyMs: times.shipEveryMs, where: "backup.ship", observe }, shipAll);
+  const looking = makeRepeat({ clock, everyMs: times.lookEveryMs, where: "backup.look", observe }, pass);
+  const { signal } = looking; // both close together
 
   return {
     start: () => {
-      loops ??= Promise.all([every(times.shipEveryMs, "ship", shipAll), every(times.lookEveryMs, "look", pass)]);
+      shipping.start();
+      looking.start();
     },
     pass: async () => {
       await shipAll();
       await pass();
     },
     async close() {
-      stop.abort();
-      await loops;
+      await Promise.all([shipping.close(), looking.close()]);
     },
   };
 }

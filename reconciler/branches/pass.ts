@@ -1,4 +1,4 @@
-import { type Clock, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
+import { type Clock, makeRepeat, type Observe, systemClock } from "../../platform/core/index.ts";
 import { type DatabaseInputs, expiredKeepSeconds } from "../../platform/provider/index.ts";
 import { type ProjectSpec, previewLabel } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -26,9 +26,6 @@ const requestedBy = "reconciler";
 const retrySeconds = 600;
 
 export function makeBranchPass({ sql, observe, clock = systemClock, intervalMs = 15_000 }: Options): BranchPass {
-  const stopping = new AbortController();
-  let loop: Promise<void> | undefined;
-
   const run = async (): Promise<number> => {
     const left = new Set((await listFailedBranches(sql, retrySeconds)).map(idOf));
     const overdue = (await listOverdueBranches(sql, expiredKeepSeconds)).filter((one) => !left.has(idOf(one)));
@@ -39,23 +36,8 @@ export function makeBranchPass({ sql, observe, clock = systemClock, intervalMs =
     return overdue.length + changes.length;
   };
 
-  const repeat = async () => {
-    while (!stopping.signal.aborted) {
-      await run().catch((thrown) => reportFault(observe, "branches.pass", thrown));
-      await clock.sleep(intervalMs, stopping.signal);
-    }
-  };
-
-  return {
-    run,
-    start: () => {
-      loop ??= repeat();
-    },
-    close: async () => {
-      stopping.abort();
-      await loop;
-    },
-  };
+  const repeat = makeRepeat({ clock, everyMs: intervalMs, where: "branches.pass", observe }, run);
+  return { run, start: repeat.start, close: repeat.close };
 }
 
 type Named = { readonly stack: string; readonly database: string };

@@ -1,5 +1,12 @@
 import pLimit from "p-limit";
-import { type Clock, failpoint, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
+import {
+  type Clock,
+  failpoint,
+  makeRepeat,
+  type Observe,
+  reportFault,
+  systemClock,
+} from "../../platform/core/index.ts";
 import {
   type DriftCandidate,
   enqueueHeal,
@@ -59,10 +66,8 @@ const quietSeconds = 900;
 export function makeDriftPass(options: DriftOptions): DriftPass {
   const { sql, observe, clock = systemClock, intervalMs = 20_000, periodMs = 600_000, concurrency = 8 } = options;
   const { startsWithinMs = 600_000 } = options;
-  const stopping = new AbortController();
   const stopped = new Map<string, number>();
   let running: Promise<DriftReport> | undefined;
-  let loop: Promise<void> | undefined;
   let passes = 0;
 
   const pass = async (everything: boolean): Promise<DriftReport> => {
@@ -104,21 +109,13 @@ export function makeDriftPass(options: DriftOptions): DriftPass {
     return running;
   };
 
-  const repeat = async () => {
-    while (!stopping.signal.aborted) {
-      await run().catch((thrown) => reportFault(observe, "drift.pass", thrown));
-      await clock.sleep(intervalMs, stopping.signal);
-    }
-  };
+  const repeat = makeRepeat({ clock, everyMs: intervalMs, where: "drift.pass", observe }, () => run());
 
   return {
     run,
-    start: () => {
-      loop ??= repeat();
-    },
+    start: repeat.start,
     close: async () => {
-      stopping.abort();
-      await loop;
+      await repeat.close();
       await running?.catch(() => undefined);
     },
   };

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
 import type { ComputeDriver } from "../../platform/compute/index.ts";
-import { asNebulaError, type Clock, type Observe, reportFault, systemClock } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  makeRepeat,
+  type Observe,
+  reportFault,
+  systemClock,
+} from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   type ComputeSeen,
@@ -47,9 +54,7 @@ export function makeStatusPass({
   intervalMs = 30_000,
   clock = systemClock,
 }: Options): StatusPass {
-  const stopping = new AbortController();
   let running: Promise<StatusReport> | undefined;
-  let loop: Promise<void> | undefined;
 
   const pass = async (): Promise<StatusReport> => {
     const began = clock.monotonicMs();
@@ -73,21 +78,13 @@ export function makeStatusPass({
     return running;
   };
 
-  const repeat = async () => {
-    while (!stopping.signal.aborted) {
-      await run().catch((thrown) => reportFault(observe, "observe.pass", thrown));
-      await clock.sleep(intervalMs, stopping.signal);
-    }
-  };
+  const repeat = makeRepeat({ clock, everyMs: intervalMs, where: "observe.pass", observe }, run);
 
   return {
     run,
-    start: () => {
-      loop ??= repeat();
-    },
+    start: repeat.start,
     close: async () => {
-      stopping.abort();
-      await loop;
+      await repeat.close();
       await running?.catch(() => undefined);
     },
   };

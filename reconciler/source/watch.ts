@@ -1,4 +1,4 @@
-import { asNebulaError, type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, makeRepeat, type Observe, reportFault } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { getRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
 
@@ -29,9 +29,7 @@ export function makeWatch(options: {
 }): Watch {
   const { sql, clock, observe, pollMs, pass, holds = () => true } = options;
   const slots = new Map<string, Slot>();
-  const stopping = new AbortController();
   const retries = new Set<Promise<void>>();
-  let loop: Promise<void> | undefined;
 
   const slotOf = (id: string): Slot => {
     const found = slots.get(id) ?? { running: undefined, next: undefined, failures: 0 };
@@ -42,8 +40,8 @@ export function makeWatch(options: {
   const passOnce = async (id: string, slot: Slot): Promise<void> => {
     try {
       const repository = await getRepository(sql, id);
-      if (repository === undefined || stopping.signal.aborted || !holds(id)) return;
-      await pass(repository, stopping.signal);
+      if (repository === undefined || polls.signal.aborted || !holds(id)) return;
+      await pass(repository, polls.signal);
       slot.failures = 0;
     } catch (thrown) {
       if (!holds(id)) return; // whoever holds it by now does what was not finished
@@ -57,15 +55,15 @@ export function makeWatch(options: {
   const retryLater = (id: string, failures: number, afterSeconds: unknown): void => {
     const askedMs = typeof afterSeconds === "number" ? afterSeconds * 1000 : 0;
     const delayMs = Math.min(Math.max(1000 * 2 ** (failures - 1), askedMs), pollMs);
-    const retry = clock.sleep(delayMs, stopping.signal).then(() => {
+    const retry = clock.sleep(delayMs, polls.signal).then(() => {
       retries.delete(retry);
-      if (!stopping.signal.aborted) void wake(id);
+      if (!polls.signal.aborted) void wake(id);
     });
     retries.add(retry);
   };
 
   const wake = (id: string): Promise<void> => {
-    if (stopping.signal.aborted || !holds(id)) return Promise.resolve();
+    if (polls.signal.aborted || !holds(id)) return Promise.resolve();
     const slot = slotOf(id);
     if (slot.next !== undefined) return slot.next;
     const before = slot.running ?? Promise.resolve();
@@ -80,25 +78,16 @@ export function makeWatch(options: {
     return turn;
   };
 
-  const poll = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      const all = await listRepositories(sql).catch((thrown) => {
-        reportFault(observe, "source.poll", thrown);
-        return [];
-      });
-      for (const { id } of all) void wake(id);
-      await clock.sleep(pollMs * (0.9 + Math.random() * 0.2), stopping.signal);
-    }
-  };
+  const everyMs = () => pollMs * (0.9 + Math.random() * 0.2);
+  const polls = makeRepeat({ clock, everyMs, where: "source.poll", observe }, async () => {
+    for (const { id } of await listRepositories(sql)) void wake(id);
+  });
 
   return {
     wake,
-    start() {
-      loop ??= poll();
-    },
+    start: polls.start,
     async close() {
-      stopping.abort();
-      await loop;
+      await polls.close();
       await Promise.all([...retries, ...[...slots.values()].flatMap(({ running, next }) => [running, next])]);
     },
   };

@@ -1,4 +1,4 @@
-import { type Clock, failpoint, ignoreObservations, type Observe, reportFault } from "../../platform/core/index.ts";
+import { type Clock, failpoint, ignoreObservations, makeRepeat, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { pruneSamples, rollUp } from "../../platform/store/index.ts";
 import { type Machine, readMachine } from "./machine.ts";
@@ -35,8 +35,6 @@ export function makeUsageWorker(deps: {
   let sampler: Sampler | undefined;
   let rolledUntilMs: number | undefined;
   let last: Promise<void> = Promise.resolve();
-  const stop = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const passOnce = async () => {
     sampler ??= await makeSampler({ sql, clock, observe, report, machine });
@@ -58,20 +56,12 @@ export function makeUsageWorker(deps: {
     last = next.catch(() => undefined);
     return next;
   };
-  const run = async () => {
-    while (!stop.signal.aborted) {
-      await pass().catch((thrown) => reportFault(report, "usage.pass", thrown));
-      await clock.sleep(deps.sampleEveryMs, stop.signal);
-    }
-  };
+  const repeat = makeRepeat({ clock, everyMs: deps.sampleEveryMs, where: "usage.pass", observe: report }, pass);
   return {
-    start: () => {
-      loop ??= run();
-    },
+    start: repeat.start,
     pass,
     close: async () => {
-      stop.abort();
-      await loop;
+      await repeat.close();
       await last;
     },
   };

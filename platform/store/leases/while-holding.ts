@@ -24,7 +24,7 @@ export type SingletonParts = Omit<LeaseParts, "sql"> & { readonly sql: Pool; rea
 
 /**
  * Runs `work` while this process holds the lease `name`, and only then; waits for the lease when another has it. `work` runs until
- * its signal is aborted (`every` makes such a work of something repeated). One that ends or throws before is begun again after a
+ * its signal is aborted (`during` makes such a work of what starts and closes). One that ends or throws before is begun again after a
  * heartbeat, under a new lease.
  */
 export function whileHolding(parts: SingletonParts, name: string, work: (held: Held) => Promise<void>): Singleton {
