@@ -113,6 +113,7 @@ describe("the vocabulary and the schemas say the same", () => {
       password: true,
       retire: true,
       connections: true,
+      api: true,
     });
     expect(typed).toEqual([...knownOptions("postgres", [])].sort());
   });
@@ -175,6 +176,12 @@ describe("what is wrong is a type error in the editor already", () => {
     new Branch("x", { of: "orders", at: "tomorrow" });
     // @ts-expect-error a time-out has a unit
     new Postgres("x", { version: "18", connections: { idleTimeout: 30 } });
+    // @ts-expect-error tokens are verified by one thing
+    new Postgres("x", { version: "18", api: { jwt: [{ jwks: "https://a.example", publicKey: "" }] } });
+    // @ts-expect-error none is no algorithm
+    new Postgres("x", { version: "18", api: { jwt: [{ jwks: "https://a.example", algorithms: ["none"] }] } });
+    // @ts-expect-error a secret never stands in Git
+    new Postgres("x", { version: "18", api: { jwt: [{ secret: "hunter2" }] } });
     // @ts-expect-error there is no such role
     tenant({ displayName: "x", members: [{ user: "a", role: "owner" }] });
   });

@@ -91,6 +91,81 @@ export type Connections = {
   readonly statementTimeout?: Duration | "never" | undefined;
 };
 
+export type JwtAlgorithm =
+  | ("HS256" | "HS384" | "HS512")
+  | ("RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512")
+  | ("ES256" | "ES384" | "ES512" | "EdDSA");
+
+type Claims = {
+  /** Algorithms of its signatures. Default: HS256 with a secret, else RS256, ES256 and EdDSA. */
+  readonly algorithms?: readonly JwtAlgorithm[] | undefined;
+  /** `iss` must be this. */
+  readonly issuer?: string | undefined;
+  /** `aud` must hold this. */
+  readonly audience?: string | undefined;
+  /** The claim that names the role; dots go inwards: `"app_metadata.role"`. Default `"role"`; without it `authenticated`. */
+  readonly roleClaim?: string | undefined;
+};
+
+/** Whose tokens the data API believes. A token without `exp` is never believed. */
+export type Jwt =
+  | (Claims & {
+      /** Where its public keys are published, `https://`. */
+      readonly jwks: string;
+      readonly secret?: undefined;
+      readonly publicKey?: undefined;
+    })
+  | (Claims & {
+      /** A shared secret of 32 bytes or more: `secret("api-jwt")`. */
+      readonly secret: SecretReference;
+      readonly jwks?: undefined;
+      readonly publicKey?: undefined;
+    })
+  | (Claims & {
+      /** A public key, PEM. */
+      readonly publicKey: string;
+      readonly jwks?: undefined;
+      readonly secret?: undefined;
+    });
+
+/** The data API of a database. What is not granted to its roles by a migration nobody gets. */
+export type DataApi = {
+  /** Schemas that are served; the first is meant where a request names none. Default `["public"]`. */
+  readonly schemas?: readonly string[] | undefined;
+  /** `"anon"` serves requests without a credential, as that role. Default null: they are refused. */
+  readonly anonymous?: "anon" | null | undefined;
+  /** Roles that a token may name beside `anon` and `authenticated`: of `roles`, or `service_role`. Default: none. */
+  readonly roles?: readonly string[] | undefined;
+  /** Tables without row-level security, and views that run as their owner, are not served unless they stand here. */
+  readonly exposeWithoutRls?: readonly string[] | undefined;
+  /** Whether `count()`, `sum()` and so on may be asked for. Default false. */
+  readonly aggregates?: boolean | undefined;
+  /** Most rows of an answer. Default 1,000. */
+  readonly maxRows?: number | undefined;
+  /** Longest body of a request, 1Mi to 64Mi. Default 4Mi. */
+  readonly maxBody?: Size | undefined;
+  /** Longest answer, 1Mi to 256Mi. Default 16Mi. */
+  readonly maxResponse?: Size | undefined;
+  /** Ends a request's statement that runs so long, 1s to 10m. Default `"10s"`. */
+  readonly timeout?: Duration | undefined;
+  readonly jwt?: readonly Jwt[] | undefined;
+  /** Requests in a second; beyond them 429. Default: no limits. */
+  readonly limits?:
+    | {
+        readonly perSecond?: number | undefined;
+        /** Of one API key, or of one user's tokens. */
+        readonly perKeyPerSecond?: number | undefined;
+        readonly perAddressPerSecond?: number | undefined;
+        /** By table or function: `{ "orders": 50, "rpc.send_invoice": 5 }`. */
+        readonly endpoints?: Readonly<Record<string, number>> | undefined;
+      }
+    | undefined;
+  /** How long answers about a table may be kept, each for who asked: `{ countries: "60s" }`. Writes through the API end them. */
+  readonly cache?: Readonly<Record<string, Duration>> | undefined;
+  /** Origins whose pages may ask: `["https://app.example.com"]`, or `["*"]`. Default: none. */
+  readonly cors?: readonly string[] | undefined;
+};
+
 type Common = Sizing & {
   /** Storage, 1Gi to 16Ti. Default 10Gi, or what the named size brings. It can grow later, never shrink. */
   readonly storage?: Size | undefined;
@@ -130,6 +205,8 @@ export type PostgresOptions = Common &
     readonly extensions?: readonly string[] | undefined;
     /** Limits on its clients. */
     readonly connections?: Connections | undefined;
+    /** Serves its tables over HTTP, in PostgREST's dialect: `{}` turns it on. Row-level security decides who sees what. */
+    readonly api?: DataApi | undefined;
   };
 
 /** A moment with its offset: `"2026-11-20T10:00:00Z"`. */

@@ -9,6 +9,7 @@ type Path = readonly (string | number)[];
 const withUnit = [
   ...["storage", "memory", "retention", "suspendAfter", "minBackupRetention"],
   ...["idleTimeout", "transactionTimeout", "statementTimeout", "ttl"],
+  ...["timeout", "maxBody", "maxResponse"],
 ];
 
 /** zod's issues as our problems: one for each unknown field, codes, hints, no zod wording where ours is better. */
@@ -68,8 +69,8 @@ function wrongKind(path: Path, option: string, expected: string, given: unknown)
   if (given === undefined) return problem(wrongType, path, `${option} is missing`, `Add ${option}.`);
   const last = path.at(-1);
   // Never shown: it stands in Git by mistake already, a comment on the pull request would spread it.
-  if (path[0] === "password")
-    return problem(wrongType, path, `${option} must be a reference to a secret`, 'Write password: secret("name").');
+  if (path[0] === "password" || (path[1] === "jwt" && last === "secret"))
+    return problem(wrongType, path, `${option} must be a reference to a secret`, `Write ${last}: secret("name").`);
   if (typeof given === "number" && typeof last === "string" && withUnit.includes(last))
     return problem(wrongUnit, path, `${option} is the bare number ${given}; it needs a unit`);
   return problem(wrongType, path, `${option} is ${shown(given)}, but takes ${article(expected)}`);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiProblems, declaredApi } from "./api.ts";
 import { deepFreeze } from "./canonical.ts";
 import { connectionDefaults, defaults, findSize } from "./catalogue.ts";
 import { conflictingOptions, duplicateName, problem, type Resolved, type SpecProblem } from "./errors.ts";
@@ -22,6 +23,7 @@ export function resolveDatabase(declared: DeclaredDatabase): Resolved<DatabaseSp
     ...(parsed.success ? [] : toProblems(parsed.error.issues, options, (path) => knownOptions(engine, path))),
     ...contradictions(options),
     ...repeats(name, options),
+    ...(engine === "postgres" ? apiProblems(options) : []),
   ];
   if (!parsed.success || problems.length > 0) return { kind: "invalid", problems };
   return { kind: "ok", spec: deepFreeze(fill(engine, name, parsed.data)) };
@@ -61,6 +63,7 @@ function fill(engine: Engine, name: string, options: Options): DatabaseSpec {
     ) as DatabaseSpec["engineOptions"],
     retire: options.retire ?? false,
     ...("connections" in options ? declaredConnections(options.connections) : {}),
+    ...("api" in options ? declaredApi(options.api) : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import { duplicateName, problem, type Resolved, type SpecProblem } from "./error
 import { toProblems } from "./issues.ts";
 import { isName, nameProblem, shown } from "./names.ts";
 import { present, quotaOptions, toQuota } from "./resolve-project.ts";
-import { duration } from "./schema.ts";
+
 import {
   engines,
   type FleetSpec,
@@ -16,6 +16,7 @@ import {
   type Quota,
 } from "./types.ts";
 import { amountMicros } from "./units.ts";
+import { duration } from "./values.ts";
 
 /** What `fleet/` declares, one value of each kind. */
 export type DeclaredFleet = {

@@ -11,8 +11,9 @@ import {
 } from "./errors.ts";
 import { toProblems } from "./issues.ts";
 import { nameProblem, shown } from "./names.ts";
-import { size } from "./schema.ts";
+
 import { type DatabaseSpec, memberRoles, type ProjectSpec, placements, type Quota, type TenantSpec } from "./types.ts";
+import { size } from "./values.ts";
 
 const tebi = 2 ** 40;
 

@@ -1,57 +1,16 @@
 import { z } from "zod";
+import { apiOptions } from "./api.ts";
 import { limits, namedSizes, versions } from "./catalogue.ts";
 import { isCidr } from "./cidr.ts";
-import { badCidr, badMoment, outOfRange, unknownSize, unknownVersion, wrongUnit } from "./errors.ts";
-import { isName, shown } from "./names.ts";
+import { badCidr, badMoment, unknownSize, unknownVersion } from "./errors.ts";
+import { shown } from "./names.ts";
 import type { Engine } from "./types.ts";
-import { durationSeconds, sizeBytes } from "./units.ts";
+import { duration, refuse, secretReference, size } from "./values.ts";
 
 /*
  * The declared form of each engine's options: what stands in a file and what the portal accepts. A custom issue carries its
  * code and hint in `params`; the others are translated in `issues.ts`. Checks across options are in `resolve-database.ts`.
  */
-type Context = z.core.$RefinementCtx<unknown>;
-
-const refuse = (
-  ctx: Context,
-  fault: { readonly definition: { readonly code: string; readonly hint: string } },
-  message: string,
-  hint = fault.definition.hint,
-): typeof z.NEVER => {
-  ctx.addIssue({ code: "custom", message, params: { code: fault.definition.code, hint } });
-  return z.NEVER;
-};
-
-export const duration = (least: number, most: number, allowNever: boolean) =>
-  z.string().transform((text, ctx) => {
-    const seconds = text === "never" && !allowNever ? undefined : durationSeconds(text);
-    if (seconds === undefined)
-      return refuse(
-        ctx,
-        wrongUnit,
-        `${shown(text)} is not a duration`,
-        'Write a number and s, m, h or d: "5m", "30d".',
-      );
-    if (seconds !== 0 && (seconds < least || seconds > most))
-      return refuse(ctx, outOfRange, `${shown(text)} is not between ${least}s and ${most / 86_400}d`);
-    return seconds;
-  });
-
-export const size = (least: number, most: number) =>
-  z.string().transform((text, ctx) => {
-    const bytes = sizeBytes(text);
-    if (bytes === undefined)
-      return refuse(
-        ctx,
-        wrongUnit,
-        `${shown(text)} is not a size`,
-        'Write a number and Mi, Gi or Ti: "512Mi", "10Gi".',
-      );
-    if (bytes < least || bytes > most)
-      return refuse(ctx, outOfRange, `${shown(text)} is not between ${least / 2 ** 30}Gi and ${most / 2 ** 30}Gi`);
-    return bytes;
-  });
-
 const units = z.number().min(limits.minUnits).max(limits.maxUnits).multipleOf(limits.unitStep);
 
 const version = (engine: Engine) =>
@@ -97,12 +56,6 @@ const isDay = (day: string): boolean => {
 const moment = z.string().transform((text, ctx) => {
   const ms = rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text.replace(" ", "T")) : Number.NaN;
   return Number.isNaN(ms) ? refuse(ctx, badMoment, `${shown(text)} is no moment`) : new Date(ms).toISOString();
-});
-
-/** `secret("name")`: what a declaration says instead of a password. */
-export const secretReference = z.strictObject({
-  kind: z.literal("secret"),
-  name: z.string().refine(isName, "is no name of a secret"),
 });
 
 const role = z.strictObject({
@@ -158,6 +111,7 @@ const postgres = z.strictObject({
   backups: pitrBackups,
   roles,
   extensions: z.array(extension).max(limits.maxExtensions).optional(),
+  api: apiOptions.optional(),
 });
 
 const mysqlLike = (engine: "mysql" | "mariadb") =>

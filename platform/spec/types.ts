@@ -1,3 +1,5 @@
+import type { ApiSpec } from "./api.ts";
+
 /**
  * What crosses the doors: plain, frozen JSON. Never `undefined` inside a spec, never NaN; every default is filled.
  * Equal declarations are equal specs and hash equal (`hash.ts`); where a thing stands in the source is kept beside the spec,
@@ -44,6 +46,10 @@ export type DatabaseSpec = {
   /** The limits on clients that were declared; `connectionLimits` fills the others. Never empty. */
   readonly connections?: Partial<ConnectionLimits>;
   readonly branch?: BranchSpec;
+  /** Its files of migrations: `0001_orders` to the SHA-256 of what it says. Never empty. */
+  readonly migrations?: Readonly<Record<string, string>>;
+  /** How it is served over HTTP; absent: it is not. */
+  readonly api?: ApiSpec;
 };
 
 /** Limits on a database's clients. */

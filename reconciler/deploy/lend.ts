@@ -2,7 +2,7 @@ import { backupPurposes } from "../../platform/backup/index.ts";
 import { adminPurposes } from "../../platform/compute/index.ts";
 import type { Vault, VaultLoan } from "../../platform/core/index.ts";
 import type { TenantSecrets } from "../../platform/keys/index.ts";
-import type { DatabaseId } from "../../platform/spec/index.ts";
+import type { DatabaseId, DatabaseSpec } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { getInstance, statePurpose } from "../../platform/store/index.ts";
 import type { Job } from "./messages.ts";
@@ -55,13 +55,22 @@ async function touched(sql: Sql, job: Job): Promise<Touched> {
     const { databases } = job.spec;
     return { ids: databases.map(({ name }) => `${job.stack}.${name}`), named: secretsOf(databases) };
   }
-  // A branch has its parent's data, and no secret of the tenant's.
-  if (job.kind === "branch") return { ids: [job.database, job.source], named: new Set() };
+  // A branch has its parent's data, a password of its own, and believes the tokens that its parent believes.
+  if (job.kind === "branch") {
+    const api = (await getInstance(sql, job.source as DatabaseId))?.spec.api;
+    const named = secretsOf(api === undefined ? [] : [{ passwordSecret: null, api }]);
+    return { ids: [job.database, job.source], named };
+  }
   if (job.kind === "import") return { ids: [job.database], named: new Set() };
   const ids = job.kind === "backup" ? [job.database] : job.databases;
   const known = await Promise.all(ids.map((id) => getInstance(sql, id as DatabaseId)));
   return { ids, named: secretsOf(known.flatMap((one) => (one === undefined ? [] : [one.spec]))) };
 }
 
-const secretsOf = (specs: readonly { readonly passwordSecret: string | null }[]): ReadonlySet<string> =>
-  new Set(specs.flatMap(({ passwordSecret }) => (passwordSecret === null ? [] : [passwordSecret])));
+const secretsOf = (specs: readonly Pick<DatabaseSpec, "passwordSecret" | "api">[]): ReadonlySet<string> =>
+  new Set(
+    specs.flatMap(({ passwordSecret, api }) => [
+      ...(passwordSecret === null ? [] : [passwordSecret]),
+      ...(api?.jwt ?? []).flatMap(({ secret }) => secret ?? []),
+    ]),
+  );

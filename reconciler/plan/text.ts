@@ -14,15 +14,27 @@ const declared: Readonly<Record<string, string>> = {
   "branch.of": "of",
   "branch.at": "at",
   "branch.ttlSeconds": "ttl",
+  "api.maxBodyBytes": "api.maxBody",
+  "api.maxResponseBytes": "api.maxResponse",
+  "api.timeoutSeconds": "api.timeout",
 };
 
 /** `compute.max 0.5 → 1`, `extensions pgcrypto added`: one change in a few words, in the words of the declaration. */
 export function describeChange({ path, from, to }: Change): string {
-  const [, list, name] = /^(\w+)\[(.*)\]$/s.exec(path) ?? [];
+  if (path === "migrations" || path.startsWith("migrations.")) return describeMigrations(path, from, to);
+  const [, list, name] = /^([\w.]+)\[(.*)\]$/s.exec(path) ?? [];
   const what = list === undefined ? (declared[path] ?? path) : `${list} ${name}`;
+  if (path === "api") return to === null ? "data API off" : "data API on";
   if (from === null && to === true) return `${what} added`;
   if (to === null && from === true) return `${what} removed`;
   return `${what} ${valueText(path, from)} → ${valueText(path, to)}`;
+}
+
+function describeMigrations(path: string, from: JsonValue, to: JsonValue): string {
+  const [, one] = path.split(".");
+  const names = (value: JsonValue) => (one === undefined ? Object.keys((value ?? {}) as object) : [one]).join(", ");
+  if (from === null) return `migrations ${names(to)} added`;
+  return to === null ? `migrations ${names(from)} removed` : `migrations ${names(to)} changed`;
 }
 
 /** A step in one line: `change orders: compute.max 0.5 → 1 (restart)`. */
@@ -51,8 +63,9 @@ function describeWhole({ to, why }: Change): string {
 function valueText(path: string, value: JsonValue): string {
   if (value === null) return "none";
   if (typeof value === "number" && path.endsWith("Bytes")) return formatSizeBytes(value);
-  if (typeof value === "number" && path.endsWith("Seconds")) return formatDurationSeconds(value);
-  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value === "number" && (path.endsWith("Seconds") || path.startsWith("api.cache.")))
+    return formatDurationSeconds(value);
+  if (Array.isArray(value)) return value.join(", ") || "none";
   if (typeof value !== "object") return String(value);
   const { login, access } = value as { login?: boolean; access?: string };
   if (access === undefined) return JSON.stringify(value);

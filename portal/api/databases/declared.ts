@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  type ApiSpec,
   type BranchSpec,
   branchOptions,
   type DatabaseSpec,
@@ -147,6 +148,7 @@ function optionsOf(spec: DatabaseSpec, patch: OptionsPatch): OptionsPatch {
     tags: spec.tags,
     retire: spec.retire,
     ...(spec.connections === undefined ? {} : { connections: connectionsOf(spec.connections) }),
+    ...(spec.api === undefined ? {} : { api: apiOptionsOf(spec.api) }),
     ...(spec.passwordSecret === null ? {} : { password: { kind: "secret", name: spec.passwordSecret } }),
     ...spec.engineOptions,
     ...(spec.branch === undefined ? {} : branchOptionsOf(spec.branch)),
@@ -169,6 +171,25 @@ function connectionsOf(said: NonNullable<DatabaseSpec["connections"]>): Record<s
     formatDurationSeconds(value),
   ]);
   return { ...dropUndefined({ max, perSecond }), ...Object.fromEntries(timeouts) };
+}
+
+function apiOptionsOf(api: ApiSpec): { readonly [key: string]: Json } {
+  const { anonymous, maxBodyBytes, maxResponseBytes, timeoutSeconds, jwt, limits, cache, ...same } = api;
+  const { endpoints, ...rates } = limits;
+  const set = Object.entries(rates).filter(([, rate]) => rate > 0);
+  return {
+    ...same,
+    anonymous: anonymous ? "anon" : null,
+    maxBody: formatSizeBytes(maxBodyBytes),
+    maxResponse: formatSizeBytes(maxResponseBytes),
+    timeout: formatDurationSeconds(timeoutSeconds),
+    jwt: jwt.map(({ secret, ...one }) => ({
+      ...one,
+      ...(secret === undefined ? {} : { secret: { kind: "secret", name: secret } }),
+    })),
+    limits: { ...Object.fromEntries(set), endpoints },
+    cache: Object.fromEntries(Object.entries(cache).map(([name, seconds]) => [name, formatDurationSeconds(seconds)])),
+  };
 }
 
 const dropUndefined = (record: Readonly<Record<string, number | undefined>>): Record<string, number> =>
