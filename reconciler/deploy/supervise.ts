@@ -76,6 +76,8 @@ export async function supervise(s: Supervision, claim: Claim, worker: WorkerProc
   );
   try {
     const result = await running;
+    // a fence may have refused the job's own writes before the next heartbeat came to know
+    if (!succeeded(result)) await beat();
     isSettled = true;
     if (verdict === "lost") return { kind: "lost" };
     return (succeeded(result) ? undefined : stopped()) ?? { kind: "ended", result };

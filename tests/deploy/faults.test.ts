@@ -41,11 +41,16 @@ const start = async (options: Partial<typeof quick> = {}) => {
 const stackOf = (name: string) => `${stand.tenant}.${name}`;
 const spec = (name: string, ...databases: ReturnType<typeof database>[]) => project(stand.tenant, name, databases);
 
-/** Process ids of the workers of this data folder, and of what they started. */
+/** Process ids of the workers of this data folder: those that work, and one that waits in reserve. */
 function workers(): number[] {
   const folder = `${stand.dataDir}/run/deploy`;
   return readdirSync(folder).map(Number);
 }
+/** The one that has started Pulumi: for the deployment that is queued or runs. */
+const atWork = (): Promise<number> =>
+  eventually("a worker has started the command", () => workers().find((pid) => commandOf(pid) !== undefined), {
+    everyMs: 5,
+  });
 const groupOf = (pid: number): number[] =>
   execFileSync("ps", ["-eo", "pid=,pgid=,stat="], { encoding: "utf8" })
     .split("\n")
@@ -93,11 +98,9 @@ for (const [title, phase, victim] of victims)
     const name = `kill-${phase}-${victim}`;
     const wanted = spec(name, database("one"), database("two"));
     const { id } = await stand.want(wanted);
+    const worker = await atWork();
     await phaseReached(id, phase);
-    const [worker] = workers();
-    if (worker === undefined) throw new Error("no worker");
-    const target = victim === "worker" ? worker : await eventually("the command runs", () => commandOf(worker));
-    process.kill(Number(target), "SIGKILL");
+    process.kill(Number(victim === "worker" ? worker : commandOf(worker)), "SIGKILL");
     expect(await stand.ended(id)).toMatchObject({ state: "COMPLETED", attempt: 2 });
     expect(await stand.ended((await stand.want(wanted)).id)).toMatchObject({ outcome: "unchanged" });
     for (const one of ["one", "two"])
@@ -131,8 +134,8 @@ test("a creation that was killed and is declared no more leaves no instance behi
 test("a lost fence kills the worker at once, and the old fence writes nothing any more", async () => {
   await start();
   const { id } = await stand.want(spec("fence", database("one")));
+  const worker = await atWork();
   await phaseReached(id, "deploy");
-  const [worker = 0] = workers();
   await stand.sql.query("update stacks set fence = fence + 1, holder = 'thief/1/1' where stack = $1", [
     stackOf("fence"),
   ]);
@@ -172,8 +175,8 @@ test("kill -9 of a reconciler in the middle of a deployment: no process is left,
   const script = join(import.meta.dirname, "reconciler-process.ts");
   const process = spawn("node", [script, JSON.stringify({ ...options, ...secrets })], { stdio: "inherit" });
   const { id } = await stand.want(spec("all", database("one")));
+  const worker = await atWork();
   await phaseReached(id, "provider");
-  const [worker = 0] = workers();
   process.kill("SIGKILL");
   await eventually("worker and command are gone", () => groupOf(worker).length === 0);
   await start();
