@@ -16,6 +16,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/spec": { rank: 1, says: "ProjectSpec: schema, hash, names" },
   "platform/sql": { rank: 1, says: "door to pg" },
   "platform/git": { rank: 1, says: "door to git" },
+  "platform/grammar": { rank: 1, says: "door to Postgres's own grammar" },
   "platform/syntax": { rank: 1, says: "door to the TypeScript parser" },
   "platform/declare": { rank: 2, says: "the vocabulary tenants import" },
   "platform/pricing": { rank: 2, says: "price book and rating" },
@@ -31,6 +32,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/transfer": { rank: 4, says: "data from a running Postgres" },
   "platform/ownership": { rank: 4, says: "whose a file is, who may change it" },
   "platform/backup": { rank: 4, says: "backups, restores, branches of databases" },
+  "platform/migrations": { rank: 4, says: "migrations of databases: read, judged, rehearsed, run" },
   "platform/components": { rank: 4, says: "Pulumi components and resources" },
   "platform/provider": { rank: 4, says: "the nebula Pulumi provider" },
   "platform/program.ts": { rank: 5, says: "what `pulumi up` runs" },
@@ -67,6 +69,7 @@ export const rooms: Readonly<Record<string, Room>> = {
 export const doors: Readonly<Record<string, readonly string[]>> = {
   // Tests of the gateway come with the client that tenants use.
   pg: ["platform/sql", "tests"],
+  "libpg-query": ["platform/grammar"],
   typescript: ["platform/syntax", "tools"],
   "quickjs-emscripten": ["platform/evaluate"],
   "@octokit/": ["platform/github", "tests"],
