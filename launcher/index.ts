@@ -8,7 +8,8 @@
  * 3. Secrets are files of mode 0600 under <data>/secrets; they reach children by environment, never by argument.
  */
 export { takeDown } from "./commands/down.ts";
-export { count, testFile } from "./commands/test.ts";
+export { testFile } from "./commands/test.ts";
+export { count, disturbed, merged } from "./commands/vitest.ts";
 export { type DataFolder, layout, prepareData, readSecrets } from "./data-folder.ts";
 export { exitCodeOf } from "./exit-codes.ts";
 export { lockOwner, tryLock, withLock } from "./lock.ts";

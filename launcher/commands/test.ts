@@ -2,8 +2,7 @@
  * `nebula test [suite or file...]`: the checks (types, lint, rooms, docs) and the vitest suites, after set-up. The last line on standard
  * output is `N passed, N failed`: one for each test, one for each check, one more for each file that could not be run.
  */
-import { type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative, resolve } from "node:path";
 import { repository } from "../data-folder.ts";
@@ -14,11 +13,9 @@ import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolveLanguageHost, resolvePulumi } from "../toolchain/pulumi.ts";
 import { makeSay } from "../toolchain/say.ts";
 import { readRows, rowTable } from "./rows.ts";
+import { bin, type Channel, runNode, runVitest, type Tally } from "./vitest.ts";
 
-type Tally = { readonly passed: number; readonly failed: number };
 type Result = Tally & { readonly name: string };
-
-const bin = (name: string) => join(repository, "node_modules/.bin", name);
 
 const checks: Readonly<Record<string, readonly string[]>> = {
   types: [bin("tsc"), "-p", "tsconfig.json"],
@@ -91,9 +88,10 @@ async function run(
     if (wanted(name)) results.push(await runCheck(name, command, { env, stdio: ["ignore", stdout, "inherit"] }));
   const filters = [...suiteNames().filter(wanted).flatMap(foldersOf), ...names.flatMap((name) => testFile(name) ?? [])];
   if (filters.length > 0)
-    results.push(
-      await runVitest(names.length === 0 ? [] : filters, folder, { env, stdio: ["ignore", stdout, "inherit"] }),
-    );
+    results.push({
+      name: "tests",
+      ...(await runVitest(names.length === 0 ? [] : filters, folder, { env, stdio: ["ignore", stdout, "inherit"] })),
+    });
   const rows = readRows(rowFile);
   const total = results.reduce(
     (sum, result) => ({ passed: sum.passed + result.passed, failed: sum.failed + result.failed }),
@@ -122,8 +120,6 @@ async function prepare(): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-type Channel = Pick<SpawnOptions, "env" | "stdio">;
-
 async function runCheck(name: string, command: readonly string[], channel: Channel): Promise<Result> {
   process.stderr.write(`check ${name}\n`);
   const code = await runNode(command, channel);
@@ -132,45 +128,3 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
 
 const foldersOf = (suite: string): readonly string[] =>
   (suite === "unit" ? unitRooms : [`tests/${suite}`]).map((path) => `${path}/`);
-
-/** Without filters, everything. */
-async function runVitest(filters: readonly string[], folder: string, channel: Channel): Promise<Result> {
-  const report = join(folder, "vitest.json");
-  const code = await runNode(
-    [
-      ...[bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-      ...filters.map((filter) => join(repository, filter)),
-    ],
-    channel,
-  );
-  const tally = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : { passed: 0, failed: 1 };
-  // A run can fail without a failing test: an error outside of all tests, a file left behind by a teardown.
-  return { name: "tests", ...tally, failed: code !== 0 && tally.failed === 0 ? 1 : tally.failed };
-}
-
-type VitestReport = {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
-  }[];
-};
-
-export function count(report: VitestReport): Tally {
-  const brokenFiles = report.testResults.filter(
-    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
-  );
-  return { passed: report.numPassedTests, failed: report.numFailedTests + brokenFiles.length };
-}
-
-function runNode(args: readonly string[], channel: Channel): Promise<number | null> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
-      ...channel,
-      cwd: repository,
-    });
-    child.on("error", () => resolve(null));
-    child.on("close", resolve);
-  });
-}

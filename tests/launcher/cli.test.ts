@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { count, exitCodeOf, testFile } from "../../launcher/index.ts";
+import { count, disturbed, exitCodeOf, merged, testFile } from "../../launcher/index.ts";
 
 const cli = join(import.meta.dirname, "../../launcher/cli.ts");
 let data: string;
@@ -106,11 +106,23 @@ test("exit codes follow the kind of failure", () => {
   expect(codes.map(exitCodeOf)).toEqual([3, 4, 5, 7, 6, 1]);
 });
 
+const beside = [file("a", "passed", "passed"), file("b", "failed", "failed"), file("c", "failed")];
+
 test("a test file that could not be run counts as failed", () => {
-  const files = [
-    { status: "passed", assertionResults: [{ status: "passed" }] },
-    { status: "failed", assertionResults: [{ status: "failed" }] },
-    { status: "failed", assertionResults: [] },
-  ];
-  expect(count({ numPassedTests: 7, numFailedTests: 1, testResults: files })).toEqual({ passed: 7, failed: 2 });
+  expect(count({ numPassedTests: 7, numFailedTests: 1, testResults: beside })).toEqual({ passed: 7, failed: 2 });
 });
+
+test("a file that failed counts by its second look, and what passed only alone is named", () => {
+  const first = { numPassedTests: 2, numFailedTests: 1, testResults: beside };
+  const alone = { ...file("b", "passed", "passed"), name: beside[1]?.name ?? "" };
+  const second = { numPassedTests: 1, numFailedTests: 0, testResults: [alone, file("c", "failed")] };
+  expect(merged(first, second)).toEqual({ passed: 2, failed: 1 });
+  expect(disturbed(first, second)).toEqual(["passed only alone: b > b passes: Error: not in time"]);
+});
+
+/** Of a report: a file with one test, or with none when it could not be run. */
+function file(name: string, status: string, test?: string) {
+  const failureMessages = test === "failed" ? ["Error: not in time\n  at"] : [];
+  const assertionResults = test === undefined ? [] : [{ status: test, fullName: `${name} passes`, failureMessages }];
+  return { name: join(import.meta.dirname, "../..", name), status, assertionResults };
+}
