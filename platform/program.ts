@@ -45,6 +45,6 @@ function rootAbove(folder: string): string {
 }
 
 function readDeclarations(root: string): FileSet {
-  const paths = globSync("tenants/**/*.ts", { cwd: root });
+  const paths = globSync(["tenants/**/*.ts", "tenants/*/*/*/migrations/*.sql"], { cwd: root });
   return new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }

@@ -73,6 +73,26 @@ export const fleetIncomplete = define(
   "The fleet's declarations are incomplete",
   "tenants/fleet/ declares quotas, prices, policies and providers, each once.",
 );
+export const migrationName = define(
+  "NEB140",
+  "A migration's file is named otherwise",
+  "Name it with its number first: tenants/<tenant>/<project>/<database>/migrations/0001_what_it_does.sql.",
+);
+export const migrationTwin = define(
+  "NEB141",
+  "Two migrations with one number",
+  "Give the one that was not merged yet the next free number.",
+);
+export const migrationOrphan = define(
+  "NEB142",
+  "Migrations of no database",
+  "The folder is named after a Postgres database that this project declares.",
+);
+export const migrationText = define(
+  "NEB143",
+  "A migration's file cannot be used",
+  "A migration is a text of SQL in UTF-8 with at least one statement, of at most 1 MiB; a database has at most 5,000 of them.",
+);
 export const evaluatorUnavailable = defineError({
   code: "NEB130",
   status: 503,

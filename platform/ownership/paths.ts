@@ -32,8 +32,14 @@ function ownerOf(path: string): Omit<Touched, "path"> {
   const { tenant } = placed;
   if (placed.scope === "tenant") return { ...only("tenants:write"), ...nowhere, tenant };
   if (placed.scope !== "project") return { ...building, ...nowhere, tenant };
-  return { ...building, tenant, project: placed.project, database: placed.declares ? databaseOf(path) : null };
+  return { ...building, tenant, project: placed.project, database: placed.declares ? databaseOf(path) : migrationsOf(path) };
 }
+
+/** Files of migrations are their database's, as its declaration is. */
+const migrationsOf = (path: string): string | null => {
+  const [, name] = /^tenants\/[^/]+\/[^/]+\/([^/]+)\/migrations\/[^/]+\.sql$/.exec(path) ?? [];
+  return name !== undefined && isName(name) ? name : null;
+};
 
 /** `<database>.ts` is one database's; everything else of a project is all its databases'. */
 function databaseOf(path: string): string | null {

@@ -37,6 +37,7 @@ function change(path: string, from: unknown, to: unknown): PropertyChange {
 function pulumiPath(path: string): string {
   const [head = path, ...rest] = path.split(".");
   if (head === "roles") return "roles";
-  if (head === "tags" && rest.length > 0) return `tags[${JSON.stringify(rest.join("."))}]`;
+  if ((head === "tags" || head === "migrations") && rest.length > 0)
+    return `${head}[${JSON.stringify(rest.join("."))}]`;
   return path;
 }

@@ -56,6 +56,29 @@ export function sqlState(thrown: unknown): string | undefined {
   return cause === undefined ? undefined : sqlState(cause);
 }
 
+/** What the server said of a statement that it refused, with the character of the statement where it stands, from 1. */
+export type ServerWords = {
+  readonly state: string;
+  readonly message: string;
+  readonly detail: string | null;
+  readonly hint: string | null;
+  readonly position: number | null;
+};
+
+/** For whoever shows it beside the statement's text; undefined when it was no refusal of the server's. */
+export function serverWords(thrown: unknown): ServerWords | undefined {
+  const state = sqlState(thrown);
+  if (state === undefined) return undefined;
+  let said = thrown as { readonly cause?: unknown };
+  while (said instanceof NebulaError && typeof said.cause === "object" && said.cause !== null) said = said.cause;
+  const { message, detail, hint, position } = said as Readonly<Record<string, unknown>>;
+  const text = (value: unknown) => (typeof value === "string" ? value : null);
+  return {
+    ...{ state, message: text(message) ?? "", detail: text(detail), hint: text(hint) },
+    position: text(position) === null ? null : Number(position),
+  };
+}
+
 export const isUnavailable = (thrown: unknown): boolean =>
   thrown instanceof NebulaError && thrown.code === ledgerUnavailable.definition.code;
 

@@ -37,6 +37,7 @@ export * from "./recovery/index.ts";
 export * from "./replicas/index.ts";
 export * from "./repositories/index.ts";
 export * from "./reviews/index.ts";
+export * from "./schemas/index.ts";
 export * from "./secrets/index.ts";
 export * from "./service-accounts/index.ts";
 export * from "./sessions/index.ts";

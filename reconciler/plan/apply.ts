@@ -46,7 +46,7 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
 }
 
 /** A field that a spec has only where it is declared; of the others null is a value. */
-const isLater = (head: string): boolean => head === "connections" || head === "branch";
+const isLater = (head: string): boolean => head === "connections" || head === "branch" || head === "migrations";
 
 function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): DatabaseSpec["roles"] {
   const [name = "", member] = path.split(".");

@@ -74,6 +74,8 @@ export function judge(one: Case): Verdict {
       return online("labels only");
     case "connections":
       return online("new sessions keep to it");
+    case "migrations":
+      return online(removed ? "its file goes; what it did stays" : "it runs once the deployment is done");
     case "branch":
     case "branch.of":
     case "branch.at":
@@ -93,7 +95,7 @@ export function judge(one: Case): Verdict {
 
 /** `tags.owner` and `extensions[pgcrypto]` are options of `tags` and `extensions`; `compute.maxUnits` is one itself. */
 function optionOf(path: string): string {
-  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections)(?=[.[])/.exec(path);
+  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections|migrations)(?=[.[])/.exec(path);
   return whole?.[1] ?? path;
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../../spec/index.ts";
 import { fileNameDiffers, noProjectFile, notADeclaration, problemAt, topOf } from "../errors.ts";
 import { pathProblems, placeOfPath } from "../layout.ts";
+import { withMigrations } from "./migrations.ts";
 import { optionPlace, placeProblems } from "./places.ts";
 import { type FileResult, type Recorded, runFile } from "./run-file.ts";
 import type { Workspace } from "./workspace.ts";
@@ -47,7 +48,8 @@ export async function evaluateProject(
       branches.push(...result.declared.filter(({ kind }) => kind === "branch"));
     }
   }
-  const unique = withoutTwins(workspace, [...databases, ...readBranches(workspace, databases, branches)]);
+  const declared = withoutTwins(workspace, [...databases, ...readBranches(workspace, databases, branches)]);
+  const unique = withMigrations(workspace, folder, declared);
   const resolved = resolveProject(
     tenant,
     project,
