@@ -84,30 +84,25 @@ async function measure({ sql, vault }: Ground, driver: LocalDriver): Promise<Mea
 }
 
 /** As a deployment leaves it: the instance, its row, its password, and a project whose text is in force. */
-async function addDatabase({ sql, vault, portBase }: Ground, driver: LocalDriver, i: number, drifts: boolean) {
+async function addDatabase({ sql, vault }: Ground, driver: LocalDriver, i: number, drifts: boolean) {
   const spec = oneDatabase("acme", `p${i}`);
   const [database] = spec.databases;
   if (database === undefined) throw new Error("no database");
   const id = `acme.p${i}.orders` as const;
   const names = objectNames("acme", `p${i}`, "orders");
   const wanted: InstanceWanted = {
-    ...{ id, version: "18", port: portBase + i, units: database.compute.maxUnits, databaseName: names.database },
+    ...{ id, version: "18", units: database.compute.maxUnits, databaseName: names.database },
     ...{ ownerRole: names.ownerRole, ownerPassword: await ensureCredential(sql, vault, id, names.ownerRole) },
     ...{ roles: [], extensions: [], allowFrom: [], storageBytes: database.storageBytes, tags: database.tags },
     ...{ suspendAfterSeconds: 0, limits: limitsFor(database.compute.maxUnits) },
   };
   const made = await driver.ensure(drifts ? { ...wanted, storageBytes: 1, ownerPassword: new Secret("x") } : wanted);
-  await addRows(sql, { id, spec, port: wanted.port, identity: made.identity });
+  await addRows(sql, { id, spec, identity: made.identity });
 }
 
 async function addRows(
   sql: Pool,
-  {
-    id,
-    spec,
-    port,
-    identity,
-  }: { id: string; spec: ReturnType<typeof oneDatabase>; port: number; identity: string | null },
+  { id, spec, identity }: { id: string; spec: ReturnType<typeof oneDatabase>; identity: string | null },
 ) {
   const { tenant, project, databases } = spec;
   const [stack, hash] = [`${tenant}.${project}`, specHash(spec)];
@@ -119,8 +114,8 @@ async function addRows(
   await recordWanted(sql, { ...at, kind: "spec", spec, hash });
   await recordApplied(sql, stack, { commit: "c", spec, hash });
   await sql.query(
-    `insert into instances (id, stack, database, engine, placement, version, phase, host, port, spec, fence, identity)
-     values ($1, $2, 'orders', 'postgres', 'local', '18', 'Ready', '127.0.0.1', $3, $4::jsonb, 1, $5)`,
-    [id, stack, port, JSON.stringify(databases[0]), identity],
+    `insert into instances (id, stack, database, engine, placement, version, phase, spec, fence, identity)
+     values ($1, $2, 'orders', 'postgres', 'local', '18', 'Ready', $3::jsonb, 1, $4)`,
+    [id, stack, JSON.stringify(databases[0]), identity],
   );
 }

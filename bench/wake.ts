@@ -155,7 +155,7 @@ async function timed(body: () => Promise<unknown>): Promise<number> {
 
 function as({ wanted, observed }: Sleeper) {
   const { ownerRole: user, ownerPassword: password, databaseName: database } = wanted;
-  return connectionUrl({ host: observed.socketDir, port: observed.port, user, password, database });
+  return connectionUrl({ host: observed.host, port: observed.socketPort, user, password, database });
 }
 
 /** Something to recover. */

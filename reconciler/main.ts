@@ -55,6 +55,7 @@ const fields = {
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
+  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
   NEBULA_BACKUPS: text("off"),
   ...backupFields,
   NEBULA_DATABASE_BACKUP_TIMES: text("{}"),
@@ -94,7 +95,6 @@ async function run(scope: Scope): Promise<void> {
     await makeDeployer({
       ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, clock },
       pulumiBin: config.NEBULA_PULUMI_BIN,
-      portBase: port + 100,
       insideHosts: config.NEBULA_PRIVATE_HOSTS,
       backups: backupStores,
       concurrency: config.NEBULA_DEPLOY_WORKERS,
@@ -114,6 +114,7 @@ async function run(scope: Scope): Promise<void> {
       evaluator: scope.add(makeEvaluator({ observe }), (it) => it.close()),
       preview: ({ spec }) => deployer.preview({ spec }),
       portalUrl: `http://127.0.0.1:${port}`,
+      gatewayHost: config.NEBULA_GATEWAY_HOST,
       pollMs: config.NEBULA_POLL_SECONDS * 1000,
     }),
     (it) => it.close(),

@@ -35,8 +35,6 @@ export type BackupBench = {
   folder(name: string): string;
 };
 
-let ports = 45_200 + (process.pid % 1000);
-
 export async function makeBackupBench(scope: Scope): Promise<BackupBench> {
   const pgBin = process.env.NEBULA_PG_BIN;
   if (pgBin === undefined) throw new Error("NEBULA_PG_BIN is not set: run this by `nebula bench`");
@@ -51,7 +49,7 @@ export async function makeBackupBench(scope: Scope): Promise<BackupBench> {
   });
   const backups = makeBackups({ driver, vault, store: makeFileStore(join(home, "store")) });
   const wish = (name: string): InstanceWanted => ({
-    ...{ id: `acme.shop.${name}`, version: "18", port: ports++, units: 1, databaseName: name, ownerRole: name },
+    ...{ id: `acme.shop.${name}`, version: "18", units: 1, databaseName: name, ownerRole: name },
     ...{ ownerPassword: new Secret("owner"), roles: [], extensions: [], allowFrom: [], tags: {}, archive: true },
     ...{ storageBytes: 2 ** 40, suspendAfterSeconds: 0, limits: limitsFor(1) },
   });
@@ -59,7 +57,7 @@ export async function makeBackupBench(scope: Scope): Promise<BackupBench> {
     const seen = await driver.observe(wanted.id);
     const { databaseName: database, ownerRole: name, ownerPassword: password } = wanted;
     return connectOnce(
-      connectionUrl({ host: seen?.socketDir ?? "", port: wanted.port, user: name, password, database }),
+      connectionUrl({ host: seen?.host ?? "", port: seen?.socketPort ?? 0, user: name, password, database }),
       body,
     );
   };

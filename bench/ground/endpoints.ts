@@ -66,14 +66,15 @@ export async function openEndpoints(scope: Scope, scale: number): Promise<Endpoi
     await it.close();
   });
   const wanted: InstanceWanted = {
-    ...{ id: "bench.gateway.orders", version: "18", port: await freePort(), units: 2, databaseName: "orders" },
+    ...{ id: "bench.gateway.orders", version: "18", units: 2, databaseName: "orders" },
     ...{ ownerRole: "orders", ownerPassword: new Secret(password), roles: [], extensions: [], allowFrom: [], tags: {} },
     ...{ storageBytes: 2 ** 40, suspendAfterSeconds: 0 },
     limits: { ...limitsFor(2), connectionsPerSecond: 0 },
   };
-  const { socketDir, dataDir: folder, port } = await driver.ensure(wanted);
+  const { host: socketDir, dataDir: folder } = await driver.ensure(wanted);
+  const port = await freePort();
   await driver.stop(wanted.id);
-  await startWithTcp({ pgBin, folder, home, osUser, socketPath: join(socketDir, `.s.PGSQL.${port}`) });
+  await startWithTcp({ pgBin, folder, home, osUser, port, socketPath: join(socketDir, `.s.PGSQL.${port}`) });
 
   const pgbench = join(pgBin, "pgbench");
   const environment = ({ tls }: Way): NodeJS.ProcessEnv => ({
@@ -115,11 +116,13 @@ type Server = {
   readonly folder: string;
   readonly home: string;
   readonly osUser: OsUser | null;
+  /** An instance has none of its own. */
+  readonly port: number;
   readonly socketPath: string;
 };
 
 /** The instance's own server with its own settings, and TCP on this machine for the two ways that need it. */
-async function startWithTcp({ pgBin, folder, home, osUser, socketPath }: Server): Promise<void> {
+async function startWithTcp({ pgBin, folder, home, osUser, port, socketPath }: Server): Promise<void> {
   const hba = join(home, "pg_hba.conf");
   writeFileSync(
     hba,
@@ -129,7 +132,16 @@ async function startWithTcp({ pgBin, folder, home, osUser, socketPath }: Server)
   const log = openSync(join(home, "postgres.log"), "a");
   const args = ["-D", join(folder, "pgdata"), "-c", `config_file=${join(folder, "postgresql.conf")}`];
   // Each PgBouncer keeps the sessions of its last clients.
-  const tcp = ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=700", "-c", `hba_file=${hba}`];
+  const tcp = [
+    "-c",
+    "listen_addresses=127.0.0.1",
+    "-c",
+    `port=${port}`,
+    "-c",
+    "max_connections=700",
+    "-c",
+    `hba_file=${hba}`,
+  ];
   const identity = osUser === null ? {} : { uid: osUser.uid, gid: osUser.gid };
   const options = { ...identity, cwd: "/", detached: true, stdio: ["ignore", log, log] as ["ignore", number, number] };
   spawn(join(pgBin, "postgres"), [...args, ...tcp], options).unref();

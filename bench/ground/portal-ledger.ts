@@ -3,7 +3,6 @@ import { issueToken } from "../../platform/identity/index.ts";
 import { databaseId, type FleetSpec, type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
-  lockPorts,
   putFleet,
   putRepository,
   recordApplied,
@@ -46,7 +45,7 @@ export async function fillLedger(sql: Sql, size: Size = realistic): Promise<Port
   await declare(sql, size);
   for (let tenant = 0; tenant < size.tenants; tenant++)
     for (let project = 0; project < size.projectsEach; project++)
-      await deployed(sql, tenantName(tenant), projectName(project), size.databasesEach, (tenant * 100 + project) * 10);
+      await deployed(sql, tenantName(tenant), projectName(project), size.databasesEach);
   await work(sql, size);
   await sql.query("analyze");
   const readers: Reader[] = [];
@@ -72,7 +71,7 @@ async function declare(sql: Sql, { tenants }: Size): Promise<void> {
   await putFleet(sql, { repository, commit, inputs: "bench", fleet, tenants: specs, problems: [] });
 }
 
-async function deployed(sql: Sql, tenant: string, project: string, databases: number, port: number): Promise<void> {
+async function deployed(sql: Sql, tenant: string, project: string, databases: number): Promise<void> {
   const spec: ProjectSpec = {
     ...{ tenant, project, placement: "local", region: "local", quota: null },
     databases: Array.from({ length: databases }, (_, i) => declared(databaseName(i))),
@@ -85,11 +84,10 @@ async function deployed(sql: Sql, tenant: string, project: string, databases: nu
     });
     await recordApplied(tx, stack, { commit, spec, hash });
     await recordStatus(tx, stack, { status: "Ready", reason: "Applied", message: "" });
-    await lockPorts(tx);
-    for (const [at, database] of spec.databases.entries()) {
+    for (const database of spec.databases) {
       const id = databaseId(tenant, project, database.name);
       const placement = "local";
-      await reserveInstance(tx, { id, stack, placement, spec: database, port: 10_000 + port + at, fence: 1, commit });
+      await reserveInstance(tx, { id, stack, placement, spec: database, fence: 1, commit });
       await recordInstance(tx, { id, fence: 1, phase: "Ready", spec: database, commit, host: "127.0.0.1" });
     }
   });

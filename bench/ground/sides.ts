@@ -21,7 +21,6 @@ export type Ground = {
   readonly dataDir: string;
   readonly pgBin: string;
   readonly pulumiBin: string;
-  readonly portBase: number;
   readonly vault: Vault;
   readonly masterKey: Secret;
   readonly driver: LocalDriver;
@@ -56,7 +55,7 @@ export async function openGround(port: number): Promise<Ground> {
     await it.close();
   });
   await driver.prepare();
-  return { scope, sql, ledgerUrl, dataDir, pgBin, pulumiBin, portBase: port + 10, vault, masterKey, driver };
+  return { scope, sql, ledgerUrl, dataDir, pgBin, pulumiBin, vault, masterKey, driver };
 }
 
 /** A project of one database, as a first merge declares it. */
@@ -74,11 +73,9 @@ export type Side = {
   close(): Promise<void>;
 };
 
-async function firstAnswer(port: number, password: Secret): Promise<void> {
+async function firstAnswer(host: string, password: Secret): Promise<void> {
   const { database, ownerRole: user } = objectNames("t", "p", "orders");
-  await connectOnce(connectionUrl({ host: "127.0.0.1", port, user, password, database }), (sql) =>
-    sql.query("select 1"),
-  );
+  await connectOnce(connectionUrl({ host, port: 5432, user, password, database }), (sql) => sql.query("select 1"));
 }
 
 /** What the SDK's documentation shows, in a process that has loaded it, with the same provider, driver and kind of state. */
@@ -111,8 +108,8 @@ export async function plainSide({ driver, ledgerUrl, pulumiBin, sql, dataDir }: 
       const selectMs = performance.now() - began;
       const { outputs } = await stack.up();
       const upMs = performance.now() - began - selectMs;
-      const made = outputs.databases?.value as Readonly<Record<string, { readonly port: number }>> | undefined;
-      await firstAnswer(made?.orders?.port ?? 0, passwords.get(`${stackName}.orders`) ?? new Secret(""));
+      const made = outputs.databases?.value as Readonly<Record<string, { readonly host: string }>> | undefined;
+      await firstAnswer(made?.orders?.host ?? "", passwords.get(`${stackName}.orders`) ?? new Secret(""));
       return { readyMs: performance.now() - began, parts: { selectMs, upMs } };
     },
     close: async () => provider.close(),
@@ -127,12 +124,12 @@ export function driverEffects(driver: LocalDriver, passwords: Map<string, Secret
       const ownerPassword = makePassword();
       passwords.set(id, ownerPassword);
       const { version, extensions, allowFrom, storageBytes, tags, compute } = inputs;
-      const { host, port } = await driver.ensure({
+      const { host } = await driver.ensure({
         ...{ id, version, extensions, allowFrom, storageBytes, tags, ownerPassword, ownerRole },
-        ...{ port: await freePort(), units: compute.maxUnits, databaseName: database, roles: [] },
+        ...{ units: compute.maxUnits, databaseName: database, roles: [] },
         ...{ suspendAfterSeconds: compute.suspendAfterSeconds, limits: limitsFor(compute.maxUnits) },
       });
-      return { host, port, database, owner: ownerRole, credentialRef: "" };
+      return { host, database, owner: ownerRole, credentialRef: "" };
     },
     read: async () => undefined,
     remove: async () => undefined,

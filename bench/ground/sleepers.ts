@@ -48,15 +48,13 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
   const user = await resolveOsUser();
   const log = openSync(join(home, "bare.log"), "a");
   let made = 0;
-  // below the ports that the system hands out, so that nobody takes one while its database sleeps
-  const firstPort = 12_000 + Math.floor(Math.random() * 15_000);
   return {
     ...{ dataDir, driver },
     runner: await makeLocalRunner({ dataDir, pgBin }),
     async add(changes = {}) {
       made += 1;
       const wanted: InstanceWanted = {
-        ...{ id: `bench.sleep.db${made}`, version: "18", port: firstPort + made, units: 0.25, databaseName: "orders" },
+        ...{ id: `bench.sleep.db${made}`, version: "18", units: 0.25, databaseName: "orders" },
         ...{ ownerRole: "orders", ownerPassword: password, roles: [], extensions: [], allowFrom: [], tags: {} },
         ...{ storageBytes: 2 ** 40, suspendAfterSeconds: 0, limits: limitsFor(0.25), ...changes },
       };
@@ -77,7 +75,7 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
         detached: true,
         stdio: ["ignore", log, log],
       }).unref();
-      const socketPath = join(observed.socketDir, `.s.PGSQL.${observed.port}`);
+      const socketPath = join(observed.host, `.s.PGSQL.${observed.socketPort}`);
       await untilItTakes(socketPath, wanted);
       return performance.now() - began;
     },

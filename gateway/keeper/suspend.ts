@@ -78,9 +78,9 @@ export function makeSuspend(context: KeeperContext, wake: Wake): Suspend {
 
 /** How long it must still be left alone, by what its server says; never 0 while anything but time is in the way. */
 function leftMs(activity: Activity, slot: Slot, clock: Clock): number {
-  const { busy, overTcp, replication, baseBackups, maintenance, idleMs } = activity;
+  const { busy, replication, baseBackups, maintenance, idleMs } = activity;
   if (isUnheard(activity, slot, clock)) return againAfter(slot);
-  if (busy + overTcp + replication + baseBackups + maintenance > 0) return againAfter(slot);
+  if (busy + replication + baseBackups + maintenance > 0) return againAfter(slot);
   return idleMs === null ? 0 : slot.suspendAfterMs - idleMs;
 }
 

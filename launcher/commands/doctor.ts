@@ -2,7 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { resolveOsUser } from "../../platform/compute/index.ts";
+import { gatesIn, readGate, resolveOsUser } from "../../platform/compute/index.ts";
+import { staysInside } from "../../platform/policy/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { listOrphans } from "../../platform/store/index.ts";
 import { layout, locateData, readSecrets, readSettings } from "../data-folder.ts";
@@ -48,6 +49,7 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkData(data),
     checkPorts(data),
     checkGateway(data),
+    checkAllowLists(data, env),
     checkCertificate(data, env),
     checkCgroup(),
     checkOrphans(data, env),
@@ -194,6 +196,20 @@ async function checkGateway(data: string): Promise<Finding> {
   return answer?.ok
     ? ok("gateway", `serves on ${endpoints.host}:${endpoints.direct}`)
     : warn("gateway", "does not answer", "It is started again by itself; log/gateway.log in the data folder says why.");
+}
+
+/** Allow-lists of instances that a gateway on this machine alone makes idle. */
+async function checkAllowLists(data: string, env: Env): Promise<Finding> {
+  const listens = env.NEBULA_GATEWAY_HOST || "127.0.0.1";
+  const gates = await Promise.all((await gatesIn(data)).map((id) => readGate(data, id).catch(() => undefined)));
+  const idle = gates.flatMap((gate) => (gate?.allowFrom.every(staysInside) === false ? [gate.id] : []));
+  return idle.length === 0 || !staysInside(listens)
+    ? ok("allow-lists", `the gateway listens on ${listens}`)
+    : warn(
+        "allow-lists",
+        `${idle.join(", ")}: open to other machines, and the gateway listens on ${listens} only`,
+        "Set NEBULA_GATEWAY_HOST to an address of this machine (0.0.0.0: every one), for `nebula up` and here.",
+      );
 }
 
 const soonDays = 30;

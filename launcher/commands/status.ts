@@ -103,7 +103,7 @@ async function processesOf(folder: DataFolder, { platform, supervisor }: Running
   return [
     ...own,
     entry("ledger", (await server.find())?.pid, platform.ports.ledger),
-    ...databases.map((instance) => entry(instance.id, instance.pid ?? undefined, instance.port)),
+    ...databases.map((instance) => entry(instance.id, instance.pid ?? undefined, null)),
   ];
 }
 

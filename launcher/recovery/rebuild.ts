@@ -45,7 +45,7 @@ export type Rebuilt = {
   /** Of the declarations. */
   readonly commit: string;
   readonly fenceFloor: number;
-  readonly databases: readonly { readonly id: string; readonly port: number; readonly running: boolean }[];
+  readonly databases: readonly { readonly id: string; readonly running: boolean }[];
   /** On this machine, and Git does not name them: left as they are. */
   readonly undeclared: readonly string[];
   readonly declared: number;
@@ -73,7 +73,7 @@ export async function rebuild(input: RebuildInput): Promise<Rebuilt> {
     data: folder.root,
     ...{ commit, fenceFloor },
     declared: declared.size,
-    databases: found.map(({ id, port: own, running }) => ({ id, port: own, running })),
+    databases: found.map(({ id, running }) => ({ id, running })),
     undeclared: found
       .map(({ id }) => id as string)
       .filter((id) => !declared.has(id))

@@ -183,7 +183,7 @@ async function dumpDatabases(
       const [purpose] = adminPurposes([id]).slice(-1);
       if (found?.running !== true || purpose === undefined) continue;
       writeFileSync(passFile, `*:*:*:nebula_admin:${vault.derive(purpose).reveal()}\n`, { mode: 0o600 });
-      const where = ["--host", found.socketDir, "--port", String(found.port), "--username", "nebula_admin"];
+      const where = ["--host", found.host, "--port", String(found.socketPort), "--username", "nebula_admin"];
       const file = join(site, "databases", `${id}.dump`);
       const how = ["--no-password", "--format=custom", "--file", file, found.databaseName];
       await runTool(toolPath(pgBin, "pg_dump"), [...where, ...how], { passFile });

@@ -6,8 +6,8 @@ export type DatabaseInputs = Pick<ProjectSpec, "tenant" | "project" | "placement
 
 /** What the provider answers beside the inputs. Never a secret: `credentialRef` names the sealed one in the ledger. */
 export type DatabaseOutputs = {
+  /** Where the gateway finds it, on its machine; clients are told the gateway. */
   readonly host: string;
-  readonly port: number;
   /** The SQL database and the role that owns it. */
   readonly database: string;
   readonly owner: string;
@@ -19,7 +19,6 @@ export class NebulaDatabase extends CustomResource {
   static readonly token = "nebula:index:Database";
 
   declare readonly host: Output<string>;
-  declare readonly port: Output<number>;
   declare readonly database: Output<string>;
   declare readonly owner: Output<string>;
   declare readonly credentialRef: Output<string>;
@@ -27,7 +26,6 @@ export class NebulaDatabase extends CustomResource {
   constructor(name: string, inputs: DatabaseInputs, options?: CustomResourceOptions) {
     const outputs = {
       host: undefined,
-      port: undefined,
       database: undefined,
       owner: undefined,
       credentialRef: undefined,

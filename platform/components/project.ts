@@ -39,5 +39,5 @@ const optionsOf = (parent: Project, database: DatabaseSpec, source: NebulaDataba
   ...(source === undefined ? {} : { dependsOn: source }),
 });
 
-const outputsOf = ({ host, port, database, owner, credentialRef }: NebulaDatabase): Output<DatabaseOutputs> =>
-  output({ host, port, database, owner, credentialRef });
+const outputsOf = ({ host, database, owner, credentialRef }: NebulaDatabase): Output<DatabaseOutputs> =>
+  output({ host, database, owner, credentialRef });

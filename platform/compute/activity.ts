@@ -23,7 +23,6 @@ export async function readActivity(context: Context, id: DatabaseId): Promise<Ac
          count(*) filter (where state is distinct from 'idle')::int as busy,
          count(*) filter (where state = 'active' and wait_event is null
            and query_start < clock_timestamp() - interval '10 s')::int as "longRunning",
-         count(*) filter (where client_addr is not null)::int as "overTcp",
          (extract(epoch from clock_timestamp() - max(greatest(state_change, backend_start))) * 1000)::float8 as "idleMs",
          (extract(epoch from max(greatest(state_change, backend_start))) * 1000)::float8 as "lastChangeMs",
          (select count(*)::int from pg_stat_activity where backend_type = 'walsender') as replication,

@@ -4,7 +4,7 @@ import { parseConf } from "./conf-read.ts";
 
 const input: ConfInput = {
   ...{ id: "acme.shop.orders", databaseName: "orders", socketDir: "/run/x", hbaPath: "/i/pg_hba.conf" },
-  ...{ units: 1, port: 5000, allowFrom: ["10.0.0.0/8", "::1/128", "192.168.1.7"], extensions: [] },
+  ...{ units: 1, extensions: [] },
 };
 
 test("equal wishes are equal bytes, and the fingerprint covers both files", () => {
@@ -12,19 +12,14 @@ test("equal wishes are equal bytes, and the fingerprint covers both files", () =
   expect(renderConf({ ...input })).toEqual(renderConf(input));
   expect(conf).toContain(`nebula.loaded = '${fingerprint}'`);
   expect(renderConf({ ...input, units: 2 }).fingerprint).not.toBe(fingerprint);
-  expect(renderConf({ ...input, allowFrom: ["10.0.0.0/16"] }).fingerprint).not.toBe(fingerprint);
+  expect(renderConf({ ...input, databaseName: "carts" }).fingerprint).not.toBe(fingerprint);
 });
 
-test("passwords by SCRAM only; the administrator never over TCP; one database; the allow-list after loopback", () => {
+test("through the Unix socket and by SCRAM only; whoever is not the administrator to the one database", () => {
   expect(renderConf(input).hba.split("\n").slice(1)).toEqual([
     "local all nebula_admin scram-sha-256",
     "local replication nebula_admin scram-sha-256",
-    "host all nebula_admin all reject",
     'local "orders" all scram-sha-256',
-    'host "orders" all 127.0.0.1/32 scram-sha-256',
-    'host "orders" all ::1/128 scram-sha-256',
-    'host "orders" all 10.0.0.0/8 scram-sha-256',
-    'host "orders" all 192.168.1.7/32 scram-sha-256',
     "",
   ]);
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { archiveCommand } from "./archive.ts";
-import { isLoopback, type Settings, type Shape, settingsOf } from "./settings.ts";
+import { type Settings, type Shape, settingsOf } from "./settings.ts";
 
 export const adminRole = "nebula_admin";
 
@@ -18,7 +18,7 @@ export type ConfInput = Shape & {
 
 /** The texts of postgresql.conf and pg_hba.conf and their common fingerprint. Pure: equal wishes are equal bytes. */
 export function renderConf({ spool = null, ...input }: ConfInput): { conf: string; hba: string; fingerprint: string } {
-  const hba = renderHba(input.databaseName, input.allowFrom);
+  const hba = renderHba(input.databaseName);
   const settings: Settings = {
     ...settingsOf(input),
     cluster_name: input.id.slice(0, 63),
@@ -45,20 +45,15 @@ export function settingLines(settings: Settings): string {
 }
 
 /**
- * Who may connect from where: passwords by SCRAM everywhere; the administrator only through the Unix socket; everybody else only
- * to the instance's one database, from loopback and from the allow-list.
+ * Who may connect: through the Unix socket only, with a password by SCRAM; everybody but the administrator only to the instance's one
+ * database. From which addresses a client may come is the gateway's to say (`gate.json`).
  */
-function renderHba(databaseName: string, allowFrom: readonly string[]): string {
+function renderHba(databaseName: string): string {
   const database = `"${databaseName.replaceAll('"', '""')}"`;
-  const networks = ["127.0.0.1/32", "::1/128", ...allowFrom.filter((cidr) => !isLoopback(cidr))];
   const rows = [
     ["local", "all", adminRole, "scram-sha-256"],
     ["local", "replication", adminRole, "scram-sha-256"],
-    ["host", "all", adminRole, "all", "reject"],
     ["local", database, "all", "scram-sha-256"],
-    ...networks.map((cidr) => ["host", database, "all", withMask(cidr), "scram-sha-256"]),
   ];
   return `${header}${rows.map((row) => `${row.join(" ")}\n`).join("")}`;
 }
-
-const withMask = (cidr: string) => (cidr.includes("/") ? cidr : `${cidr}/${cidr.includes(":") ? 128 : 32}`);

@@ -176,17 +176,7 @@ async function undo(context: Context, place: Place): Promise<void> {
 const same = (a: Manifest, b: Manifest) => JSON.stringify(a) === JSON.stringify(b);
 
 const described = [
-  ...([
-    "units",
-    "minUnits",
-    "port",
-    "allowFrom",
-    "storageBytes",
-    "tags",
-    "intent",
-    "suspendAfterSeconds",
-    "limits",
-  ] as const),
+  ...(["units", "minUnits", "allowFrom", "storageBytes", "tags", "intent", "suspendAfterSeconds", "limits"] as const),
 ];
 
 function describe(before: Manifest, after: Manifest): string[] {

@@ -3,6 +3,7 @@ import { spoolOf } from "./archive.ts";
 import { readAutoConf } from "./auto-conf.ts";
 import { header, renderConf } from "./conf.ts";
 import { type FilesRead, fileDeviations, readConf } from "./conf-read.ts";
+import { readGateOf } from "./gate.ts";
 import { readIdentity } from "./identity.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Place } from "./paths.ts";
@@ -17,8 +18,13 @@ export async function readFacts(
   observed: InstanceObserved,
   tag: string,
 ): Promise<InstanceFacts> {
-  const [folderIdentity, files] = await Promise.all([readIdentity(place.pgdata), readFiles(place, manifest)]);
-  const { allowFrom, extensions, tags, owner = null } = manifest;
+  const [folderIdentity, files, gate] = await Promise.all([
+    readIdentity(place.pgdata),
+    readFiles(place, manifest),
+    readGateOf(place).catch(() => undefined),
+  ]);
+  const { extensions, tags, owner = null } = manifest;
+  const { allowFrom } = gate ?? manifest; // the gate is what the gateway keeps to
   return {
     ...observed,
     ...{ allowFrom, extensions, tags, owner, folderIdentity },

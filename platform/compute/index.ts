@@ -1,8 +1,7 @@
 /**
  * Start, stop, change and observe one database: the port `ComputeDriver` and its local placement, real PostgreSQL servers in
  * folders of this machine. Owns instance folders, their settings, roles and processes, the prepared template, and final copies.
- * Does not own: which port an instance gets and what the ledger says about it (platform/store), when an instance should exist
- * (the plan), usage, sleep and backups.
+ * Does not own: what the ledger says about an instance (platform/store), when one should exist (the plan), usage, sleep and backups.
  *
  * 1. The machine is the truth (`postmaster.pid`, `instance.json`, pg_catalog); nothing is remembered between two calls.
  * 2. Everything appears by rename; a kill -9 at any point leaves the old state, the new one, or litter that the next call clears.

@@ -69,7 +69,7 @@ export type MachineDriver = Omit<LocalDriver, "ensure"> & {
   readonly machinery: Machinery;
 };
 
-/** Real PostgreSQL servers on this machine, one folder and one port each. */
+/** Real PostgreSQL servers on this machine, one folder each. */
 export async function makeLocalDriver(options: LocalDriverOptions): Promise<MachineDriver> {
   const { vault, observe = ignoreObservations, now = Date.now, spares = 2, reserveBytes = 64 * 1024 * 1024 } = options;
   const layout = layoutOf(options.dataDir);

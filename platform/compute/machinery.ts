@@ -18,7 +18,7 @@ import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./path
 import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
 import { adminPurpose, type Context, doorOf } from "./running.ts";
-import { commonSettings, type Settings } from "./settings.ts";
+import { commonSettings, type Settings, socketPort } from "./settings.ts";
 import { wakeInstance } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
 
@@ -174,7 +174,7 @@ const scratchSettings: Settings = {
   max_wal_senders: "0",
   max_wal_size: "8GB",
   listen_addresses: "",
-  port: "5432",
+  port: String(socketPort),
 };
 
 async function withScratchServer<T>(
@@ -193,7 +193,7 @@ async function withScratchServer<T>(
   await writeFile(configFile, settingLines({ ...scratchSettings, ...settings, ...files }), { mode: 0o644 });
   await writeFile(hba, "local all nebula_admin scram-sha-256\n", { mode: 0o644 });
   const door = {
-    ...{ socketDir, port: 5432, templatePassword: null },
+    ...{ socketDir, port: socketPort, templatePassword: null },
     adminPassword: vault.derive(adminPurpose(of)),
   };
   try {

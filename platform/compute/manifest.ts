@@ -15,6 +15,7 @@ export type Manifest = Shape & {
   readonly version: string;
   readonly databaseName: string;
   readonly ownerRole: string;
+  readonly allowFrom: readonly string[];
   readonly storageBytes: number;
   readonly tags: Readonly<Record<string, string>>;
   /** Whether it should run. */
@@ -58,12 +59,12 @@ export function manifestOf(
   before: Manifest | undefined,
   { now, owner, identity }: { readonly now: Date; readonly owner: string; readonly identity: string },
 ): Manifest {
-  const { id, version, units, port, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags } = wanted;
+  const { id, version, units, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags } = wanted;
   const { suspendAfterSeconds, limits, archive = false, minUnits = units } = wanted;
   const union = (old: readonly string[] | undefined, add: readonly string[]) =>
     [...new Set([...(old ?? []), ...add])].sort();
   return {
-    ...{ format: 1, id, version, units, port, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags },
+    ...{ format: 1, id, version, units, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags },
     intent: before?.intent === "paused" ? "paused" : "run",
     settled: before?.settled ?? false,
     managed: {

@@ -4,6 +4,7 @@ import { looksWhole, type Manifest, readManifest } from "./manifest.ts";
 import { placeOf } from "./paths.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
 import type { Context } from "./running.ts";
+import { socketPort } from "./settings.ts";
 import type { InstanceObserved, InstancePhase } from "./types.ts";
 
 /** What is there, from two files and the process table; undefined when there is no such instance. */
@@ -19,9 +20,8 @@ export async function observeInstance({ layout }: Context, id: DatabaseId): Prom
     phase: phaseOf({ manifest, running, whole, asleep }),
     running: running !== undefined,
     pid: running?.pid ?? null,
-    host: "127.0.0.1",
-    port: manifest.port,
-    socketDir: place.socketDir,
+    host: place.socketDir,
+    socketPort: running?.port ?? socketPort,
     dataDir: place.folder,
     startedAt: running?.startedAt ?? null,
     createdAt: new Date(manifest.createdAt),

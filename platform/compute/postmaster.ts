@@ -28,6 +28,7 @@ import { cleanEnvironment, freeBytes, identity, type Programs, saysDiskFull } fr
 
 export type Postmaster = {
   readonly pid: number;
+  /** Stands in its socket's name, whether or not it listens on TCP. */
   readonly port: number;
   readonly startedAt: Date;
   /** Whether it answers queries; while it recovers it runs but is not ready. */
@@ -88,10 +89,8 @@ export type StartInput = {
   readonly logFile: string;
   /** The folder of its Unix socket, which no other server uses. */
   readonly socketDir: string;
-  /** Addresses and port to be probed when it does not start; none for a server without TCP. */
+  /** Address and port that must be free; none for a server without TCP. */
   readonly listen?: { readonly port: number; readonly host: string };
-  /** Probes them before the start as well. A wake leaves that out: the server says it soon enough. */
-  readonly probe?: boolean;
   readonly timeoutMs?: number;
   /** Told when the process is there. */
   readonly spawned?: () => void;
@@ -127,7 +126,7 @@ export async function startPostmaster(input: StartInput): Promise<Started> {
 
 async function startFresh(input: StartInput, deadline: number): Promise<Postmaster> {
   await clearRemains(input.pgdata, input.socketDir);
-  if (input.probe !== false) await mustBeFree(input);
+  await mustBeFree(input);
   await rotateLog(input.logFile);
   const log = await open(input.logFile, "a", 0o640);
   try {

@@ -149,8 +149,6 @@ export async function note({ now }: Context, place: Place, state: JournalState, 
 }
 
 type StartOptions = {
-  /** Looks first whether its port is free. A wake leaves that out: a server that does not start says why. */
-  readonly probe?: boolean;
   /** Told when its process is there. */
   readonly spawned?: () => void;
 };
@@ -160,7 +158,7 @@ export async function startServer(
   context: Context,
   place: Place,
   manifest: Manifest,
-  { probe = true, spawned = () => undefined }: StartOptions = {},
+  { spawned = () => undefined }: StartOptions = {},
 ): Promise<Started> {
   const { programs, observe } = context;
   const { id, version } = manifest;
@@ -172,7 +170,6 @@ export async function startServer(
     ...[writeConf(place, manifest), makeFolders(context, place), prepareSpool(place, manifest, programs)],
   ]);
   const began = performance.now();
-  const listen = { port: manifest.port, host: manifest.allowFrom.length > 0 ? "*" : "127.0.0.1" };
   const { pgdata, conf: configFile, log: logFile, socketDir } = place;
   let noted: Promise<unknown> | undefined;
   const begun = () => {
@@ -182,7 +179,7 @@ export async function startServer(
   };
   try {
     const files = { pgdata, configFile, logFile, socketDir };
-    const started = await startPostmaster({ programs, ...files, listen, probe, spawned: begun, name: id });
+    const started = await startPostmaster({ programs, ...files, spawned: begun, name: id });
     if (started.adopted) await noteAdopted(context, place, units);
     else observe({ kind: "instance.started", instance: id, durationMs: performance.now() - began });
     await noted;

@@ -27,7 +27,7 @@ test("the smallest and a middle size are as documented", () => {
   expect(computeSettings(2)).toMatchObject({ shared_buffers: "128MB", max_connections: "203", work_mem: "16MB" });
 });
 
-const shape: Shape = { units: 1, port: 5000, allowFrom: [], extensions: [] };
+const shape: Shape = { units: 1, extensions: [] };
 
 test("the plan knows beforehand what restarts", () => {
   expect(restartsBetween(shape, shape)).toEqual([]);
@@ -35,12 +35,9 @@ test("the plan knows beforehand what restarts", () => {
   expect(restartsBetween(shape, { ...shape, extensions: ["pg_stat_statements"] })).toEqual([
     "shared_preload_libraries",
   ]);
-  expect(restartsBetween(shape, { ...shape, allowFrom: ["10.0.0.0/8"] })).toEqual(["listen_addresses"]);
   expect(restartsBetween(shape, { ...shape, units: 2 })).toContain("shared_buffers");
 });
 
-test("only an allow-list beyond loopback opens the machine's other addresses", () => {
-  expect(settingsOf(shape).listen_addresses).toBe("127.0.0.1");
-  expect(settingsOf({ ...shape, allowFrom: ["127.0.0.0/8", "::1/128"] }).listen_addresses).toBe("127.0.0.1");
-  expect(settingsOf({ ...shape, allowFrom: ["10.1.2.3/32"] }).listen_addresses).toBe("*");
+test("an instance listens on no address", () => {
+  expect(settingsOf(shape)).toMatchObject({ listen_addresses: "", port: "5432" });
 });

@@ -106,23 +106,23 @@ export const restartSettings: ReadonlySet<string> = new Set([
 /** What the settings of an instance depend on. */
 export type Shape = {
   readonly units: number;
-  readonly port: number;
-  /** CIDR blocks besides loopback. */
-  readonly allowFrom: readonly string[];
   readonly extensions: readonly string[];
 };
 
 /** Extensions that must be loaded at start. */
 const preloaded: readonly string[] = ["pg_stat_statements"];
 
-/** All settings of an instance except where its files are. Pure. */
-export function settingsOf({ units, port, allowFrom, extensions }: Shape): Settings {
+/** The number in the name of an instance's socket; its folder tells one from another. It is where every client looks first. */
+export const socketPort = 5432;
+
+/** All settings of an instance except where its files are: it has a Unix socket, and no address. Pure. */
+export function settingsOf({ units, extensions }: Shape): Settings {
   return {
     ...commonSettings,
     ...archiveSettings,
     ...computeSettings(units),
-    port: String(port),
-    listen_addresses: allowFrom.every(isLoopback) ? "127.0.0.1" : "*",
+    port: String(socketPort),
+    listen_addresses: "",
     shared_preload_libraries: extensions.filter((name) => preloaded.includes(name)).join(","),
   };
 }
@@ -132,5 +132,3 @@ export function restartsBetween(before: Shape, after: Shape): readonly string[] 
   const [from, to] = [settingsOf(before), settingsOf(after)];
   return [...restartSettings].filter((name) => from[name] !== to[name]).sort();
 }
-
-export const isLoopback = (cidr: string): boolean => /^127\.|^::1(\/128)?$/.test(cidr);

@@ -11,7 +11,7 @@ const dataDir = mkdtempSync(join(tmpdir(), "nebula-state-"));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
 const wish = (name: string): InstanceWanted => ({
-  ...{ id: `acme.shop.${name}` as const, version: "18", port: 5000, units: 1, databaseName: name, ownerRole: name },
+  ...{ id: `acme.shop.${name}` as const, version: "18", units: 1, databaseName: name, ownerRole: name },
   ...{ ownerPassword: new Secret("x"), roles: [], extensions: [], allowFrom: [], storageBytes: 1, tags: {} },
   ...{ suspendAfterSeconds: 300, limits: limitsFor(1) },
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
 import { instanceMissing, instanceNotRunnable } from "./errors.ts";
 import type { LocalDriver } from "./local-driver.ts";
+import { socketPort } from "./settings.ts";
 import type {
   FinalCopy,
   InstanceInside,
@@ -19,7 +20,6 @@ type Kept = {
   /** How it rests: frozen runs, asleep does not. */
   readonly rest?: "frozen" | "asleep" | null;
   readonly version: string;
-  readonly port: number;
   readonly units: number;
   readonly databaseName: string;
   readonly ownerRole: string;
@@ -98,12 +98,12 @@ export function makeStateDriver({
       }),
     async wake(id) {
       const before = await live(id);
-      const { socketDir, port } = await change(id, (kept) => {
+      const { host } = await change(id, (kept) => {
         if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
         return { running: true, rest: null };
       });
       const kind = before?.rest === "frozen" ? "thaw" : before?.running === true ? "none" : "start";
-      return { kind, queuedMs: 0, startMs: 0, readyMs: 0, socketPath: join(socketDir, `.s.PGSQL.${port}`) };
+      return { kind, queuedMs: 0, startMs: 0, readyMs: 0, socketPath: join(host, `.s.PGSQL.${socketPort}`) };
     },
     hold: async () => undefined,
     journal: async () => [],
@@ -120,7 +120,7 @@ export function makeStateDriver({
     async activity(id) {
       const kept = await live(id);
       if (kept === undefined || kept.intent !== "run" || !kept.running || kept.rest === "frozen") return undefined;
-      const nobody = { clients: 0, busy: 0, overTcp: 0, longRunning: 0, idleMs: null, lastChangeMs: null };
+      const nobody = { clients: 0, busy: 0, longRunning: 0, idleMs: null, lastChangeMs: null };
       return { ...nobody, replication: 0, baseBackups: 0, maintenance: 0 };
     },
     used: async () => undefined,
@@ -186,9 +186,9 @@ export function makeStateDriver({
       const all = await Promise.all((await ids()).map(read));
       return all.flatMap((kept) => {
         if (kept === undefined) return [];
-        const { id, port, removedAt } = kept;
+        const { id, removedAt } = kept;
         const kind = removedAt === null ? ("instance" as const) : ("copy" as const);
-        return [{ kind, id, path: fileOf(id), owner: null, ours: true, pid: null, port }];
+        return [{ kind, id, path: fileOf(id), owner: null, ours: true, pid: null }];
       });
     },
     prepare: async () => undefined,
@@ -199,10 +199,9 @@ export function makeStateDriver({
 }
 
 function keptOf(wanted: InstanceWanted, { intent, createdAt }: Pick<Kept, "intent" | "createdAt">): Kept {
-  const { id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags, roles } =
-    wanted;
+  const { id, version, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags, roles } = wanted;
   return {
-    ...{ id, version, port, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags },
+    ...{ id, version, units, databaseName, ownerRole, storageBytes, extensions, allowFrom, tags },
     roles: roles.map(({ name, login, access }) => ({ name, login, access })),
     ...{ intent, createdAt, running: intent === "run", rest: null, removedAt: null },
   };
@@ -219,13 +218,12 @@ function phaseOf({ intent, running, rest = null }: Kept): InstancePhase {
 }
 
 function toObserved(kept: Kept, folder: string): InstanceObserved {
-  const { id, running, port, version, databaseName, ownerRole, units, storageBytes, createdAt } = kept;
+  const { id, running, version, databaseName, ownerRole, units, storageBytes, createdAt } = kept;
   return {
-    ...{ id, running, port, version, databaseName, ownerRole, units, storageBytes },
+    ...{ id, running, socketPort, version, databaseName, ownerRole, units, storageBytes },
     phase: phaseOf(kept),
     pid: null,
-    host: "127.0.0.1",
-    socketDir: folder,
+    host: folder,
     dataDir: join(folder, id),
     startedAt: running ? new Date(createdAt) : null,
     createdAt: new Date(createdAt),

@@ -59,7 +59,7 @@ async function bringBack(context: Context, place: Place, manifest: Manifest, que
   const spawned = () => {
     startMs = performance.now() - began;
   };
-  const { port, adopted } = await startServer(context, place, manifest, { probe: false, spawned });
+  const { port, adopted } = await startServer(context, place, manifest, { spawned });
   const readyMs = performance.now() - began - startMs;
   return { kind: adopted ? "none" : "start", queuedMs, startMs, readyMs, socketPath: socketPathOf(place, port) };
 }

@@ -22,7 +22,7 @@ import { withLock } from "./lock.ts";
 import { closedFolder, folderOf, type Layout, openFolder, socketDirOf } from "./paths.ts";
 import { startPostmaster, stopPostmaster } from "./postmaster.ts";
 import { freeBytes, type Programs, translateFs } from "./programs.ts";
-import { commonSettings } from "./settings.ts";
+import { commonSettings, socketPort } from "./settings.ts";
 import { groupStatements } from "./sync-plan.ts";
 
 /** Raised when what is baked into the template changes, so that an older one is built anew. */
@@ -202,14 +202,14 @@ async function furnish(layout: Layout, programs: Programs, site: string, passwor
   await openFolder(layout.run);
   await folderOf(programs.user, socketDir);
   const configFile = join(site, "postgresql.conf");
-  const settings = { ...commonSettings, fsync: "off", port: "5432", listen_addresses: "" };
+  const settings = { ...commonSettings, fsync: "off", port: String(socketPort), listen_addresses: "" };
   await writeFile(configFile, settingLines({ ...settings, unix_socket_directories: socketDir }));
   const logFile = join(site, "log");
   const name = "template";
   await startPostmaster({ programs, pgdata, configFile, logFile, socketDir, name });
   try {
     const url = (database: string) =>
-      connectionUrl({ host: socketDir, port: 5432, user: adminRole, password, database });
+      connectionUrl({ host: socketDir, port: socketPort, user: adminRole, password, database });
     const extensions = await connectOnce(url("postgres"), async (sql) => {
       for (const text of clusterStatements) await sql.query(text);
       const rows = await sql.query<{ name: string }>("select name from pg_available_extensions order by name");

@@ -17,7 +17,7 @@ export async function readTraces(layout: Layout, tag: string): Promise<readonly 
   const names = await readdir(layout.instances).catch(() => []);
   const folders = await Promise.all(names.map((name) => readFolder(layout, name, tag)));
   const copies = (await finalCopiesIn(layout)).map(
-    ({ id, path }): Trace => ({ kind: "copy", id, path, owner: null, ours: true, pid: null, port: null }),
+    ({ id, path }): Trace => ({ kind: "copy", id, path, owner: null, ours: true, pid: null }),
   );
   const known = new Set(folders.map(({ pid }) => pid));
   const servers = (await strayServers(layout)).filter(({ pid }) => !known.has(pid));
@@ -38,7 +38,6 @@ async function readFolder(layout: Layout, name: string, tag: string): Promise<Tr
     owner,
     ours: owner === null || owner === tag,
     pid: running?.pid ?? null,
-    port: running?.port ?? manifest?.port ?? null,
   };
 }
 
@@ -57,9 +56,7 @@ async function strayServers(layout: Layout): Promise<readonly Trace[]> {
       if (folder === undefined || !isServerPlace(relative(layout.root, folder))) return [];
       const running = await findPostmaster(folder);
       if (running?.pid !== Number(pid)) return [];
-      return [
-        { kind: "server", id: null, path: folder, owner: null, ours: true, pid: running.pid, port: running.port },
-      ];
+      return [{ kind: "server", id: null, path: folder, owner: null, ours: true, pid: running.pid }];
     }),
   );
   return found.flat();

@@ -12,8 +12,6 @@ export type InstanceWanted = {
   readonly id: DatabaseId;
   /** Major version of the engine, for example "18". */
   readonly version: string;
-  /** On the local placement the TCP port; unique on the machine. */
-  readonly port: number;
   /** The most compute units that it may have: the settings that need a restart follow them (`computeSettings`). */
   readonly units: number;
   /** The fewest that it has while it runs, where the machine can hold it to them. Absent: it always has `units`. */
@@ -23,7 +21,7 @@ export type InstanceWanted = {
   readonly ownerPassword: Secret;
   readonly roles: readonly InstanceRole[];
   readonly extensions: readonly string[];
-  /** CIDR blocks; loopback is always allowed. */
+  /** CIDR blocks; loopback is always allowed. The gateway keeps to it: a server itself has no address. */
   readonly allowFrom: readonly string[];
   readonly storageBytes: number;
   readonly tags: Readonly<Record<string, string>>;
@@ -59,9 +57,9 @@ export type InstanceObserved = {
   readonly running: boolean;
   readonly pid: number | null;
   readonly host: string;
-  readonly port: number;
-  /** Folder of the Unix socket. */
-  readonly socketDir: string;
+  /** The number in the socket's name. */
+  readonly socketPort: number;
+  /** What a client of Postgres's on its machine takes as host: the folder of its Unix socket. It listens nowhere else. */
   readonly dataDir: string;
   readonly version: string;
   readonly databaseName: string;
@@ -123,7 +121,6 @@ export type Trace = {
   readonly owner: string | null;
   readonly ours: boolean;
   readonly pid: number | null;
-  readonly port: number | null;
 };
 
 export type InstanceMeasured = InstanceObserved & {
@@ -153,8 +150,6 @@ export type Activity = {
   readonly clients: number;
   /** Those of them that are in a statement or a transaction. */
   readonly busy: number;
-  /** Those of them that came by TCP, past the gateway. */
-  readonly overTcp: number;
   /** Those of them that have had a CPU in one statement for ten seconds. */
   readonly longRunning: number;
   /** Since one of them last began or ended something; null without sessions. */

@@ -33,7 +33,6 @@ export function mustBeSensible(wanted: InstanceWanted, major: string): void {
     ...duplicates([wanted.ownerRole, ...wanted.roles.map(({ name }) => name)]).map(
       (name) => `role ${name} is named twice`,
     ),
-    ...(Number.isInteger(wanted.port) && wanted.port > 1023 && wanted.port < 65536 ? [] : [`port ${wanted.port}`]),
     ...(wanted.units > 0 && wanted.units <= 1024 ? [] : [`${wanted.units} compute units`]),
     ...(wanted.storageBytes > 0 ? [] : [`${wanted.storageBytes} bytes of storage`]),
     ...wanted.allowFrom.filter((cidr) => !isCidr(cidr)).map((cidr) => `"${cidr}" is no CIDR block`),

@@ -66,6 +66,11 @@ export const pruneBudgetExceeded = refused(
   "Deletes more than one commit may",
   "It waits for an approval: `nebula ops approve`. The fleet's `prune` says how much passes without one.",
 );
+export const unreachableNetwork = refused(
+  "NEB219",
+  "Allow-list beyond a gateway that listens on its machine only",
+  "Whoever runs NebulaDB sets NEBULA_GATEWAY_HOST to an address that these networks reach, and starts it again.",
+);
 export const placementNotOffered = refused(
   "NEB211",
   "No provider for the placement and region",

@@ -9,7 +9,7 @@ export type PolicyFinding = {
   readonly hint: string;
   /** null: the project as a whole. */
   readonly database: string | null;
-  /** `warn`: wrong before this change too, and the change does not touch that database. */
+  /** `warn`: wrong before this change too, and the change does not touch that database; or right, and without effect here. */
   readonly severity: "error" | "warn";
 };
 

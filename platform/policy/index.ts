@@ -21,5 +21,6 @@ export { quotaFindings } from "./findings.ts";
 export { isPublicNetwork } from "./network.ts";
 export type { QuotaReport, QuotaResource, QuotaRow } from "./quota.ts";
 export { checkQuota, memberCount, memoryBytesPerUnit, narrowQuota, quotaUse } from "./quota.ts";
+export { checkReach, staysInside } from "./reach.ts";
 export type { Appeared } from "./removal.ts";
 export { checkProjectDeleted, databasesAppearing } from "./removal.ts";

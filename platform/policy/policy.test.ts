@@ -6,6 +6,7 @@ import {
   checkPolicy,
   checkProjectDeleted,
   checkQuota,
+  checkReach,
   databasesAppearing,
   isPublicNetwork,
   narrowQuota,
@@ -188,6 +189,24 @@ describe("policy", () => {
     const named = ["10.0.0.0/8", "203.0.113.7/32", "203.0.113.7", "2001:db8::/32", "fc00::/7", "fe80::/10", "::1/128"];
     expect(publics.filter((block) => !isPublicNetwork(block))).toEqual([]);
     expect(named.filter(isPublicNetwork)).toEqual([]);
+  });
+});
+
+describe("an allow-list", () => {
+  const beyond = project([database({ allowFrom: ["127.0.0.0/8", "10.0.0.0/8"] }), database({ name: "carts" })]);
+
+  test("that no gateway hears is warned of, and only that", () => {
+    for (const host of ["127.0.0.1", "localhost", "::1"]) {
+      const found = checkReach(beyond, host);
+      expect(codes(found)).toEqual(["NEB219 warn"]);
+      expect(found[0]).toMatchObject({
+        database: "orders",
+        message: expect.stringContaining("lets 10.0.0.0/8 connect"),
+      });
+    }
+    for (const host of ["0.0.0.0", "10.1.2.3", "::"]) expect(checkReach(beyond, host)).toEqual([]);
+    expect(checkReach(project([database({ allowFrom: ["127.0.0.0/8", "::1/128"] })]), "127.0.0.1")).toEqual([]);
+    expect(checkReach({ ...beyond, placement: "kubernetes" }, "127.0.0.1")).toEqual([]);
   });
 });
 

@@ -4,14 +4,11 @@ import { connectionLimits, type DatabaseId, databaseId, objectNames, stackName }
 import type { Sql } from "../sql/index.ts";
 import {
   admitQuota,
-  allocatePort,
   expiryOf,
   getInstance,
   getSecret,
   holdFence,
   type Instance,
-  lockPorts,
-  portsTaken,
   recordInstance,
   recordRemoved,
   reserveInstance,
@@ -36,8 +33,6 @@ export type DirectOptions = {
   /** Default: those in the ledger. */
   readonly secretOf?: SecretOf;
   readonly driver: ComputeDriver;
-  /** The lowest port that an instance gets. */
-  readonly portBase: number;
   /** How long the final copy of a removed database is kept. Default: 7 days. */
   readonly keepSeconds?: number;
   /** How a branch gets its data; without it none is made. */
@@ -51,12 +46,12 @@ export type DirectOptions = {
  *
  * 1. An effect runs in a transaction that holds the stack's fence: nobody takes the stack over in the middle of it, and an old
  *    fence touches nothing.
- * 2. The ledger knows an instance and its port before the machine has it; a kill in between is repaired by doing it again.
+ * 2. The ledger knows an instance before the machine has it; a kill in between is repaired by doing it again.
  * 3. A password is sealed before it is used.
  * 4. A database that was made once is never made again over missing or foreign data: that is for a person to decide.
  */
 export function makeDirectEffects(options: DirectOptions) {
-  const { sql, vault, driver, portBase, keepSeconds = 7 * 86_400 } = options;
+  const { sql, vault, driver, keepSeconds = 7 * 86_400 } = options;
   const { secretOf = (tenant, name) => getSecret(sql, vault, tenant, name) } = options;
   const passwordsOf = makePasswords(vault, secretOf);
 
@@ -66,18 +61,9 @@ export function makeDirectEffects(options: DirectOptions) {
       const id = idOf(inputs);
       const known = await getInstance(tx, id);
       if (known !== undefined && !isGone(known)) return known;
-      const port = (await portOfFound(tx, id)) ?? (await allocatePort(tx, portBase, id));
       const { placement } = inputs;
-      return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs), port });
+      return reserveInstance(tx, { ...scope, id, placement, spec: specOf(inputs) });
     });
-
-  /** A ledger that was restored or rebuilt may not know what runs: it is adopted where it is, so that no client notices. */
-  const portOfFound = async (tx: Sql, id: DatabaseId): Promise<number | undefined> => {
-    const found = await driver.observe(id);
-    if (found === undefined) return undefined;
-    await lockPorts(tx);
-    return (await portsTaken(tx)).has(found.port) ? undefined : found.port;
-  };
 
   /** Nothing of it is left: it begins anew. */
   const isGone = ({ phase, dataDir }: Instance): boolean =>
@@ -104,12 +90,11 @@ export function makeDirectEffects(options: DirectOptions) {
     if (before !== undefined && (await isOver(sql, before, inputs))) return leaveOver(scope, before, inputs);
     const known = await reserve(scope, inputs);
     failpoint("provider.reserved");
-    const { port } = known;
     const { owner, roles } = await passwordsOf(sql, inputs);
     failpoint("provider.password-kept");
     const end = expiryOf({ ...known, spec: specOf(inputs) });
     const wanted = {
-      ...toWanted(inputs, port ?? 0, owner, roles),
+      ...toWanted(inputs, owner, roles),
       archive: options.archive === true && inputs.backups.retentionSeconds > 0,
       ...(end === null ? {} : { expiresAt: end.toISOString() }),
       outgoing,
@@ -133,10 +118,10 @@ export function makeDirectEffects(options: DirectOptions) {
   const leaveOver = (scope: EffectScope, known: Instance, inputs: DatabaseInputs): Promise<DatabaseOutputs> =>
     sql.tx(async (tx) => {
       await holdFence(tx, scope.stack, scope.fence);
-      const { id, phase, host, port } = known;
+      const { id, phase, host } = known;
       const left = phase === "Creating" || phase === "Removed" ? "Expired" : phase;
       await recordInstance(tx, { ...scope, id, phase: left, spec: specOf(inputs) });
-      return outputsOf(inputs, host ?? "", port ?? 0);
+      return outputsOf(inputs, host ?? "");
     });
 
   const remove = (scope: EffectScope, id: DatabaseId): Promise<void> =>
@@ -194,23 +179,19 @@ function mustOwn({ stack }: EffectScope, tenant: string, project: string): void 
  */
 function lastKnown(known: Instance | undefined): DatabaseRead | undefined {
   if (known === undefined || known.phase === "Creating" || known.phase === "Removed") return undefined;
-  const { id, host, port, spec } = known;
+  const { id, host, spec } = known;
   const [tenant = "", project = ""] = id.split(".");
   return {
-    outputs: outputsOf({ tenant, project, name: spec.name }, host ?? "", port ?? 0),
+    outputs: outputsOf({ tenant, project, name: spec.name }, host ?? ""),
     seen: { units: spec.compute.maxUnits, storageBytes: spec.storageBytes, retired: spec.retire },
   };
 }
 
 /** What is answered of a database without looking at a machine. */
-function outputsOf(
-  { tenant, project, name }: Pick<DatabaseInputs, "tenant" | "project" | "name">,
-  host: string,
-  port: number,
-) {
+function outputsOf({ tenant, project, name }: Pick<DatabaseInputs, "tenant" | "project" | "name">, host: string) {
   const { database, ownerRole } = objectNames(tenant, project, name);
   const credentialRef = `credential:${databaseId(tenant, project, name)}:${ownerRole}`;
-  return { host, port, database, owner: ownerRole, credentialRef };
+  return { host, database, owner: ownerRole, credentialRef };
 }
 
 /** A retired database is stopped as it is, whatever else changed; one that does not exist yet is made first. */
@@ -222,14 +203,13 @@ async function bring(driver: ComputeDriver, wanted: InstanceWanted, retire: bool
 
 function toWanted(
   inputs: DatabaseInputs,
-  port: number,
   ownerPassword: InstanceWanted["ownerPassword"],
   roles: InstanceWanted["roles"],
 ): InstanceWanted {
   const names = objectNames(inputs.tenant, inputs.project, inputs.name);
   const { version, extensions, allowFrom, storageBytes, tags, compute } = inputs;
   return {
-    ...{ id: idOf(inputs), version, port, extensions, allowFrom, storageBytes, tags, roles, ownerPassword },
+    ...{ id: idOf(inputs), version, extensions, allowFrom, storageBytes, tags, roles, ownerPassword },
     units: compute.maxUnits,
     minUnits: compute.minUnits,
     databaseName: names.database,
@@ -251,8 +231,8 @@ function toLimits(inputs: DatabaseInputs): InstanceWanted["limits"] {
   };
 }
 
-const toOutputs = ({ id, host, port, databaseName, ownerRole }: InstanceObserved): DatabaseOutputs => ({
-  ...{ host, port, database: databaseName, owner: ownerRole },
+const toOutputs = ({ id, host, databaseName, ownerRole }: InstanceObserved): DatabaseOutputs => ({
+  ...{ host, database: databaseName, owner: ownerRole },
   credentialRef: `credential:${id}:${ownerRole}`,
 });
 

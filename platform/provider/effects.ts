@@ -5,8 +5,8 @@ export type DatabaseInputs = Pick<ProjectSpec, "tenant" | "project" | "placement
 
 /** What the world became. Never a secret. */
 export type DatabaseOutputs = {
+  /** Where the gateway finds it, on its machine; clients are told the gateway. */
   readonly host: string;
-  readonly port: number;
   readonly database: string;
   readonly owner: string;
   /** Where the sealed password of the owner stands in the ledger. */

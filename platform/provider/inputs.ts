@@ -2,6 +2,7 @@ import { type BranchSpec, type DatabaseId, databaseId, isName } from "../spec/in
 import type { DatabaseInputs } from "./effects.ts";
 import { badInputs } from "./errors.ts";
 
+/** With `port`, which states of an earlier release have. */
 const outputNames = ["host", "port", "database", "owner", "credentialRef"];
 
 /** The inputs of a database out of a resource's properties: outputs taken away, nulls that Pulumi dropped put back. */

@@ -100,8 +100,8 @@ async function update(effects: () => Effects, request: provider.UpdateRequest) {
 
 /** An update in place changes neither place nor owner: a preview may show them. */
 function keptOutputs(request: provider.UpdateRequest) {
-  const { host, port, database, owner, credentialRef } = fromStruct(request.getOlds());
-  return { host, port, database, owner, credentialRef };
+  const { host, database, owner, credentialRef } = fromStruct(request.getOlds());
+  return { host, database, owner, credentialRef };
 }
 
 /** A refresh: what the machine shows replaces what the state says. Without inputs (an import) there is nothing to compare. */

@@ -17,7 +17,8 @@ export type ImportRequest = {
   /** Which addresses may be asked. */
   readonly policy: UrlPolicy;
   readonly target: {
-    readonly socketDir: string;
+    /** Its address, or the folder of its Unix socket. */
+    readonly host: string;
     readonly port: number;
     readonly database: string;
     readonly user: string;
@@ -62,7 +63,7 @@ export async function importDatabase(request: ImportRequest): Promise<Imported> 
 
 async function copy(request: ImportRequest, source: Source, site: string): Promise<Omit<Imported, "durationMs">> {
   const { target, tell } = request;
-  const targetUrl = connectionUrl({ ...target, host: target.socketDir });
+  const targetUrl = connectionUrl(target);
   const sourceUrl = connectionUrl({ ...reached(source, site), database: source.database });
   const dump = join(site, "dump");
   const passFile = await writePassFile(request, source, site);
@@ -149,12 +150,12 @@ const dumpArguments = ({ user, database }: Source, site: string, snapshot: strin
 ];
 
 const restoreArguments = (
-  { socketDir, port, user, database }: ImportRequest["target"],
+  { host, port, user, database }: ImportRequest["target"],
   list: string,
   dump: string,
 ): readonly string[] => [
   ...["--no-owner", "--no-privileges", "--no-tablespaces", "--single-transaction", "--exit-on-error", "--verbose"],
-  ...["--no-password", "--use-list", list, "--host", socketDir, "--port", String(port), "--username", user],
+  ...["--no-password", "--use-list", list, "--host", host, "--port", String(port), "--username", user],
   ...["--dbname", database, dump],
 ];
 
@@ -180,10 +181,10 @@ async function writePassFile({ target, user }: ImportRequest, source: Source, si
   const escaped = (text: string) => text.replaceAll(/[\\:]/g, "\\$&");
   const line = (fields: readonly string[], password: Secret) =>
     `${[...fields, password.reveal()].map(escaped).join(":")}\n`;
-  const { socketDir, port, database, user: owner } = target;
+  const { host, port, database, user: owner } = target;
   const lines = [
     ...(source.password === undefined ? [] : [line([site, "5432", source.database, source.user], source.password)]),
-    line([socketDir, String(port), database, owner], target.password),
+    line([host, String(port), database, owner], target.password),
   ];
   await writeFile(path, lines.join(""), { mode: 0o600 });
   await chmod(path, 0o600);

@@ -63,7 +63,6 @@ const orphan = named(
     owner: z.string().nullable().describe("The tag of the installation that made it."),
     ours: z.boolean(),
     pid: z.int().nullable(),
-    port: z.int().nullable(),
     reason: z.string(),
     openedAt: timestamp,
     seenAt: timestamp,

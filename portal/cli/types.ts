@@ -143,12 +143,11 @@ export type Credentials = {
   readonly user: string;
   readonly password: string;
   readonly url: string;
-  /** Through the gateway; null where none runs. */
   readonly endpoints: {
     readonly direct: Endpoint;
     readonly pooled: Endpoint | null;
     readonly rootCertificate: string | null;
-  } | null;
+  };
 };
 
 export type Endpoint = {

@@ -41,8 +41,6 @@ export type DeployerOptions = {
   readonly pgBin: string;
   /** Path of the `pulumi` command. */
   readonly pulumiBin: string;
-  /** The lowest port that an instance gets. */
-  readonly portBase: number;
   /** Default: `local`. With `state` nothing runs: for measuring the control plane. */
   readonly compute?: "local" | "state";
   /** `host` or `host:port` inside the network that an import may ask, comma-separated. Default: none. */
@@ -83,11 +81,11 @@ export const deployTypes: readonly OperationType[] = workerTypes;
 export async function makeDeployer(options: DeployerOptions): Promise<Deployer> {
   const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 3, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
-  const { dataDir, pgBin, pulumiBin, portBase, compute = "local", holder = ourHolder(), insideHosts = "" } = options;
+  const { dataDir, pgBin, pulumiBin, compute = "local", holder = ourHolder(), insideHosts = "" } = options;
   const { vault, secrets = makeLedgerSecrets(sql, vault) } = options;
   const [ledgerUrl, lender] = [options.ledgerUrl.reveal(), makeLender({ sql, vault, secrets })];
   const workers = makeWorkers(concurrency, {
-    ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, portBase, compute, observe, insideHosts },
+    ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, compute, observe, insideHosts },
     backups: options.backups,
     ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
   });
@@ -96,7 +94,7 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const backups = backupsOf(local, vault, options.backups);
   const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
   const archive = options.backups?.on === true;
-  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf: secrets.get, archive, ...branching });
+  const direct = makeDirectEffects({ sql, vault, driver, secretOf: secrets.get, archive, ...branching });
   const executor = makeEffectsExecutor({ sql, observe, direct });
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
   const pokes = new Map<string, () => void>();

@@ -11,7 +11,6 @@ export type WorkerSettings = {
   readonly dataDir: string;
   readonly pgBin: string;
   readonly pulumiBin: string;
-  readonly portBase: number;
   /** What instances are: servers of this machine, or (for measuring the control plane) records only. */
   readonly compute: "local" | "state";
   /** Where databases are backed up to; undefined: nowhere, and what declares backups gets none. */

@@ -36,9 +36,15 @@ function asMade(spec: DatabaseSpec): { facts: InstanceFacts; inside: InstanceIns
   const plain = { attributes: [], passwordValid: null, groups: [] as string[] };
   return {
     facts: {
-      ...{ id, phase: retired ? "Retired" : "Ready", running: !retired, pid: retired ? null : 1, host: "", port: 5000 },
       ...{
-        socketDir: "",
+        id,
+        phase: retired ? "Retired" : "Ready",
+        running: !retired,
+        pid: retired ? null : 1,
+        host: "",
+        socketPort: 5432,
+      },
+      ...{
         dataDir: "",
         version: spec.version,
         databaseName: names.database,
@@ -68,7 +74,7 @@ function asMade(spec: DatabaseSpec): { facts: InstanceFacts; inside: InstanceIns
 
 const declaredOf = (spec: DatabaseSpec, more: Partial<Declared> = {}): Declared => ({
   ...{ id, declared: spec, settled: true },
-  made: { phase: spec.retire ? "Retired" : "Ready", port: 5000, identity: "i", spec },
+  made: { phase: spec.retire ? "Retired" : "Ready", identity: "i", spec },
   ...more,
 });
 
@@ -99,7 +105,7 @@ test("from one spec to another every option that differs is named, and no other"
 test("a text that somebody deployed without merging it shows each option, also those no machine has", () => {
   fc.assert(
     fc.property(anySpec, anySpec, (merged, unmerged) => {
-      const declared = declaredOf(merged, { made: { phase: "Ready", port: 5000, identity: "i", spec: unmerged } });
+      const declared = declaredOf(merged, { made: { phase: "Ready", identity: "i", spec: unmerged } });
       const paths = driftOf(declared, asMade(unmerged)).map(({ path }) => path);
       expect(paths.includes("replicas")).toBe(merged.replicas !== unmerged.replicas);
       expect(paths.includes("backups.pitr")).toBe(merged.backups.pitr !== unmerged.backups.pitr);
@@ -136,7 +142,7 @@ test("missing data, another's data and a database that nobody declares are left 
 });
 
 test("an orphan is what belongs to no row, and nothing else", () => {
-  const trace = { kind: "instance", id, path: "/i/a", owner: "us", ours: true, pid: null, port: null } as const;
+  const trace = { kind: "instance", id, path: "/i/a", owner: "us", ours: true, pid: null } as const;
   const found = (
     one: Partial<Omit<typeof trace, "kind">> & { kind?: "instance" | "draft" | "copy" | "server" },
     phase?: string,

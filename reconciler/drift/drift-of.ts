@@ -72,10 +72,9 @@ function factDifferences(id: DatabaseId, made: Made, wanted: DatabaseSpec, facts
     ...compare("version", wanted.version, facts.version, "by hand"),
     ...compare("databaseName", names.database, facts.databaseName, "by hand"),
     ...compare("ownerRole", names.ownerRole, facts.ownerRole, "by hand"),
-    ...(made.port === null ? [] : compare("port", made.port, facts.port, "restart")),
     ...compare("compute.maxUnits", wanted.compute.maxUnits, facts.units, "restart"),
     ...compare("storageBytes", wanted.storageBytes, facts.storageBytes, "in place"),
-    ...compare("allowFrom", sorted(wanted.allowFrom), sorted(facts.allowFrom), "restart"),
+    ...compare("allowFrom", sorted(wanted.allowFrom), sorted(facts.allowFrom), "in place"),
     ...compare("extensions", sorted(wanted.extensions), sorted(facts.extensions), "restart"),
     ...compare("tags", wanted.tags, facts.tags, "in place"),
     ...facts.files.map(({ name, given, found }) => ({

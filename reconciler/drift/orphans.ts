@@ -27,8 +27,8 @@ export function orphansAmong(traces: readonly Trace[], rows: readonly Row[]): re
   return traces
     .flatMap((trace): Orphan[] => {
       const reason = reasonOf(trace, trace.id === null ? undefined : phases.get(trace.id));
-      const { kind, path, id, owner, ours, pid, port } = trace;
-      return reason === undefined ? [] : [{ kind, path, instance: id, owner, ours, pid, port, reason }];
+      const { kind, path, id, owner, ours, pid } = trace;
+      return reason === undefined ? [] : [{ kind, path, instance: id, owner, ours, pid, reason }];
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -8,15 +8,12 @@ import type { DatabaseSpec } from "../../platform/spec/index.ts";
 export function localRestarts(previous: DatabaseSpec, next: DatabaseSpec, path: string): readonly string[] {
   const [before, after] = [shapeOf(previous), shapeOf(next)];
   if (path.startsWith("compute.")) return restartsBetween(before, { ...before, units: after.units });
-  if (path.startsWith("allowFrom")) return restartsBetween(before, { ...before, allowFrom: after.allowFrom });
   const extension = /^extensions\[(.*)\]$/.exec(path)?.[1];
   if (extension === undefined) return [];
   return restartsBetween(before, { ...before, extensions: [...before.extensions, extension].sort() });
 }
 
-const shapeOf = ({ compute, allowFrom, extensions }: DatabaseSpec): Shape => ({
+const shapeOf = ({ compute, extensions }: DatabaseSpec): Shape => ({
   units: compute.maxUnits,
-  port: 0,
-  allowFrom,
   extensions,
 });

@@ -68,11 +68,11 @@ describe("the effect of an option", () => {
     ["an extension dropped loses data", { extensions: ["vector"] }, {}, "extensions[vector]", "data-loss"],
     ["a role is added online", {}, { roles: [{ name: "r", login: true, access: "read" }] }, "roles.r", "online"],
     [
-      "the first address beyond the machine restarts",
+      "the first address beyond the machine is allowed online",
       {},
       { allowFrom: ["10.0.0.0/8"] },
       "allowFrom[10.0.0.0/8]",
-      "restart",
+      "online",
     ],
     [
       "a further address is allowed online",

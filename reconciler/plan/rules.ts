@@ -66,9 +66,8 @@ export function judge(one: Case): Verdict {
     case "roles":
       return online(removed ? "the role and its grants go; its tables belong to the owner" : "sessions stay open");
     case "allowFrom":
-      return (
-        restartsFor(one) ??
-        online(removed ? "new connections from there are refused" : "the server reloads its address rules")
+      return online(
+        removed ? "new connections from there are refused" : "the gateway lets new connections in from there",
       );
     case "tags":
       return online("labels only");
@@ -104,8 +103,6 @@ function restartsFor(one: Case): Verdict | undefined {
   const extension = /^extensions\[(.*)\]$/.exec(one.path)?.[1];
   if (!needsRestart(one, extension)) return undefined;
   if (extension !== undefined) return restart(`the server loads ${extension} when it starts`);
-  if (one.path.startsWith("allowFrom"))
-    return restart("the server opens or closes its port to the network when it starts");
   return restart("memory and connection limits are set when the server starts");
 }
 

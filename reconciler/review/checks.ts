@@ -52,7 +52,7 @@ export function checkOfPolicy(projects: readonly ProjectReview[], notes: readonl
   const [waiting] = projects.flatMap((project) => project.waiting);
   if (waiting !== undefined) return check("pending", describeWaiting(waiting));
   const approvals = notes.filter(({ severity }) => severity === "warn").map(({ hint }) => hint);
-  const warnings = findings.length === 0 ? "" : `, ${count(findings.length, "warning")} about what is there already`;
+  const warnings = findings.length === 0 ? "" : `, ${count(findings.length, "warning")}`;
   return check("success", approvals.length > 0 ? approvals.join(" ") : `allowed${warnings}`);
 }
 

@@ -5,6 +5,7 @@ import {
   checkPolicy,
   checkProjectDeleted,
   checkQuota,
+  checkReach,
   databasesAppearing,
   deletionsWaiting,
   type Retired,
@@ -88,6 +89,8 @@ type Rules = {
   readonly tenants: readonly TenantSpec[];
   /** The pull request. */
   readonly pull: { readonly number: number; readonly labels: readonly string[] };
+  /** Where the gateway listens. */
+  readonly gatewayHost: string;
 };
 
 /** Plan, price, quota and policy of every touched project. Pure. */
@@ -126,7 +129,9 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
     plan,
     price: priceDifference(before, removed ? null : next, fleet.priceBook, metersOf[next.placement]),
     quota: removed ? null : checkQuota(next, authority.granted, before),
-    policy: removed ? checkProjectDeleted(before, appeared) : checkPolicy(next, authority, before, appeared),
+    policy: removed
+      ? checkProjectDeleted(before, appeared)
+      : [...checkPolicy(next, authority, before, appeared), ...checkReach(next, rules.gatewayHost)],
     waiting: deletionsWaiting(before, next, { retired: one.retired, policies: fleet.policies, now }),
     preview,
     ...(kind === "changed" && before !== null ? branchesOf(before, rules.pull, fleet) : {}),

@@ -17,7 +17,12 @@ import { readTrees, type Trees } from "./trees.ts";
 import { checkTypes, type TypeReport } from "./typecheck.ts";
 import type { Note, ProjectReview, Review } from "./types.ts";
 
-export type ReviewParts = SourceParts & { readonly clock: Clock; readonly preview: Previewer };
+export type ReviewParts = SourceParts & {
+  readonly clock: Clock;
+  readonly preview: Previewer;
+  /** The address that the gateway of the local placement binds to. Default: this machine alone. */
+  readonly gatewayHost?: string;
+};
 
 export type Change = {
   readonly repository: RepositoryRow;
@@ -58,6 +63,7 @@ export async function reviewChange(
     now: new Date(parts.clock.now()),
     pull: { number: change.number, labels: change.labels },
     ...rules.base,
+    gatewayHost: parts.gatewayHost ?? "127.0.0.1",
   });
   const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
   const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched)];

@@ -7,7 +7,7 @@ import { stretchesOf } from "./reading.ts";
 
 const start = Date.UTC(2026, 4, 31, 23, 58, 0);
 const instance = {
-  ...{ id: "acme.shop.orders", phase: "Ready", commit: null, createdAt: new Date(start), host: null, port: null },
+  ...{ id: "acme.shop.orders", phase: "Ready", commit: null, createdAt: new Date(start) },
   ...{ spec: { compute: { maxUnits: 2 }, instances: 1, replicas: 0 }, dataDir: null },
 } as unknown as MeteredInstance;
 

@@ -16,8 +16,6 @@ const instance = (change: Partial<MeteredInstance> = {}): MeteredInstance =>
     spec: { compute: { minUnits: 0.25, maxUnits: 0.5, suspendAfterSeconds: 0 }, instances: 1, replicas: 0 },
     commit: "c0ffee",
     createdAt: new Date(start),
-    host: null,
-    port: null,
     dataDir: null,
     ...change,
   }) as MeteredInstance;

@@ -179,7 +179,7 @@ async function rowRun({ n, random, guarded }: RowInput): Promise<Trials> {
       if (guarded && !["restored", "NEB423", "NEB424"].includes(ending)) violations.push(`${poison.name}: ${ending}`);
     }
     // what was refused left nothing, and the server still serves its owner
-    if (guarded) await asTenant(wanted, (sql) => sql.query("create table after_all (a int)"));
+    if (guarded) await asTenant(ground.driver, wanted, (sql) => sql.query("create table after_all (a int)"));
     const settings = await ground.driver.inspect(wanted.id, new Map());
     if (guarded && (settings?.settings.length ?? 1) > 0) violations.push("a setting of the server was changed");
     return { trials: n, violations, figures: { refused: (endings.get("NEB423") ?? 0) + (endings.get("NEB424") ?? 0) } };

@@ -21,17 +21,17 @@ const moment = async (): Promise<Date> => {
 test("a new database has what was committed up to a moment, and nothing later; the source goes on", async () => {
   const { backups, driver } = ground;
   const source = await archived(ground);
-  await insert(source, 1);
+  await insert(ground, source, 1);
   await backups.take(source.id, { kind: "full", ...keep });
-  await insert(source, 2);
+  await insert(ground, source, 2);
   const at = await moment();
-  await insert(source, 3);
+  await insert(ground, source, 3);
   const target = { kind: "time", at } as const;
   const copy = await wish({ databaseName: "copy", ownerRole: "copy", archive: true });
   expect((await backups.restoreInto(copy, { of: source.id, target })).created).toBe(true);
-  expect(await numbers(copy)).toEqual([1, 2]);
-  expect(await numbers(source)).toEqual([1, 2, 3]);
-  const owner = await asTenant(copy, (sql) =>
+  expect(await numbers(ground, copy)).toEqual([1, 2]);
+  expect(await numbers(ground, source)).toEqual([1, 2, 3]);
+  const owner = await asTenant(ground.driver, copy, (sql) =>
     sql.one<{ u: string; d: string }>("select current_user as u, current_database() as d"),
   );
   expect(owner).toEqual({ u: "copy", d: "copy" });
@@ -52,7 +52,7 @@ test("nobody who knew a password of the source comes into what was made of it", 
   const copy = await wish({ ownerPassword: new Secret("another one") });
   await backups.restoreInto(copy, { of: source.id, target: { kind: "latest" } });
   const login = (user: string, password: Secret) =>
-    asTenant(copy, (sql) => sql.query("select 1"), { user, password }).then(
+    asTenant(ground.driver, copy, (sql) => sql.query("select 1"), { user, password }).then(
       () => true,
       () => false,
     );
@@ -64,9 +64,9 @@ test("nobody who knew a password of the source comes into what was made of it", 
 test("the newest moment is there even when nothing happened for a while, and one to come is refused", async () => {
   const { backups } = ground;
   const source = await archived(ground);
-  await insert(source, 1);
+  await insert(ground, source, 1);
   await backups.take(source.id, { kind: "full", ...keep });
-  await insert(source, 2);
+  await insert(ground, source, 2);
   const at = await moment();
   const copy = await wish();
   expect(await codeOf(backups.restoreInto(copy, { of: source.id, target: { kind: "time", at: new Date(0) } }))).toBe(
@@ -77,27 +77,27 @@ test("the newest moment is there even when nothing happened for a while, and one
     "NEB414",
   );
   await backups.restoreInto(copy, { of: source.id, target: { kind: "time", at } });
-  expect(await numbers(copy)).toEqual([1, 2]);
+  expect(await numbers(ground, copy)).toEqual([1, 2]);
 });
 
 test("incremental backups combine with the full one; a mark restores to where it stands", async () => {
   const { backups, driver } = ground;
   const source = await archived(ground);
-  await insert(source, 1);
+  await insert(ground, source, 1);
   await backups.take(source.id, { kind: "full", ...keep });
-  await insert(source, 2);
+  await insert(ground, source, 2);
   const second = await backups.take(source.id, { kind: "incremental", ...keep });
-  await insert(source, 3);
+  await insert(ground, source, 3);
   const third = await backups.take(source.id, { kind: "incremental", ...keep });
   expect([second.kind, third.kind, third.parent]).toEqual(["incremental", "incremental", second.label]);
-  await insert(source, 4);
+  await insert(ground, source, 4);
   const lsn = (await driver.mark(source.id, "before-the-change")) ?? "";
-  await insert(source, 5);
+  await insert(ground, source, 5);
   const copy = await wish();
   const target = { kind: "point", name: "before-the-change", lsn } as const;
   expect((await backups.admit(source.id, target)).base).toBe(third.label);
   await backups.restoreInto(copy, { of: source.id, target });
-  expect(await numbers(copy)).toEqual([1, 2, 3, 4]);
+  expect(await numbers(ground, copy)).toEqual([1, 2, 3, 4]);
   expect(await backups.verify(source.id)).toMatchObject({ label: third.label });
   expect(Object.keys((await backups.lines(source.id))[0]?.verified ?? {})).toEqual([third.label]);
 });
@@ -106,25 +106,27 @@ describe("in place", () => {
   test("what was there is put aside, and a restore to before the restore is still possible", async () => {
     const { backups, driver } = ground;
     const wanted = await archived(ground);
-    await insert(wanted, 1);
+    await insert(ground, wanted, 1);
     await backups.take(wanted.id, { kind: "full", ...keep });
-    await insert(wanted, 2);
+    await insert(ground, wanted, 2);
     const at = await moment();
-    await asTenant(wanted, (sql) => sql.query("drop table moments"));
+    await asTenant(ground.driver, wanted, (sql) => sql.query("drop table moments"));
     const dropped = await moment();
     const preview = await backups.preview(wanted.id, { kind: "time", at });
     expect(preview.tables).toEqual([{ table: "public.moments", rowsNow: null, rowsThen: 2, counted: true }]);
     await backups.restoreInPlace(wanted.id, { target: { kind: "time", at }, request: "op_1" });
     await driver.ensure(wanted);
-    expect(await numbers(wanted)).toEqual([1, 2]);
+    expect(await numbers(ground, wanted)).toEqual([1, 2]);
     expect(await driver.finalCopies(wanted.id)).toHaveLength(1);
     // repeated after a kill it does nothing
-    await insert(wanted, 3);
+    await insert(ground, wanted, 3);
     await backups.restoreInPlace(wanted.id, { target: { kind: "time", at }, request: "op_1" });
-    expect(await numbers(wanted)).toEqual([1, 2, 3]);
+    expect(await numbers(ground, wanted)).toEqual([1, 2, 3]);
     const copy = await wish();
     await backups.restoreInto(copy, { of: wanted.id, target: { kind: "time", at: dropped } });
-    expect(await asTenant(copy, (sql) => sql.one("select to_regclass('moments') as t"))).toEqual({ t: null });
+    expect(await asTenant(ground.driver, copy, (sql) => sql.one("select to_regclass('moments') as t"))).toEqual({
+      t: null,
+    });
     await backups.take(wanted.id, { kind: "full", ...keep });
     expect(await backups.lines(wanted.id)).toHaveLength(2);
     expect(await backups.check(wanted.id, { deep: true })).toEqual([]);
@@ -134,9 +136,9 @@ describe("in place", () => {
 test("a database that was removed is restored from what is kept", async () => {
   const { backups, driver } = ground;
   const wanted = await archived(ground);
-  await insert(wanted, 1);
+  await insert(ground, wanted, 1);
   await backups.take(wanted.id, { kind: "full", ...keep });
-  await insert(wanted, 2);
+  await insert(ground, wanted, 2);
   await backups.ship(wanted.id);
   await driver.stop(wanted.id);
   const { coveredTo } = await backups.ship(wanted.id);
@@ -146,20 +148,20 @@ test("a database that was removed is restored from what is kept", async () => {
   await driver.purge(wanted.id);
   const again = await wish();
   await backups.restoreInto(again, { of: wanted.id, target: { kind: "latest" } });
-  expect(await numbers(again)).toEqual([1, 2]);
+  expect(await numbers(ground, again)).toEqual([1, 2]);
 });
 
 test("a branch has the data of now, and neither side sees the other's changes", async () => {
   const { backups } = ground;
   const source = await archived(ground);
-  for (const n of [1, 2, 3]) await insert(source, n);
+  for (const n of [1, 2, 3]) await insert(ground, source, n);
   const branch = await wish({ databaseName: "feature", ownerRole: "feature" });
   await backups.branch(branch, { of: source.id });
-  expect(await numbers(branch)).toEqual([1, 2, 3]);
-  await insert(branch, 10);
-  await insert(source, 4);
-  expect(await numbers(branch)).toEqual([1, 2, 3, 10]);
-  expect(await numbers(source)).toEqual([1, 2, 3, 4]);
+  expect(await numbers(ground, branch)).toEqual([1, 2, 3]);
+  await insert(ground, branch, 10);
+  await insert(ground, source, 4);
+  expect(await numbers(ground, branch)).toEqual([1, 2, 3, 10]);
+  expect(await numbers(ground, source)).toEqual([1, 2, 3, 4]);
 });
 
 test("one instance's log is never replayed into another, though Postgres itself could not tell them apart", async () => {
@@ -170,7 +172,7 @@ test("one instance's log is never replayed into another, though Postgres itself 
     [other, 100],
   ] as const) {
     await backups.take(wanted.id, { kind: "full", ...keep });
-    await insert(wanted, n);
+    await insert(ground, wanted, n);
     await ground.driver.stop(wanted.id);
     await backups.ship(wanted.id);
   }

@@ -18,7 +18,6 @@ import {
   type Instance,
 } from "../../platform/store/index.ts";
 import { makeGround, vault } from "../compute/ground.ts";
-import { freePort } from "../harness/ports.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 const stack = "acme.shop";
@@ -39,7 +38,7 @@ beforeAll(async () => {
   const { driver } = ground;
   backups = makeBackups({ driver, store: makeFileStore(storeDir), vault });
   direct = makeDirectEffects({
-    ...{ sql: db.sql, vault, driver, portBase: await freePort(20) },
+    ...{ sql: db.sql, vault, driver },
     makeBranch: async (wanted, { source, at }) =>
       void (await backups.branch(wanted, { of: source, ...(at === null ? {} : { at: new Date(at) }) })),
   });
@@ -71,12 +70,12 @@ const age = (name: string, seconds: number) =>
   ]);
 
 async function ask<T>(name: string, body: (sql: Sql) => Promise<T>, password?: Secret): Promise<T> {
-  const [instance, seen] = [await known(name), await ground.driver.observe(idOf(name))];
+  const seen = await ground.driver.observe(idOf(name));
   const kept = password ?? (await getCredential(db.sql, vault, idOf(name), seen?.ownerRole ?? ""));
-  if (!instance?.port || seen === undefined || kept === undefined) throw new Error(`${name} is not there`);
+  if (seen === undefined || kept === undefined) throw new Error(`${name} is not there`);
   const target = {
-    host: "127.0.0.1",
-    port: instance.port,
+    host: seen.host,
+    port: seen.socketPort,
     user: seen.ownerRole,
     password: kept,
     database: seen.databaseName,
@@ -105,13 +104,13 @@ test("deploying it again leaves it as it has become", async () => {
   expect(await rows("feature-x")).toBe(10);
 });
 
-test("a reset makes it anew: its port and its passwords stay, what was written in it does not", async () => {
+test("a reset makes it anew: its address and its passwords stay, what was written in it does not", async () => {
   const before = await known("feature-x");
   const password = await getCredential(db.sql, vault, idOf("feature-x"), "feature_x_owner");
   await direct.branches(scope).reset(idOf("feature-x"));
   expect(await rows("feature-x")).toBe(101);
   const after = await known("feature-x");
-  expect(after).toMatchObject({ phase: "Ready", port: before?.port, createdAt: before?.createdAt });
+  expect(after).toMatchObject({ phase: "Ready", host: before?.host, createdAt: before?.createdAt });
   expect(after?.identity).not.toBe(before?.identity);
   expect((await getCredential(db.sql, vault, idOf("feature-x"), "feature_x_owner"))?.reveal()).toBe(password?.reveal());
   expect(await ground.driver.finalCopies(idOf("feature-x"))).toEqual([]);
@@ -145,7 +144,7 @@ test("at its end it is stopped and let alone; a longer time brings it back as it
   await direct.branches(scope).expire(idOf("short"));
   await db.sql.query("update instances set retired_at = now() - interval '25 hours' where id = $1", [idOf("short")]);
   await direct.branches(scope).expire(idOf("short"));
-  expect(await known("short")).toMatchObject({ phase: "Expired", dataDir: null, port: null });
+  expect(await known("short")).toMatchObject({ phase: "Expired", dataDir: null, host: null });
   expect(await ground.driver.observe(idOf("short"))).toBeUndefined();
   await ensure(branch("short", { ttl: "30d" }));
   expect(await rows("short"), "made anew of its parent").toBe(101);

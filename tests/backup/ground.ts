@@ -34,18 +34,22 @@ export async function makeBackupGround({ store, second, driver: options }: Optio
 
 export const keep = { retentionSeconds: 7 * 86_400, pitr: true } as const;
 
+type Driven = Pick<BackupGround, "driver">;
+
 /** An instance that archives, with a table of numbered moments. */
-export async function archived({ driver }: Pick<BackupGround, "driver">, changes: Partial<InstanceWanted> = {}) {
+export async function archived({ driver }: Driven, changes: Partial<InstanceWanted> = {}) {
   const wanted = await wish({ archive: true, ...changes });
   await driver.ensure(wanted);
-  await asTenant(wanted, (sql) =>
+  await asTenant(driver, wanted, (sql) =>
     sql.query("create table moments (n int primary key, at timestamptz default clock_timestamp())"),
   );
   return wanted;
 }
 
-export const insert = (wanted: InstanceWanted, n: number): Promise<unknown> =>
-  asTenant(wanted, (sql) => sql.query("insert into moments (n) values ($1)", [n]));
+export const insert = ({ driver }: Driven, wanted: InstanceWanted, n: number): Promise<unknown> =>
+  asTenant(driver, wanted, (sql) => sql.query("insert into moments (n) values ($1)", [n]));
 
-export const numbers = async (wanted: InstanceWanted): Promise<readonly number[]> =>
-  (await asTenant(wanted, (sql) => sql.query<{ n: number }>("select n from moments order by n"))).map(({ n }) => n);
+export const numbers = async ({ driver }: Driven, wanted: InstanceWanted): Promise<readonly number[]> =>
+  (await asTenant(driver, wanted, (sql) => sql.query<{ n: number }>("select n from moments order by n"))).map(
+    ({ n }) => n,
+  );

@@ -12,7 +12,7 @@ const driver = await makeLocalDriver({ dataDir, pgBin: pgBin(), vault, spares: 0
 const [first, second] = [await wish(), await wish()];
 const report: Record<string, unknown> = {};
 const { id } = await driver.ensure(first);
-await asTenant(first, (sql) => sql.query("create table kept (id int); insert into kept values (1)"));
+await asTenant(driver, first, (sql) => sql.query("create table kept (id int); insert into kept values (1)"));
 
 const ballast = join(dataDir, "ballast");
 const { bavail, bsize } = statfsSync(dataDir);
@@ -22,7 +22,7 @@ report.leftAfterRefusal = [...readdirSync(join(dataDir, "instances")), ...readdi
   (name) => name !== id,
 );
 report.templateWhole = readdirSync(join(dataDir, "template"));
-report.rows = await asTenant(first, (sql) => sql.query("select id from kept"));
+report.rows = await asTenant(driver, first, (sql) => sql.query("select id from kept"));
 rmSync(ballast);
 report.madeLater = (await driver.ensure(second)).created;
 
@@ -34,7 +34,7 @@ report.changeRefused = await codeOf(driver.ensure({ ...first, units: 1, tags: { 
 report.removedOnFullDisk = (await driver.remove(second.id))?.id === second.id;
 rmSync(ballast);
 report.startedLater = (await driver.ensure({ ...first, units: 1 })).phase;
-report.rowsLater = await asTenant(first, (sql) => sql.query("select id from kept"));
+report.rowsLater = await asTenant(driver, first, (sql) => sql.query("select id from kept"));
 await driver.stop(first.id, "immediate");
 await driver.close();
 process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -16,7 +16,7 @@ import {
 import { Secret } from "../../platform/core/index.ts";
 import { clientKeyOf, connectionUrl, connectOnce, verifies } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
-import { codeOf, type Ground, makeGround, pgBin, vault, wish } from "./ground.ts";
+import { codeOf, type Ground, makeGround, pgBin, vault, whereIs, wish } from "./ground.ts";
 
 let ground: Ground;
 let nowMs = Date.now();
@@ -33,7 +33,7 @@ const gateOf = async ({ id }: InstanceWanted) => {
 
 /** What the server itself stores. */
 async function storedIn(wanted: InstanceWanted): Promise<Readonly<Record<string, string>>> {
-  const { socketDir: host, port } = (await ground.driver.observe(wanted.id)) ?? { socketDir: "", port: 0 };
+  const { host, port } = await whereIs(ground.driver, wanted);
   const password = vault.derive(`compute:admin:${wanted.id}`);
   const admin = connectionUrl({ host, port, user: "nebula_admin", password, database: "postgres" });
   const rows = await connectOnce(admin, (sql) =>
@@ -134,7 +134,7 @@ test("what lies beside an instance opens that instance and no other, also for an
   await ground.driver.ensure(one);
   const { dataDir } = await ground.driver.ensure(other);
   const key = readFileSync(join(dataDir, "admin.key"), "utf8");
-  const { socketDir: host, port } = (await ground.driver.observe(one.id)) ?? { socketDir: "", port: 0 };
+  const { host, port } = await whereIs(ground.driver, one);
   const url = connectionUrl({ host, port, user: "nebula_admin", password: new Secret(key), database: "postgres" });
   expect(await codeOf(connectOnce(url, (sql) => sql.query("select 1")))).toBe("NEB914");
   const again = await makeLocalDriver({ dataDir: ground.dataDir, pgBin: pgBin(), vault, spares: 0 });

@@ -2,11 +2,10 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InstanceWanted, LocalDriverOptions, MachineDriver } from "../../platform/compute/index.ts";
+import type { ComputeDriver, InstanceWanted, LocalDriverOptions, MachineDriver } from "../../platform/compute/index.ts";
 import { limitsFor, makeLocalDriver } from "../../platform/compute/index.ts";
 import { makeVault, Secret } from "../../platform/core/index.ts";
 import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
-import { freePort } from "../harness/ports.ts";
 
 export const vault = makeVault(new Secret(Buffer.alloc(32, 7).toString("base64")));
 
@@ -39,7 +38,6 @@ export async function wish(changes: Partial<InstanceWanted> = {}): Promise<Insta
   return {
     id: `acme.shop.db${process.pid}-${made}`,
     version: "18",
-    port: await freePort(),
     units: 0.25,
     databaseName: "orders",
     ownerRole: "orders",
@@ -57,19 +55,31 @@ export async function wish(changes: Partial<InstanceWanted> = {}): Promise<Insta
 
 type Login = { readonly user?: string; readonly password?: Secret; readonly database?: string };
 
-/** A tenant's client: TCP, password. */
-export const asTenant = <T>(wanted: InstanceWanted, body: (sql: Sql) => Promise<T>, login: Login = {}): Promise<T> =>
-  connectOnce(
-    connectionUrl({
-      host: "127.0.0.1",
-      port: wanted.port,
-      user: login.user ?? wanted.ownerRole,
-      password: login.password ?? wanted.ownerPassword,
-      database: login.database ?? wanted.databaseName,
-    }),
-    body,
-    { applicationName: "tenant" },
-  );
+type Looking = Pick<ComputeDriver, "observe">;
+
+/** Where an instance is reached on its machine, past the gateway. */
+export async function whereIs(driver: Looking, { id }: Pick<InstanceWanted, "id">) {
+  const seen = await driver.observe(id);
+  if (seen === undefined) throw new Error(`there is no instance ${id}`);
+  return { host: seen.host, port: seen.socketPort };
+}
+
+/** The address of a tenant's client, with its password. */
+export const addressOf = async (driver: Looking, wanted: InstanceWanted, login: Login = {}): Promise<Secret> =>
+  connectionUrl({
+    ...(await whereIs(driver, wanted)),
+    user: login.user ?? wanted.ownerRole,
+    password: login.password ?? wanted.ownerPassword,
+    database: login.database ?? wanted.databaseName,
+  });
+
+/** A tenant's client, as the gateway hands it on: the Unix socket, a password. */
+export const asTenant = async <T>(
+  driver: Looking,
+  wanted: InstanceWanted,
+  body: (sql: Sql) => Promise<T>,
+  login: Login = {},
+): Promise<T> => connectOnce(await addressOf(driver, wanted, login), body, { applicationName: "tenant" });
 
 export const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(

@@ -1,14 +1,26 @@
-/** What only the local driver promises: folders, users, kills, ports, disks. The rest is tests/conformance. */
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+/** What only the local driver promises: folders, users, kills, sockets, disks. The rest is tests/conformance. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeLocalDriver, restartSettings } from "../../platform/compute/index.ts";
+import { makeLocalDriver, readGate, restartSettings } from "../../platform/compute/index.ts";
 import { makeVault, Secret } from "../../platform/core/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { freePort } from "../harness/ports.ts";
 import { killed, saying, startChild } from "./child.ts";
 import { asTenant, codeOf, type Ground, makeGround, pgBin, vault, wish } from "./ground.ts";
 
@@ -19,6 +31,29 @@ beforeAll(async () => {
   await ground.driver.prepare();
 });
 afterAll(() => ground?.clear());
+
+/** The inodes of the sockets that a process has open. */
+function openSockets(pid: number): ReadonlySet<string> {
+  const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+  return new Set(links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+}
+
+/** Whatever listens on an address of this machine. */
+const listenersOf = (tables: readonly string[]): readonly { readonly address: string; readonly inode: string }[] =>
+  tables.flatMap((table) =>
+    readFileSync(`/proc/net/${table}`, "utf8")
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((row) => row[3] === "0A")
+      .map((row) => ({ address: row[1] ?? "", inode: row[9] ?? "" })),
+  );
 
 describe("processes", () => {
   test("a server belongs to an unprivileged user, and so does its folder alone", async () => {
@@ -33,9 +68,55 @@ describe("processes", () => {
     for (const name of ["template", "spares"]) expect(statSync(join(ground.dataDir, name)).mode & 0o777).toBe(0o700);
   });
 
+  test.runIf(process.platform === "linux")(
+    "it listens on its Unix socket and on no address, whatever its allow-list says",
+    async () => {
+      const made = await ground.driver.ensure(await wish({ allowFrom: ["0.0.0.0/0", "::/0"] }));
+      const open = openSockets(made.pid ?? 0);
+      expect(listenersOf(["tcp", "tcp6"]).filter(({ inode }) => open.has(inode))).toEqual([]);
+      const path = join(made.host, ".s.PGSQL.5432");
+      const unix = readFileSync("/proc/net/unix", "utf8")
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/));
+      expect(unix.some((row) => row.at(-1) === path && open.has(row.at(-2) ?? ""))).toBe(true);
+      // the control: a server of ours that does listen is found in the same way
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const own = openSockets(process.pid);
+      expect(listenersOf(["tcp", "tcp6"]).filter(({ inode }) => own.has(inode))).not.toEqual([]);
+      server.close();
+    },
+  );
+
+  test("one that an earlier release started keeps its port until it starts again, and answers meanwhile", async () => {
+    const wanted = await wish();
+    const { dataDir } = await ground.driver.ensure(wanted);
+    await ground.driver.stop(wanted.id);
+    const port = await freePort();
+    const uid = statSync(join(dataDir, "pgdata")).uid;
+    const conf = join(dataDir, "earlier.conf");
+    const text = readFileSync(join(dataDir, "postgresql.conf"), "utf8");
+    writeFileSync(conf, `${text}port = ${port}\nlisten_addresses = '127.0.0.1'\n`, { mode: 0o644 });
+    const args = ["-D", join(dataDir, "pgdata"), "-c", `config_file=${conf}`];
+    spawn(join(pgBin(), "postgres"), args, {
+      ...{
+        cwd: "/",
+        detached: true,
+        stdio: "ignore",
+        ...(root ? { uid, gid: statSync(join(dataDir, "pgdata")).gid } : {}),
+      },
+    }).unref();
+    await eventually("it runs", async () => (await ground.driver.observe(wanted.id))?.phase === "Ready");
+    expect(await ground.driver.observe(wanted.id)).toMatchObject({ socketPort: port });
+    expect(await asTenant(ground.driver, wanted, (sql) => sql.one("select 1 as one"))).toEqual({ one: 1 });
+    const { restarted, socketPort } = await ground.driver.ensure(wanted);
+    expect([restarted, socketPort]).toEqual([expect.arrayContaining(["listen_addresses", "port"]), 5432]);
+    expect(await ground.driver.ensure(wanted)).toMatchObject({ changed: [], restarted: [] });
+  });
+
   test("it outlives who started it, and anybody adopts it", async () => {
     const wanted = await wish();
-    const child = startChild("ensure-child.ts", [ground.dataDir, wanted.id, String(wanted.port)]);
+    const child = startChild("ensure-child.ts", [ground.dataDir, wanted.id]);
     await saying(child, "done");
     await killed(child);
     const seen = await ground.driver.observe(wanted.id);
@@ -48,10 +129,7 @@ describe("processes", () => {
     const { dataDir } = await ground.driver.ensure(wanted);
     await ground.driver.stop(wanted.id);
     const stranger = (await ground.driver.list()).find(({ running }) => running)?.pid ?? process.pid;
-    writeFileSync(
-      join(dataDir, "pgdata", "postmaster.pid"),
-      `${stranger}\n/x\n1\n${wanted.port}\n/x\n127.0.0.1\n\nready   \n`,
-    );
+    writeFileSync(join(dataDir, "pgdata", "postmaster.pid"), `${stranger}\n/x\n1\n5432\n/x\n\n\nready   \n`);
     expect(await ground.driver.observe(wanted.id)).toMatchObject({ running: false, phase: "Stopped" });
     await ground.driver.stop(wanted.id, "immediate");
     expect(() => process.kill(stranger, 0)).not.toThrow();
@@ -61,9 +139,9 @@ describe("processes", () => {
   test("orphans of a killed server do not block the next one", async () => {
     const wanted = await wish();
     const { pid } = await ground.driver.ensure(wanted);
-    const busy = asTenant(wanted, (sql) => sql.query("select count(*) from generate_series(1, 1000000000)")).catch(
-      () => 0,
-    );
+    const busy = asTenant(ground.driver, wanted, (sql) =>
+      sql.query("select count(*) from generate_series(1, 1000000000)"),
+    ).catch(() => 0);
     await eventually("a busy backend", async () => (await ground.driver.measure(wanted.id))?.connections === 1);
     process.kill(pid ?? 0, "SIGKILL");
     expect(await ground.driver.ensure(wanted)).toMatchObject({ phase: "Ready" });
@@ -74,12 +152,12 @@ describe("processes", () => {
     const rounds = Number(process.env.NEBULA_SOAK === "1" ? 100 : 25);
     for (let round = 0; round < rounds; round++) {
       const wanted = await wish();
-      const child = startChild("ensure-child.ts", [ground.dataDir, wanted.id, String(wanted.port)]);
+      const child = startChild("ensure-child.ts", [ground.dataDir, wanted.id]);
       await saying(child, "go");
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 120));
       await killed(child);
       expect(await ground.driver.ensure(wanted)).toMatchObject({ phase: "Ready" });
-      expect(await asTenant(wanted, (sql) => sql.one("select 1 as one"))).toEqual({ one: 1 });
+      expect(await asTenant(ground.driver, wanted, (sql) => sql.one("select 1 as one"))).toEqual({ one: 1 });
       expect(await ground.driver.ensure(wanted)).toMatchObject({ changed: [] });
       await ground.driver.remove(wanted.id);
       await ground.driver.purge(wanted.id);
@@ -120,7 +198,7 @@ describe("settings", () => {
     const wanted = await wish({ extensions: ["pg_stat_statements"] });
     const { dataDir } = await ground.driver.ensure(wanted);
     const names = readFileSync(join(dataDir, "postgresql.conf"), "utf8").match(/^[a-z_]+(?= =)/gm) ?? [];
-    const rows = await asTenant(wanted, (sql) =>
+    const rows = await asTenant(ground.driver, wanted, (sql) =>
       sql.query<{ name: string; context: string }>("select name, context from pg_settings where name = any($1)", [
         names,
       ]),
@@ -133,14 +211,14 @@ describe("settings", () => {
     );
   });
 
-  test("an allow-list opens other addresses after a restart, and closes them again", async () => {
+  test("an allow-list is the gateway's: it restarts nothing, and the server's own rules know no address", async () => {
     const wanted = await wish();
-    await ground.driver.ensure(wanted);
+    const { dataDir } = await ground.driver.ensure(wanted);
     expect(await ground.driver.ensure({ ...wanted, allowFrom: ["10.0.0.0/8"] })).toMatchObject({
-      restarted: ["listen_addresses"],
+      ...{ restarted: [], changed: ['allowFrom: [] to ["10.0.0.0/8"]'] },
     });
-    expect(await ground.driver.ensure({ ...wanted, allowFrom: ["10.0.0.0/16"] })).toMatchObject({ restarted: [] });
-    expect(await ground.driver.ensure(wanted)).toMatchObject({ restarted: ["listen_addresses"] });
+    expect((await readGate(ground.dataDir, wanted.id))?.allowFrom).toEqual(["10.0.0.0/8"]);
+    expect(readFileSync(join(dataDir, "pg_hba.conf"), "utf8")).not.toMatch(/^host/m);
   });
 
   test("a settings file that somebody changed or removed is written again", async () => {
@@ -150,25 +228,13 @@ describe("settings", () => {
     writeFileSync(join(dataDir, "pg_hba.conf"), "host all all all trust\n");
     await ground.driver.ensure(wanted);
     expect(readFileSync(join(dataDir, "pg_hba.conf"), "utf8")).not.toContain("trust");
-    expect(await codeOf(asTenant(wanted, (sql) => sql.query("select 1"), { password: new Secret("no") }))).toBe(
-      "NEB914",
-    );
+    expect(
+      await codeOf(asTenant(ground.driver, wanted, (sql) => sql.query("select 1"), { password: new Secret("no") })),
+    ).toBe("NEB914");
   });
 });
 
 describe("trouble", () => {
-  test("a taken port is named, and nothing is left; it goes on when the port is free", async () => {
-    const wanted = await wish();
-    const server = createServer().listen(wanted.port, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const refused = await ground.driver.ensure(wanted).catch((thrown) => thrown);
-    expect([refused.code, refused.fields.port]).toEqual(["NEB343", wanted.port]);
-    expect(refused.message).toContain(String(wanted.port));
-    expect(await ground.driver.observe(wanted.id)).toBeUndefined();
-    await new Promise((resolve) => server.close(resolve));
-    expect(await ground.driver.ensure(wanted)).toMatchObject({ created: true });
-  });
-
   test("a server that cannot start says its last words", async () => {
     const wanted = await wish();
     const { dataDir } = await ground.driver.ensure(wanted);
@@ -194,7 +260,7 @@ describe("trouble", () => {
 
   test("a database that somebody dropped is not replaced by an empty one", async () => {
     const wanted = await wish();
-    const { socketDir: host, port } = await ground.driver.ensure(wanted);
+    const { host, socketPort: port } = await ground.driver.ensure(wanted);
     const password = vault.derive(`compute:admin:${wanted.id}`);
     const admin = connectionUrl({ host, port, user: "nebula_admin", password, database: "postgres" });
     await connectOnce(admin, (sql) => sql.query("drop database orders"));
@@ -225,7 +291,7 @@ describe("the template", () => {
     const fresh = await makeGround({ spares: 0 });
     try {
       const wishes = [await wish(), await wish(), await wish()];
-      const children = wishes.map(({ id, port }) => startChild("ensure-child.ts", [fresh.dataDir, id, String(port)]));
+      const children = wishes.map(({ id }) => startChild("ensure-child.ts", [fresh.dataDir, id]));
       await Promise.all(children.map((child) => saying(child, "done")));
       expect((await fresh.driver.list()).map(({ phase }) => phase)).toEqual(["Ready", "Ready", "Ready"]);
       expect(readdirSync(join(fresh.dataDir, "template"))).toHaveLength(1);

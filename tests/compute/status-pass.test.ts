@@ -1,6 +1,5 @@
 /** The status pass over a real ledger and real servers. */
-import { rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
@@ -41,8 +40,8 @@ const spec: DatabaseSpec = {
 /** An instance that the ledger knows and the machine has. */
 async function deployed(): Promise<InstanceWanted> {
   const wanted = await wish();
-  const { id, port } = wanted;
-  await reserveInstance(ledger.sql, { id, stack: "acme.shop", placement: "local", spec, port, fence: 1, commit: null });
+  const { id } = wanted;
+  await reserveInstance(ledger.sql, { id, stack: "acme.shop", placement: "local", spec, fence: 1, commit: null });
   const { host, dataDir } = await ground.driver.ensure(wanted);
   await recordInstance(ledger.sql, { id, fence: 1, phase: "Ready", host, dataDir });
   return wanted;
@@ -60,7 +59,7 @@ test("a database whose server died is started again, with an observation", async
   const { findings } = await pass.run();
   expect(findings).toMatchObject([{ id: wanted.id, kind: "healed" }]);
   expect(seen).toContainEqual(expect.objectContaining({ kind: "instance.healed", instance: wanted.id }));
-  expect(await asTenant(wanted, (sql) => sql.one("select 1 as one"))).toEqual({ one: 1 });
+  expect(await asTenant(ground.driver, wanted, (sql) => sql.one("select 1 as one"))).toEqual({ one: 1 });
   expect(await phaseOf(wanted)).toBe("Ready");
   expect((await pass.run()).findings).toEqual([]);
 });
@@ -89,12 +88,12 @@ test("a folder that is gone is a failure that is said once, never a removal", as
 test("one that does not start is failed, and healed as soon as it can", async () => {
   const wanted = await deployed();
   await ground.driver.stop(wanted.id);
-  const stranger = createServer().listen(wanted.port, "127.0.0.1");
-  await new Promise((resolve) => stranger.once("listening", resolve));
+  const wal = join(ground.dataDir, "instances", wanted.id, "pgdata", "pg_wal");
+  renameSync(wal, `${wal}.away`);
   expect((await pass.run()).findings).toMatchObject([{ kind: "failed" }]);
   expect(await phaseOf(wanted)).toBe("Failed");
-  expect(seen.some((o) => o.kind === "fault" && o.code === "NEB343")).toBe(true);
-  await new Promise((resolve) => stranger.close(resolve));
+  expect(seen.some((o) => o.kind === "fault" && o.code === "NEB345")).toBe(true);
+  renameSync(`${wal}.away`, wal);
   expect((await pass.run()).findings).toMatchObject([{ kind: "healed" }]);
   expect(await phaseOf(wanted)).toBe("Ready");
 });

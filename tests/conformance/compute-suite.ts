@@ -50,10 +50,10 @@ export function describeComputeDriver(name: string, makeSubject: () => Promise<S
       return wanted;
     };
 
-    test("creates an instance that answers its owner over TCP", async () => {
+    test("creates an instance that answers its owner", async () => {
       const wanted = await s.wish({ tags: { team: "shop" } });
       const made = await s.driver.ensure(wanted);
-      expect(made).toMatchObject({ created: true, phase: "Ready", running: true, port: wanted.port, units: 0.25 });
+      expect(made).toMatchObject({ created: true, phase: "Ready", running: true, units: 0.25 });
       const row = await s.asTenant(wanted, (sql) =>
         sql.one(
           "select current_user as me, current_database() as at, current_setting('server_version_num')::int / 10000 as major",
@@ -374,8 +374,8 @@ export function describeComputeDriver(name: string, makeSubject: () => Promise<S
       for (const changes of [{}, more]) {
         const wanted = await makeKept({ tags: { team: "shop" }, ...changes });
         const facts = await s.driver.facts(wanted.id);
-        const { units, port, storageBytes, extensions, allowFrom, tags } = wanted;
-        expect(facts).toMatchObject({ units, port, storageBytes, extensions, allowFrom, tags, files: [], ours: true });
+        const { units, storageBytes, extensions, allowFrom, tags } = wanted;
+        expect(facts).toMatchObject({ units, storageBytes, extensions, allowFrom, tags, files: [], ours: true });
         expect(facts?.folderIdentity).toBe(facts?.identity);
         const passwords = new Map([[wanted.ownerRole, wanted.ownerPassword], ...wanted.roles.map(passwordOf)]);
         const inside = await s.driver.inspect(wanted.id, passwords);

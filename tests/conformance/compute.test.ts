@@ -5,7 +5,8 @@ describeComputeDriver("local", async () => {
   const { driver, clear } = await makeGround();
   await driver.prepare();
   return {
-    ...{ driver, wish, asTenant, clear },
+    ...{ driver, wish, clear },
+    asTenant: (wanted, body, login) => asTenant(driver, wanted, body, login),
     async crash({ id }) {
       const pid = (await driver.observe(id))?.pid;
       if (pid) process.kill(pid, "SIGKILL");

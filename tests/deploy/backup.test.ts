@@ -48,7 +48,7 @@ async function inside<T>(body: (sql: Sql) => Promise<T>): Promise<T> {
   if (seen === undefined) throw new Error("it is not there");
   const password = await getCredential(stand.sql, stand.vault, id(), seen.ownerRole);
   if (password === undefined) throw new Error("it has no password");
-  const { socketDir: host, port, ownerRole: user, databaseName } = seen;
+  const { host, socketPort: port, ownerRole: user, databaseName } = seen;
   return connectOnce(connectionUrl({ host, port, user, password, database: databaseName }), body);
 }
 

@@ -35,8 +35,8 @@ const shop = (...databases: ReturnType<typeof database>[]) => project(stand.tena
 async function ask(name: string, text: string): Promise<unknown> {
   const instance = await getInstance(stand.sql, id(name));
   const password = await getCredential(stand.sql, stand.vault, id(name), `${name}_owner`);
-  if (!instance?.port || password === undefined) throw new Error(`${name} is not there`);
-  const target = { host: instance.host ?? "", port: instance.port, user: `${name}_owner`, password, database: name };
+  if (!instance?.host || password === undefined) throw new Error(`${name} is not there`);
+  const target = { host: instance.host, port: 5432, user: `${name}_owner`, password, database: name };
   return connectOnce(connectionUrl(target), async (sql) => (await sql.one<{ answer: unknown }>(text)).answer);
 }
 

@@ -169,8 +169,8 @@ test("what a reconciler that died left is taken over without waiting for its lea
 });
 
 test("kill -9 of a reconciler in the middle of a deployment: no process is left, and the next one finishes it", async () => {
-  const { db, masterKey, dataDir, pgBin, pulumiBin, portBase } = stand;
-  const options = { dataDir, pgBin, pulumiBin, portBase, concurrency: 1, leaseSeconds: 60, pollMs: 100 };
+  const { db, masterKey, dataDir, pgBin, pulumiBin } = stand;
+  const options = { dataDir, pgBin, pulumiBin, concurrency: 1, leaseSeconds: 60, pollMs: 100 };
   const secrets = { ledgerUrl: db.url.reveal(), masterKey: masterKey.reveal() };
   const script = join(import.meta.dirname, "reconciler-process.ts");
   const process = spawn("node", [script, JSON.stringify({ ...options, ...secrets })], { stdio: "inherit" });

@@ -24,7 +24,6 @@ import {
 } from "../../platform/store/index.ts";
 import { type Deployer, type DeployerOptions, makeDeployer } from "../../reconciler/deploy/index.ts";
 import { eventually } from "../harness/eventually.ts";
-import { freePort } from "../harness/ports.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 export type Stand = Awaited<ReturnType<typeof makeStand>>;
@@ -38,7 +37,6 @@ export async function makeStand() {
   const pgBin = process.env.NEBULA_PG_BIN ?? "";
   const pulumiBin = process.env.NEBULA_PULUMI_BIN;
   if (pulumiBin === undefined) throw new Error("no pulumi command: `./nebula test` prepares one, or put it on PATH");
-  const portBase = await freePort(20);
   const driver = await makeLocalDriver({ dataDir, pgBin, vault, spares: 0 });
   await driver.prepare();
   const observations: Observation[] = [];
@@ -47,7 +45,7 @@ export async function makeStand() {
 
   const deployer = async (options: Partial<DeployerOptions> = {}): Promise<Deployer> => {
     const made = await makeDeployer({
-      ...{ sql: db.sql, ledgerUrl: db.url, vault, dataDir, pgBin, pulumiBin, portBase, concurrency: 1 },
+      ...{ sql: db.sql, ledgerUrl: db.url, vault, dataDir, pgBin, pulumiBin, concurrency: 1 },
       observe: (observation) => observations.push(observation),
       ...options,
     });
@@ -64,7 +62,6 @@ export async function makeStand() {
       masterKey,
       pgBin,
       pulumiBin,
-      portBase,
       driver,
       observations,
       tenant,

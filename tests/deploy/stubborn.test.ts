@@ -19,7 +19,7 @@ beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "nebula-stubborn-"));
   deployer = await makeDeployer({
     ...{ sql: db.sql, ledgerUrl: db.url, vault: makeVault(new Secret(randomBytes(32).toString("base64"))), dataDir },
-    ...{ pgBin: "", pulumiBin: "", portBase: 20_000, compute: "state", concurrency: 1, graceMs: 300, pollMs: 100 },
+    ...{ pgBin: "", pulumiBin: "", compute: "state", concurrency: 1, graceMs: 300, pollMs: 100 },
     workerScript: join(import.meta.dirname, "stubborn-worker.ts"),
   });
   await deployer.start();

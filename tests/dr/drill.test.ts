@@ -29,7 +29,7 @@ import {
 const goals = { rpoSeconds: 15 * 60, rtoSeconds: 3_600 };
 
 let platform: Platform;
-/** At its server's own port: it must notice nothing at all. */
+/** At its server's own socket: it must notice nothing at all. */
 let client: Client;
 /** Through the gateway, which dies with the rest: nothing that it was told may be lost, and it is served again. */
 let through: Client;
@@ -174,7 +174,7 @@ test("a lost ledger comes back from the continuous backup, with what was acknowl
 }, 240_000);
 
 test("with ledger and backups gone, the platform's view is rebuilt from Git, the kept keys and what runs", async () => {
-  const ports = new Map((await listDatabases(platform)).map(({ name, port }) => [name, port]));
+  const names = (await listDatabases(platform)).map(({ name }) => name).sort();
   const floor = (text: string) => (JSON.parse(text) as { fenceFloor: number }).fenceFloor;
   await killControlPlane(platform.data);
   const before = postmasters(platform.data);
@@ -192,7 +192,7 @@ test("with ledger and backups gone, the platform's view is rebuilt from Git, the
   await untilReady(platform, 6);
   const rtoSeconds = (Date.now() - lostAt) / 1000;
 
-  expect(new Map((await listDatabases(platform)).map(({ name, port }) => [name, port]))).toEqual(ports);
+  expect((await listDatabases(platform)).map(({ name }) => name).sort()).toEqual(names);
   await expectUntouched(before);
   const again = await startClient(await addressOf(platform, "acme/shop/orders"));
   expect((await again.kept()).size).toBeGreaterThan(0);

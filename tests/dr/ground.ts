@@ -2,8 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeLocalRunner } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
-import { makePool } from "../../platform/sql/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import { connectionUrl, makePool } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Platform } from "../system/platform.ts";
 
@@ -69,7 +71,6 @@ type Shown = {
   readonly name: string;
   readonly phase: string | null;
   readonly status: string;
-  readonly port: number | null;
 };
 
 export async function listDatabases(platform: Platform): Promise<readonly Shown[]> {
@@ -113,15 +114,17 @@ export async function addressOf(platform: Platform, database: string): Promise<S
   return new Secret((JSON.parse(told.stdout) as { readonly url: string }).url);
 }
 
-/** The same owner at the server's own port, which needs nothing of the platform. */
+/** The same owner at the server's own socket, which needs nothing of the platform. */
 export async function ownAddressOf(platform: Platform, database: string): Promise<Secret> {
-  const told = new URL((await addressOf(platform, database)).reveal());
-  const name = database.split("/").at(-1) ?? "";
-  const row = (await listDatabases(platform)).find((one) => one.name === name);
-  told.port = String(row?.port);
-  told.pathname = `/${name}`;
-  told.search = "";
-  return new Secret(told.href);
+  const { username: user, password } = new URL((await addressOf(platform, database)).reveal());
+  const pgBin = process.env.NEBULA_PG_BIN ?? "";
+  const runner = await makeLocalRunner({ dataDir: platform.data, pgBin });
+  const seen = await runner.observe(database.replaceAll("/", ".") as DatabaseId);
+  if (seen === undefined) throw new Error(`${database} is not on this machine`);
+  return connectionUrl({
+    ...{ host: seen.host, port: seen.socketPort, database: seen.databaseName },
+    ...{ user, password: new Secret(decodeURIComponent(password)) },
+  });
 }
 
 export type Client = {

@@ -80,9 +80,9 @@ async function furnished(ground: BackupGround) {
   const wanted = await archived(ground);
   const { backups, driver } = ground;
   await backups.take(wanted.id, { kind: "full", ...keep });
-  for (const n of [1, 2, 3]) await insert(wanted, n);
+  for (const n of [1, 2, 3]) await insert(ground, wanted, n);
   await backups.take(wanted.id, { kind: "incremental", ...keep });
-  await insert(wanted, 4);
+  await insert(ground, wanted, 4);
   await driver.machinery.flush(wanted.id);
   await backups.ship(wanted.id);
   // from here on only what is stored counts, and nobody adds to it

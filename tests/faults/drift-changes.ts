@@ -88,7 +88,9 @@ export const changes: readonly Change[] = [
   ),
   inManifest("compute.maxUnits", "units", 7),
   inManifest("storageBytes", "storageBytes", 1),
-  inManifest("allowFrom", "allowFrom", ["0.0.0.0/0"]),
+  inFile("gate.json lets every address in", "gate.json", ["allowFrom"], (text) =>
+    JSON.stringify({ ...JSON.parse(text), allowFrom: ["0.0.0.0/0"] }),
+  ),
   inManifest("tags", "tags", { team: "another" }),
   {
     name: "another data folder takes its place",

@@ -6,7 +6,6 @@ import { type DriftOptions, makeDriftPass } from "../../reconciler/drift/index.t
 import { makeGround, vault } from "../compute/ground.ts";
 import { database, project } from "../deploy/stand.ts";
 import { asAdministrator } from "../harness/administrator.ts";
-import { freePort } from "../harness/ports.ts";
 import { testDatabase } from "../harness/postgres.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 import { type Change, changes, foreign, type Victim } from "./drift-changes.ts";
@@ -30,7 +29,7 @@ async function makeWorld() {
   const [db, ground] = await Promise.all([testDatabase(), makeGround({ spares: 0 })]);
   const { sql } = db;
   const { driver } = ground;
-  const direct = makeDirectEffects({ sql, vault, driver, portBase: await freePort(width) });
+  const direct = makeDirectEffects({ sql, vault, driver });
   const under = async <T>(
     stack: string,
     body: (scope: { stack: string; fence: number; commit: null }) => Promise<T>,

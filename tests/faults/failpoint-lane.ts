@@ -9,7 +9,6 @@ import type { DatabaseId } from "../../platform/spec/index.ts";
 import { notify } from "../../platform/sql/index.ts";
 import { enqueueOperation, readCheckpoint, recordPull, updateOperation } from "../../platform/store/index.ts";
 import { eventually } from "../harness/eventually.ts";
-import { freePort } from "../harness/ports.ts";
 import { branchOff, database, fleet, makeWorld, seed } from "../reconciler/world.ts";
 import { groupOf } from "./processes.ts";
 import type { ProcessOptions } from "./reconciler-process.ts";
@@ -44,7 +43,7 @@ export async function makeLane() {
   await driver.prepare();
   const options: ProcessOptions = {
     ...{ ledgerUrl: world.ledger.url.reveal(), masterKey, dataDir, pgBin },
-    ...{ pulumiBin: process.env.NEBULA_PULUMI_BIN ?? "", portBase: await freePort(10) },
+    pulumiBin: process.env.NEBULA_PULUMI_BIN ?? "",
   };
   let child: ChildProcess;
   let said = "";

@@ -33,7 +33,7 @@ async function onDriver(): Promise<Trials> {
   const driver = await makeLocalDriver({ dataDir, pgBin: pgBin(), vault, spares: 0, reserveBytes: 0 });
   let wanted: InstanceWanted = await wish();
   await driver.ensure(wanted);
-  await asTenant(wanted, (sql) => sql.query("create table kept (id int primary key)"));
+  await asTenant(driver, wanted, (sql) => sql.query("create table kept (id int primary key)"));
   const acknowledged: number[] = [];
   for (let i = 0; i < Number(n); i++) {
     fill(random.pick([0, 0, 64 << 10, 1 << 20, 4 << 20, 30 << 20]));
@@ -42,7 +42,7 @@ async function onDriver(): Promise<Trials> {
       if (verb === "restart") return driver.stop(wanted.id).then(() => driver.start(wanted.id));
       if (verb === "create") return driver.ensure(await wish()).then(({ id }) => driver.retire(id));
       if (verb === "write")
-        return asTenant(wanted, (sql) => sql.query("insert into kept values ($1)", [i])).then(() =>
+        return asTenant(driver, wanted, (sql) => sql.query("insert into kept values ($1)", [i])).then(() =>
           acknowledged.push(i),
         );
       const next =
@@ -66,7 +66,7 @@ async function onDriver(): Promise<Trials> {
     if ((await driver.ensure(wanted)).phase !== "Ready") violations.push(`${verb}: not ready with space again`);
     for (const one of await driver.list()) if (one.id !== wanted.id) await discard(one.id);
   }
-  const rows = await asTenant(wanted, (sql) => sql.query<{ id: number }>("select id from kept"));
+  const rows = await asTenant(driver, wanted, (sql) => sql.query<{ id: number }>("select id from kept"));
   for (const id of acknowledged) if (!rows.some((row) => row.id === id)) violations.push(`row ${id} is lost`);
   await driver.stop(wanted.id, "immediate");
   await driver.close();

@@ -38,7 +38,7 @@ async function serve(client: Socket, first: Buffer): Promise<void> {
 async function carelessly() {
   const seen = await runner.observe(id as DatabaseId);
   if (seen === undefined) throw new Error("it is gone");
-  const socketPath = `${seen.socketDir}/.s.PGSQL.${seen.port}`;
+  const socketPath = `${seen.host}/.s.PGSQL.${seen.socketPort}`;
   if (seen.phase !== "Ready") {
     const args = ["-D", `${seen.dataDir}/pgdata`, "-c", `config_file=${seen.dataDir}/postgresql.conf`];
     const identity = user === null ? {} : { uid: user.uid, gid: user.gid };

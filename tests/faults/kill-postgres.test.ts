@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { InstanceWanted } from "../../platform/compute/index.ts";
-import { connectionUrl, makePool, type Pool } from "../../platform/sql/index.ts";
-import { lockPorts, recordInstance, reserveInstance } from "../../platform/store/index.ts";
+import type { Secret } from "../../platform/core/index.ts";
+import { makePool, type Pool } from "../../platform/sql/index.ts";
+import { recordInstance, reserveInstance } from "../../platform/store/index.ts";
 import { makeStatusPass } from "../../reconciler/observe/index.ts";
-import { asTenant, makeGround, wish } from "../compute/ground.ts";
+import { addressOf, asTenant, makeGround, wish } from "../compute/ground.ts";
 import { database } from "../deploy/stand.ts";
 import { eventually } from "../harness/eventually.ts";
 import { testDatabase } from "../harness/postgres.ts";
@@ -17,15 +17,13 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   const { driver } = ground;
   const wanted = await wish();
   await driver.ensure(wanted);
-  await asTenant(wanted, (sql) => sql.query("create table entries (id int primary key, payload text)"));
-  if (!guarded) await asTenant(wanted, (sql) => sql.query("alter role orders set synchronous_commit = off"));
+  await asTenant(driver, wanted, (sql) => sql.query("create table entries (id int primary key, payload text)"));
+  if (!guarded) await asTenant(driver, wanted, (sql) => sql.query("alter role orders set synchronous_commit = off"));
   await db.sql.tx(async (tx) => {
-    await lockPorts(tx);
     const at = {
       id: wanted.id,
       stack: "acme.shop",
       placement: "local",
-      port: wanted.port,
       fence: 1,
       commit: null,
     } as const;
@@ -33,7 +31,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
     await recordInstance(tx, { id: wanted.id, fence: 1, phase: "Ready" });
   });
   const pass = makeStatusPass({ sql: db.sql, driver, observe: () => undefined, intervalMs: 50 });
-  const load = startLoad(wanted);
+  const load = startLoad(await addressOf(driver, wanted));
   const backMs: number[] = [];
   try {
     pass.start();
@@ -52,7 +50,9 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
     }
     await load.stop();
     const kept = new Set(
-      (await asTenant(wanted, (sql) => sql.query<{ id: number }>("select id from entries"))).map(({ id }) => id),
+      (await asTenant(driver, wanted, (sql) => sql.query<{ id: number }>("select id from entries"))).map(
+        ({ id }) => id,
+      ),
     );
     const lost = load.acknowledged.filter((id) => !kept.has(id));
     const violations = lost.map((id) => `row ${id} was acknowledged and is lost`);
@@ -67,9 +67,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
 }
 
 /** As pgbench would: short transactions from several sessions, each noted when the server has said "committed", never before. */
-function startLoad(wanted: InstanceWanted) {
-  const { port, ownerRole: user, ownerPassword: password, databaseName: name } = wanted;
-  const url = connectionUrl({ host: "127.0.0.1", port, user, password, database: name });
+function startLoad(url: Secret) {
   const acknowledged: number[] = [];
   let next = 0;
   let stopping = false;

@@ -20,11 +20,10 @@ export type ProcessOptions = {
   readonly dataDir: string;
   readonly pgBin: string;
   readonly pulumiBin: string;
-  readonly portBase: number;
 };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as ProcessOptions;
-const { dataDir, pgBin, pulumiBin, portBase } = options;
+const { dataDir, pgBin, pulumiBin } = options;
 const [ledgerUrl, masterKey] = [new Secret(options.ledgerUrl), new Secret(options.masterKey)];
 const observe: Observe = (observation) => {
   if (observation.kind === "fault") console.error(`${observation.where}: ${observation.code} ${observation.message}`);
@@ -33,7 +32,7 @@ const sql = makePool({ url: ledgerUrl, applicationName: "to be killed", max: 8 }
 const [vault, clock] = [makeVault(masterKey), systemClock];
 const driver = await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 });
 const deployer = await makeDeployer({
-  ...{ sql, ledgerUrl, vault, dataDir, pgBin, pulumiBin, portBase, observe, clock, concurrency: 1 },
+  ...{ sql, ledgerUrl, vault, dataDir, pgBin, pulumiBin, observe, clock, concurrency: 1 },
   ...{ onEnded: recordOutcome, leaseSeconds: 3, heartbeatMs: 500, pollMs: 100 },
 });
 const reconciler = makeReconciler({

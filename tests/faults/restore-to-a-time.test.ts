@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Target } from "../../platform/backup/index.ts";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
-import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
+import { connectOnce } from "../../platform/sql/index.ts";
 import { archived, type BackupGround, keep, makeBackupGround } from "../backup/ground.ts";
-import { asTenant, codeOf } from "../compute/ground.ts";
+import { addressOf, asTenant, codeOf } from "../compute/ground.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 
@@ -16,9 +16,8 @@ async function write(
   ground: BackupGround,
   { count, random }: { count: number; random: Random },
 ) {
-  const { port, ownerRole: user, ownerPassword: password, databaseName: database } = wanted;
   const noted: Noted[] = [];
-  await connectOnce(connectionUrl({ host: "127.0.0.1", port, user, password, database }), async (sql) => {
+  await connectOnce(await addressOf(ground.driver, wanted), async (sql) => {
     for (let n = 1; n <= count; n++) {
       await sleep(random.int(3, 12));
       const sent = Date.now();
@@ -47,7 +46,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   try {
     const wanted = await archived(ground);
     const { backups, driver } = ground;
-    await asTenant(wanted, (sql) => sql.query("create table total (k int primary key, n int)"));
+    await asTenant(driver, wanted, (sql) => sql.query("create table total (k int primary key, n int)"));
     await backups.take(wanted.id, { kind: "full", ...keep });
     const all = moments(await write(wanted, ground, { count: 240, random }));
     await driver.machinery.flush(wanted.id);

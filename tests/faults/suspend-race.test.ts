@@ -54,7 +54,7 @@ async function openLane(n: number, stopAfterFrozenMs: number | undefined): Promi
       return keeper;
     },
   });
-  await asTenant(gateway.wanted, (sql) => sql.query("create table kept (i int primary key)"));
+  await asTenant(gateway.ground.driver, gateway.wanted, (sql) => sql.query("create table kept (i int primary key)"));
   await keeper?.start();
   return { gateway, keeper, n };
 }
@@ -126,7 +126,7 @@ function careless(driver: LocalDriver): KeeperPort {
       const seen = await driver.observe(id);
       let isOpen = false;
       return {
-        socketPath: `${seen?.socketDir}/.s.PGSQL.${seen?.port}`,
+        socketPath: `${seen?.host}/.s.PGSQL.${seen?.socketPort}`,
         wake: null,
         touch: () => undefined,
         confirm: () => {

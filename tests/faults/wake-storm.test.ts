@@ -24,7 +24,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   const runner = await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() });
   const wanted = await wish();
   await ground.driver.ensure(wanted);
-  await asTenant(wanted, (sql) => sql.query("create table kept (a int); insert into kept values (7)"));
+  await asTenant(ground.driver, wanted, (sql) => sql.query("create table kept (a int); insert into kept values (7)"));
   const log = join(ground.dataDir, "log", "instances", `${wanted.id}.log`);
   const gateways = makeGateways(ground, wanted, { guarded, log });
   const violations: string[] = [];

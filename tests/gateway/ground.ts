@@ -50,7 +50,7 @@ export async function makeGateway(changes: GatewayChanges = {}): Promise<Gateway
   const observe = (observation: Observation) => void observations.push(observation);
   const accounts = new Map<DatabaseId, Account>();
   const account = (id: DatabaseId): Account => {
-    const found = accounts.get(id) ?? { bytesIn: 0, bytesOut: 0, connections: 0 };
+    const found = accounts.get(id) ?? { bytesIn: 0, bytesOut: 0, connections: 0, requests: 0 };
     accounts.set(id, found);
     return found;
   };
@@ -84,9 +84,9 @@ export async function makeGateway(changes: GatewayChanges = {}): Promise<Gateway
 /** Stands in for gateway/keeper where a test is about the wire alone: starts what does not run, and never lets it sleep. */
 export const startingKeeper = ({ driver }: Ground): KeeperPort => ({
   async enter(id) {
-    const { socketDir, port } = await driver.start(id);
+    const { host, socketPort } = await driver.start(id);
     return {
-      socketPath: join(socketDir, `.s.PGSQL.${port}`),
+      socketPath: join(host, `.s.PGSQL.${socketPort}`),
       ...{ wake: null, touch: () => undefined, leave: () => undefined, confirm: () => true },
     };
   },

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Entered, type Keeper, type KeeperOptions, makeKeeper } from "../../gateway/keeper/index.ts";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
 import type { Observation } from "../../platform/core/index.ts";
-import { connectionUrl, connectOnce, makePool, type Sql } from "../../platform/sql/index.ts";
-import { codeOf, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
+import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { addressOf, codeOf, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
 import { eventually } from "../harness/eventually.ts";
 
 let ground: Ground;
@@ -185,7 +185,7 @@ describe("suspending", () => {
     expect(depths).toEqual(["frozen", "asleep", "asleep"]);
   });
 
-  test("an open transaction, a session past the gateway, a hold, or `never` keep it awake", async () => {
+  test("an open transaction, also past the gateway, a hold, or `never` keep it awake", async () => {
     const never = await makeSleeper({ suspendAfterSeconds: 0 });
     const held = await makeSleeper();
     const wanted = await makeSleeper();
@@ -193,26 +193,21 @@ describe("suspending", () => {
     const keeper = keep();
     await keeper.start();
     await becomes(keeper, wanted, "frozen");
-    const { port, ownerRole: user, ownerPassword: password, databaseName: database } = held;
+    const past = await addressOf(ground.driver, held);
     await within(keeper, wanted, async (sql, entered) => {
       await sql.query("begin");
-      const tcp = makePool({
-        url: connectionUrl({ host: "127.0.0.1", port: held.port, user, password, database }),
-        max: 1,
-        applicationName: "tenant",
+      await connectOnce(past, async (other) => {
+        await other.query("begin");
+        await runner.hold(held.id, 0);
+        await eventually("both were asked several times", async () => {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return true;
+        });
+        expect([never, held, wanted].map(({ id }) => keeper.state(id))).toEqual(["awake", "awake", "awake"]);
       });
-      await tcp.query("select 1");
-      await runner.hold(held.id, 0);
-      await eventually("both were asked several times", async () => {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        return true;
-      });
-      expect([never, held, wanted].map(({ id }) => keeper.state(id))).toEqual(["awake", "awake", "awake"]);
-      await tcp.close();
       entered.touch();
       await sql.query("commit");
     });
-    expect(port).toBe(held.port);
     await becomes(keeper, wanted, "frozen");
     await becomes(keeper, held, "frozen");
     expect(keeper.state(never.id)).toBe("awake");

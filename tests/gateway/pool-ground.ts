@@ -64,7 +64,7 @@ export function standInKeeper({ driver }: Ground, pool: () => PooledEndpoint | u
       const generation = generations.get(id);
       let isOpen = true;
       return {
-        socketPath: join(observed.socketDir, `.s.PGSQL.${observed.port}`),
+        socketPath: join(observed.host, `.s.PGSQL.${observed.socketPort}`),
         touch: () => void count(touched, id),
         confirm: () => generations.get(id) === generation,
         leave: () => {

@@ -12,7 +12,7 @@ import {
   noGroups,
 } from "../../platform/compute/index.ts";
 import type { Observation } from "../../platform/core/index.ts";
-import { asTenant, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
+import { asTenant, type Ground, makeGround, pgBin, whereIs, wish } from "../compute/ground.ts";
 import { eventually } from "../harness/eventually.ts";
 
 const run = promisify(execFile);
@@ -60,13 +60,15 @@ const journalOf = async ({ id }: InstanceWanted) =>
 /** As many seconds of statements that do nothing but use the CPU. */
 async function burn(wanted: InstanceWanted, { seconds, clients }: { seconds: number; clients: number }): Promise<void> {
   const args = ["-n", "-T", String(seconds), "-c", String(clients), "-j", "2", "-S", "-M", "prepared"];
-  const where = ["-h", "127.0.0.1", "-p", String(wanted.port), "-U", wanted.ownerRole, wanted.databaseName];
+  const { host } = await whereIs(ground.driver, wanted);
+  const where = ["-h", host, "-U", wanted.ownerRole, wanted.databaseName];
   const env = { ...process.env, PGPASSWORD: wanted.ownerPassword.reveal() };
   await run(join(pgBin(), "pgbench"), [...args, ...where], { env });
 }
 
 const fill = async (wanted: InstanceWanted): Promise<void> => {
-  const where = ["-h", "127.0.0.1", "-p", String(wanted.port), "-U", wanted.ownerRole, wanted.databaseName];
+  const { host } = await whereIs(ground.driver, wanted);
+  const where = ["-h", host, "-U", wanted.ownerRole, wanted.databaseName];
   const env = { ...process.env, PGPASSWORD: wanted.ownerPassword.reveal() };
   await run(join(pgBin(), "pgbench"), ["-i", "-q", "-s", "1", ...where], { env });
 };
@@ -151,7 +153,9 @@ describeEnforced("where the machine enforces compute units", () => {
 
 test("the settings that need a restart are those of the max", async () => {
   const wanted = await makeElastic();
-  expect(await asTenant(wanted, (sql) => sql.one("show shared_buffers"))).toEqual({ shared_buffers: "128MB" });
+  expect(await asTenant(ground.driver, wanted, (sql) => sql.one("show shared_buffers"))).toEqual({
+    shared_buffers: "128MB",
+  });
   const again = await ground.driver.ensure({ ...wanted, minUnits: 0.5 });
   expect(again).toMatchObject({ restarted: [], changed: ["minUnits: 0.25 to 0.5"] });
 });

@@ -12,8 +12,8 @@ export async function asAdministrator<T>(
 ): Promise<T> {
   const observed = await driver.observe(id);
   if (observed === undefined) throw new Error(`there is no instance ${id}`);
-  const { socketDir, port, databaseName } = observed;
+  const { host, socketPort: port, databaseName } = observed;
   const password = vault.derive(`compute:admin:${id}`);
-  const target = { host: socketDir, port, user: "nebula_admin", password, database: database ?? databaseName };
+  const target = { host, port, user: "nebula_admin", password, database: database ?? databaseName };
   return connectOnce(connectionUrl(target), body, { applicationName: "somebody" });
 }

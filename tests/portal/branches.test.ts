@@ -7,7 +7,7 @@ import {
   resolveDatabase,
   specHash,
 } from "../../platform/spec/index.ts";
-import { getOperation, lockPorts, putRepository, recordWanted } from "../../platform/store/index.ts";
+import { getOperation, putRepository, recordWanted } from "../../platform/store/index.ts";
 import { type TestForge, testForge } from "../harness/forge.ts";
 import { runs } from "./deployed.ts";
 import { type Caller, startPortal, type TestPortal } from "./harness.ts";
@@ -67,8 +67,7 @@ beforeAll(async () => {
   await recordWanted(portal.sql, { ...at, kind: "spec", spec, hash: specHash(spec) });
   const previewed: DatabaseSpec = { ...preview, branch: { of: "orders", at: null, ttlSeconds: null, pull: 3 } };
   await portal.sql.tx(async (tx) => {
-    await lockPorts(tx);
-    for (const [i, one] of [orders, feature, previewed].entries()) await runs(tx, one, 5600 + i);
+    for (const one of [orders, feature, previewed]) await runs(tx, one);
   });
 });
 afterAll(async () => {

@@ -3,7 +3,6 @@ import { databaseId, type ProjectSpec, type Quota, resolveDatabase, specHash } f
 import type { Pool, Sql } from "../../platform/sql/index.ts";
 import {
   type FleetRow,
-  lockPorts,
   putRepository,
   recordApplied,
   recordInstance,
@@ -29,8 +28,7 @@ export async function deployShop(sql: Pool, names: readonly string[]): Promise<D
   await recordApplied(sql, "shop.store", { commit, spec, hash });
   await recordStatus(sql, "shop.store", { status: "Ready", reason: "Applied", message: "" });
   await sql.tx(async (tx) => {
-    await lockPorts(tx);
-    for (const [i, database] of spec.databases.entries()) await runs(tx, database, 5500 + i);
+    for (const database of spec.databases) await runs(tx, database);
   });
   return { sql, spec };
 }
@@ -68,13 +66,8 @@ export const fleetWith = (quotas: Readonly<Record<string, Quota>>): FleetRow => 
 });
 
 /** An instance as a deployment leaves it. */
-export async function runs(
-  tx: Sql,
-  spec: ProjectSpec["databases"][number],
-  port: number,
-  tenant = "shop",
-): Promise<void> {
+export async function runs(tx: Sql, spec: ProjectSpec["databases"][number], tenant = "shop"): Promise<void> {
   const id = databaseId(tenant, "store", spec.name);
-  await reserveInstance(tx, { id, stack: `${tenant}.store`, placement: "local", spec, port, fence: 1, commit });
+  await reserveInstance(tx, { id, stack: `${tenant}.store`, placement: "local", spec, fence: 1, commit });
   await recordInstance(tx, { id, fence: 1, phase: "Ready", spec, commit, host: "127.0.0.1" });
 }

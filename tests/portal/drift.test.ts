@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolveDatabase, resolveFleetPart, resolveProject, specHash } from "../../platform/spec/index.ts";
 import {
-  lockPorts,
   recordApplied,
   recordInstance,
   recordLooks,
@@ -36,8 +35,7 @@ beforeAll(async () => {
   await recordApplied(sql, "shop.store", { commit: "c", spec, hash });
   await recordStatus(sql, "shop.store", { status: "Ready", reason: "Applied" });
   await sql.tx(async (tx) => {
-    await lockPorts(tx);
-    const made = { id, stack: "shop.store", placement: "local", port: 5501, fence: 1, commit: "c" } as const;
+    const made = { id, stack: "shop.store", placement: "local", fence: 1, commit: "c" } as const;
     await reserveInstance(tx, { ...made, spec: database.spec });
     await recordInstance(tx, { id, fence: 1, phase: "Ready", host: "127.0.0.1" });
   });
@@ -96,11 +94,11 @@ test("another tenant sees nothing of it, and orphans are for the platform's admi
   await recordOrphans(portal.sql, [
     {
       ...{ path: "/data/instances/x", kind: "instance", instance: "a.b.c", owner: "other", ours: false },
-      ...{ pid: 7, port: 5509, reason: "it carries the tag of another installation" },
+      ...{ pid: 7, reason: "it carries the tag of another installation" },
     },
   ]);
   const { body } = await portal.as(await portal.tokenFor("platform-admin")).get("/api/v1/drift/orphans");
-  expect(body.items).toMatchObject([{ kind: "instance", instance: "a.b.c", port: 5509 }]);
+  expect(body.items).toMatchObject([{ kind: "instance", instance: "a.b.c", pid: 7 }]);
 });
 
 test("a fleet says whether drift is healed; when it does not say, it is shown", () => {

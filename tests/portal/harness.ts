@@ -119,6 +119,7 @@ export async function startPortal(
     closing: closing.signal,
     draining: draining.signal,
     reachable: { origins: [], trustedProxies: [], tls: false, ...options.reachable },
+    gateway: { host: "localhost", directPort: 4490, pooledPort: null, rootCertificate: async () => null },
     limits: { ...defaultLimits, ...options.limits, rules: parseRules(options.rules ?? "") },
     checkAnswers: true,
   });

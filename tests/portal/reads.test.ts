@@ -5,7 +5,6 @@ import { databaseId, type FleetSpec, type ProjectSpec, resolveDatabase, specHash
 import {
   credentialContext,
   keepCredential,
-  lockPorts,
   putFleet,
   putRepository,
   putSamples,
@@ -121,8 +120,7 @@ beforeAll(async () => {
   await recordStatus(sql, "shop.store", { status: "Ready", reason: "Applied" });
   const id = databaseId("shop", "store", "orders");
   await sql.tx(async (tx) => {
-    await lockPorts(tx);
-    const at = { id, stack: "shop.store", placement: "local", port: 5501, fence: 1, commit } as const;
+    const at = { id, stack: "shop.store", placement: "local", fence: 1, commit } as const;
     await reserveInstance(tx, { ...at, spec: declared("orders") });
     await recordInstance(tx, { id, fence: 1, phase: "Ready", host: "127.0.0.1" });
   });
@@ -168,7 +166,7 @@ describe("databases", () => {
     expect(orders.headers.get("etag")).toMatch(/^"[0-9a-f]{32}"$/);
     expect(orders.body).toMatchObject({
       id: "shop.store.orders",
-      port: 5501,
+      ...{ host: "localhost", port: 4490 },
       spec: { version: "18" },
       estimate: { month: { currency: "USD" } },
     });
@@ -195,8 +193,8 @@ describe("databases", () => {
     expect((await lead.get(`${base}/orders/credentials`)).body).toMatchObject({
       user: "orders_owner",
       password: "p/w",
-      database: "orders",
-      url: "postgres://orders_owner:p%2Fw@127.0.0.1:5501/orders",
+      database: "shop.store.orders",
+      url: "postgres://orders_owner:p%2Fw@localhost:4490/shop.store.orders",
       roles: ["app", "orders_owner", "reports"],
     });
     const viewer = portal.as(await portal.tokenFor("viewer"));

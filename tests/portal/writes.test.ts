@@ -3,7 +3,6 @@ import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
 import { type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
 import {
   getPullRow,
-  lockPorts,
   makeAudit,
   putRepository,
   recordInstance,
@@ -355,13 +354,11 @@ describe("pause and resume", () => {
   it("are operations, possible only in the state they start from", async () => {
     expect((await builder.send("POST", `${collection}/orders/pause`)).body.code).toBe("NEB612");
     await portal.sql.tx(async (tx) => {
-      await lockPorts(tx);
       const id = "shop.store.orders" as const;
       await reserveInstance(tx, {
         id,
         stack: "shop.store",
         placement: "local",
-        port: 5601,
         fence: 1,
         commit: null,
         spec: declared("orders"),

@@ -10,7 +10,6 @@ import {
 } from "../../platform/spec/index.ts";
 import {
   beginReview,
-  lockPorts,
   type Operation,
   putRepository,
   recordApplied,
@@ -78,14 +77,11 @@ const queued = async (): Promise<readonly string[]> => {
 async function made(spec: DatabaseSpec, ageSeconds = 0): Promise<void> {
   const id = `acme.shop.${spec.name}` as const;
   await db.sql.tx(async (tx) => {
-    await lockPorts(tx);
-    const { n } = await tx.one<{ n: number }>("select count(*)::int as n from instances");
     await reserveInstance(tx, {
       id,
       stack: "acme.shop",
       placement: "local",
       spec,
-      port: 6000 + n,
       fence: 1,
       commit: null,
     });

@@ -10,7 +10,6 @@ import {
   enqueueOperation,
   getProject,
   getPullRow,
-  lockPorts,
   recordApproval,
   recordInstance,
   reserveInstance,
@@ -54,9 +53,7 @@ async function runs(tenant: string, project: string, name: string): Promise<void
   if (spec === undefined) throw new Error(`${stack} has no ${name}`);
   const id = `${stack}.${name}` as DatabaseId;
   await sql.tx(async (tx) => {
-    await lockPorts(tx);
-    const port = 10_000 + many.indexOf(name);
-    await reserveInstance(tx, { id, stack, placement: "local", spec, port, fence: 1, commit: null });
+    await reserveInstance(tx, { id, stack, placement: "local", spec, fence: 1, commit: null });
     await recordInstance(tx, { id, fence: 1, phase: "Retired" });
   });
 }

@@ -1,9 +1,7 @@
-import { createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeVault, Secret } from "../../platform/core/index.ts";
 import type { DatabaseId, DatabaseSpec } from "../../platform/spec/index.ts";
 import {
-  allocatePort,
   deleteSecret,
   ensureCredential,
   forgetInstance,
@@ -18,7 +16,6 @@ import {
   setCredential,
   setInstancePhase,
 } from "../../platform/store/index.ts";
-import { freePort } from "../harness/ports.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
 let db: TestDatabase;
@@ -30,45 +27,18 @@ afterAll(() => db?.close());
 beforeEach(() => db.sql.query("truncate instances, credentials, secrets"));
 
 const spec = { engine: "postgres", name: "orders", version: "18" } as DatabaseSpec;
-const everyPort = async () => true;
 const idOf = (name: string): DatabaseId => `acme.shop.${name}`;
 
-const reserve = (name: string, base: number, isFree = everyPort) =>
-  db.sql.tx(async (tx) => {
-    const port = await allocatePort(tx, base, idOf(name), isFree);
-    const row = { id: idOf(name), stack: "acme.shop", placement: "local" as const, spec, port, fence: 1, commit: null };
-    return (await reserveInstance(tx, row)).port;
-  });
-
-describe("ports", () => {
-  test("are unique when many ask at once, and stay with their instance", async () => {
-    const names = Array.from({ length: 20 }, (_, i) => `db${i}`);
-    const ports = await Promise.all(names.map((name) => reserve(name, 20_000)));
-    expect([...ports].sort()).toEqual(names.map((_, i) => 20_000 + i));
-    expect(await Promise.all(names.map((name) => db.sql.tx((tx) => allocatePort(tx, 30_000, idOf(name)))))).toEqual(
-      ports,
-    );
-  });
-
-  test("that other programs hold are passed over", async () => {
-    const base = await freePort(3);
-    const stranger = createServer().listen(base, "127.0.0.1");
-    await new Promise((resolve) => stranger.once("listening", resolve));
-    expect(await db.sql.tx((tx) => allocatePort(tx, base, idOf("orders")))).toBe(base + 1);
-    await new Promise((resolve) => stranger.close(resolve));
-  });
-
-  test("come back when an instance is removed; when there is none left, that is said", async () => {
-    await reserve("one", 65_535);
-    await expect(reserve("two", 65_535)).rejects.toMatchObject({ code: "NEB369" });
-    await recordRemoved(db.sql, idOf("one"), { fence: 1, keepSeconds: 0 });
-    expect(await reserve("two", 65_535)).toBe(65_535);
-  });
-});
+const reserve = (name: string) =>
+  db.sql.tx((tx) =>
+    reserveInstance(tx, {
+      ...{ id: idOf(name), stack: "acme.shop", placement: "local" as const, spec, fence: 1, commit: null },
+    }),
+  );
 
 describe("instances", () => {
   test("a phase is written only upon what it was decided on", async () => {
-    await reserve("orders", 20_000);
+    await reserve("orders");
     const seen = await getInstance(db.sql, idOf("orders"));
     if (seen === undefined) throw new Error("missing");
     expect(await setInstancePhase(db.sql, { ...seen, fence: 9 }, "Failed")).toBe(false);
@@ -77,14 +47,14 @@ describe("instances", () => {
   });
 
   test("a removed one is forgotten with its passwords once its time is over, unless it is declared again", async () => {
-    await reserve("orders", 20_000);
+    await reserve("orders");
     await ensureCredential(db.sql, vault, idOf("orders"), "owner");
     expect(await forgetInstance(db.sql, idOf("orders"))).toBe(false);
     await recordRemoved(db.sql, idOf("orders"), { fence: 1, keepSeconds: 3600 });
     expect(await listPurgeable(db.sql)).toEqual([]);
     await db.sql.query("update instances set purge_after = now()");
     expect((await listPurgeable(db.sql)).map(({ id }) => id)).toEqual([idOf("orders")]);
-    await reserve("orders", 20_000);
+    await reserve("orders");
     expect(await forgetInstance(db.sql, idOf("orders"))).toBe(false);
     await recordRemoved(db.sql, idOf("orders"), { fence: 1, keepSeconds: 0 });
     expect(await forgetInstance(db.sql, idOf("orders"))).toBe(true);

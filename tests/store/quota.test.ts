@@ -71,25 +71,25 @@ describe("a project's quota in the ledger", () => {
 
   it("refuses the row itself, whoever writes it, and frees the place of what is removed or about to be", async () => {
     await putFleet(db.sql, fleetWith({ standard: { ...small, databases: 1 } }));
-    const write = (name: string, port: number) =>
+    const write = (name: string) =>
       db.sql.tx((tx) =>
         reserveInstance(tx, {
-          ...{ id: databaseId("shop", "store", name), stack, placement: "local", spec: declared(name), port, fence: 1 },
+          ...{ id: databaseId("shop", "store", name), stack, placement: "local", spec: declared(name), fence: 1 },
           commit: null,
         }),
       );
-    await expect(write("second", 5600)).rejects.toMatchObject({ code: "NEB628" });
+    await expect(write("second")).rejects.toMatchObject({ code: "NEB628" });
     await db.sql.tx((tx) =>
       recordInstance(tx, {
         ...{ id: databaseId("shop", "store", "orders"), fence: 1, phase: "Retired" },
         spec: { ...declared("orders"), retire: true },
       }),
     );
-    await expect(write("second", 5600)).rejects.toMatchObject({ code: "NEB628" });
+    await expect(write("second")).rejects.toMatchObject({ code: "NEB628" });
     const spec = projectOf([declared("second")]);
     const at = { tenant: "shop", project: "store", repository: "repo_1", commit: "c".repeat(40), tree: "t" };
     await recordWanted(db.sql, { ...at, kind: "spec", spec, hash: specHash(spec), unsettled: false });
-    expect((await write("second", 5600)).phase).toBe("Creating");
+    expect((await write("second")).phase).toBe("Creating");
     await deleteProject(db.sql, stack);
   });
 });

@@ -31,7 +31,7 @@ function importing(options: { readonly query?: string; readonly policy?: UrlPoli
   return importDatabase({
     source: new Secret(`${source.url.reveal()}${query}`),
     target: {
-      ...{ socketDir: hostname, port: Number(port), user: username, database: target.name },
+      ...{ host: hostname, port: Number(port), user: username, database: target.name },
       password: new Secret(password),
     },
     ...{ policy, tell, folder, pgBin: server.pgBin, user: null },
@@ -141,7 +141,7 @@ function importWith(url: string) {
   return importDatabase({
     source: new Secret(url),
     target: {
-      ...{ socketDir: hostname, port: Number(port), user: username, database: target.name },
+      ...{ host: hostname, port: Number(port), user: username, database: target.name },
       password: new Secret(password),
     },
     ...{ policy: inside, folder, pgBin: server.pgBin, user: null, tell: () => undefined },

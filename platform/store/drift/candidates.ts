@@ -10,7 +10,6 @@ export type DriftCandidate = {
   /** What the ledger has of it; null for a database that is declared and was never made or is gone. */
   readonly made: {
     readonly phase: InstancePhase;
-    readonly port: number | null;
     readonly identity: string | null;
     readonly spec: DatabaseSpec;
   } | null;
@@ -55,7 +54,7 @@ export const listDriftCandidates = (
        where k.settled and coalesce(k.wanted_spec ->> 'placement', 'local') = 'local'
      ), made as (
        select i.id, i.stack, i.database, i.updated_at,
-         jsonb_build_object('phase', i.phase, 'port', i.port, 'identity', i.identity, 'spec', i.spec) as made
+         jsonb_build_object('phase', i.phase, 'identity', i.identity, 'spec', i.spec) as made
        from instances i where i.placement = 'local' and i.phase not in ('Creating', 'Removed')
      ), c as (
        select coalesce(m.id, w.stack || '.' || w.database) as id, coalesce(m.stack, w.stack) as stack,

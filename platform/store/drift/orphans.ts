@@ -7,7 +7,6 @@ export type Orphan = {
   readonly owner: string | null;
   readonly ours: boolean;
   readonly pid: number | null;
-  readonly port: number | null;
   readonly reason: string;
 };
 
@@ -17,11 +16,11 @@ export type OrphanRow = Orphan & { readonly openedAt: Date; readonly seenAt: Dat
 export const recordOrphans = (sql: Sql, found: readonly Orphan[]): Promise<readonly string[]> =>
   sql.tx(async (tx) => {
     const rows = await tx.query<{ path: string; fresh: boolean }>(
-      `insert into drift_orphans as o (path, kind, instance, owner, ours, pid, port, reason)
-       select path, kind, instance, owner, ours, pid, port, reason from jsonb_to_recordset($1::jsonb) as f
-         (path text, kind text, instance text, owner text, ours boolean, pid int, port int, reason text) order by path
+      `insert into drift_orphans as o (path, kind, instance, owner, ours, pid, reason)
+       select path, kind, instance, owner, ours, pid, reason from jsonb_to_recordset($1::jsonb) as f
+         (path text, kind text, instance text, owner text, ours boolean, pid int, reason text) order by path
        on conflict (path) do update set seen_at = clock_timestamp(), kind = excluded.kind, instance = excluded.instance,
-         owner = excluded.owner, ours = excluded.ours, pid = excluded.pid, port = excluded.port, reason = excluded.reason
+         owner = excluded.owner, ours = excluded.ours, pid = excluded.pid, reason = excluded.reason
        returning path, xmax = 0 as fresh`,
       [JSON.stringify(found)],
     );
@@ -31,7 +30,7 @@ export const recordOrphans = (sql: Sql, found: readonly Orphan[]): Promise<reado
 
 export const listOrphans = (sql: Sql): Promise<readonly OrphanRow[]> =>
   sql.query<OrphanRow>(
-    `select path, kind, instance, owner, ours, pid, port, reason, opened_at as "openedAt", seen_at as "seenAt"
+    `select path, kind, instance, owner, ours, pid, reason, opened_at as "openedAt", seen_at as "seenAt"
      from drift_orphans order by path`,
   );
 

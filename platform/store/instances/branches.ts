@@ -39,13 +39,13 @@ export async function recordExpired(tx: Sql, id: string, fence: number): Promise
 /** Nothing of it is left on a machine. The row stays, as long as it is declared, so that it is not made again. */
 export async function recordBuried(tx: Sql, id: string, fence: number): Promise<void> {
   await tx.query(
-    `update instances set port = null, host = null, data_dir = null, identity = null, fence = $2, updated_at = now()
+    `update instances set host = null, data_dir = null, identity = null, fence = $2, updated_at = now()
      where id = $1 and fence <= $2`,
     [id, fence],
   );
 }
 
-/** A branch that is made anew keeps its name, its port and the moment that its end counts from. */
+/** A branch that is made anew keeps its name and the moment that its end counts from. */
 export async function recordEmptied(tx: Sql, id: string, fence: number): Promise<void> {
   await tx.query(
     `update instances set phase = 'Creating', identity = null, data_dir = null, retired_at = null, fence = $2, updated_at = now()

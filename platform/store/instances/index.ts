@@ -1,4 +1,3 @@
-export { allocatePort, portsExhausted } from "./allocate-port.ts";
 export {
   isPast,
   listFailedBranches,
@@ -19,9 +18,7 @@ export {
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {
   type InstanceChange,
-  lockPorts,
   type NewInstance,
-  portsTaken,
   recordInstance,
   recordRemoved,
   reserveInstance,

@@ -15,8 +15,8 @@ export type Instance = {
   readonly placement: Placement;
   readonly version: string;
   readonly phase: InstancePhase;
+  /** Where the gateway finds it, on its machine. */
   readonly host: string | null;
-  readonly port: number | null;
   readonly dataDir: string | null;
   /** As applied. */
   readonly spec: DatabaseSpec;
@@ -44,7 +44,7 @@ export const expiryOf = ({ spec, createdAt }: Pick<Instance, "spec" | "createdAt
   return ttl === null ? null : new Date(createdAt.getTime() + ttl * 1000);
 };
 
-export const instanceColumns = `id, stack, database, engine, placement, version, phase, host, port,
+export const instanceColumns = `id, stack, database, engine, placement, version, phase, host,
   data_dir as "dataDir", compute_state as "computeState", compute_units as "computeUnits",
   compute_enforced as "computeEnforced", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;

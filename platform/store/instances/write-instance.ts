@@ -8,24 +8,12 @@ export type NewInstance = {
   readonly stack: string;
   readonly placement: Placement;
   readonly spec: DatabaseSpec;
-  readonly port: number;
   readonly fence: number;
   readonly commit: string | null;
 };
 
-/** One port is given away at a time; call it first in the transaction that reserves. */
-export async function lockPorts(tx: Sql): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtext('nebuladb ports'))");
-}
-
-/** Ports that instances have, and those of final copies until they are purged do not count: nothing listens there. */
-export async function portsTaken(sql: Sql): Promise<ReadonlySet<number>> {
-  const rows = await sql.query<{ port: number }>("select port from instances where port is not null");
-  return new Set(rows.map(({ port }) => port));
-}
-
 /**
- * Notes an instance before the machine has it, so that its port is known whatever happens next. A removed one starts anew.
+ * Notes an instance before the machine has it, so that it is known whatever happens next. A removed one starts anew.
  * @throws NEB628 when the project's quota has no room for it.
  */
 export const reserveInstance = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
@@ -33,9 +21,9 @@ export const reserveInstance = (tx: Sql, wanted: NewInstance): Promise<Instance>
 
 const insert = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
   tx.one<Instance>(
-    `insert into instances (id, stack, database, engine, placement, version, phase, port, spec, fence, commit)
-     values ($1, $2, $3, $4, $5, $6, 'Creating', $7, $8::jsonb, $9, $10)
-     on conflict (id) do update set phase = 'Creating', port = excluded.port, spec = excluded.spec,
+    `insert into instances (id, stack, database, engine, placement, version, phase, spec, fence, commit)
+     values ($1, $2, $3, $4, $5, $6, 'Creating', $7::jsonb, $8, $9)
+     on conflict (id) do update set phase = 'Creating', spec = excluded.spec,
        version = excluded.version, identity = null, fence = excluded.fence, commit = excluded.commit, created_at = now(),
        updated_at = now(), retired_at = null, removed_at = null, purge_after = null
      returning ${instanceColumns}`,
@@ -46,7 +34,6 @@ const insert = (tx: Sql, wanted: NewInstance): Promise<Instance> =>
       wanted.spec.engine,
       wanted.placement,
       wanted.spec.version,
-      wanted.port,
       JSON.stringify(wanted.spec),
       wanted.fence,
       wanted.commit,
@@ -86,14 +73,14 @@ export async function recordInstance(tx: Sql, change: InstanceChange): Promise<v
   await tx.query("select pg_notify('nebula_instances', $1)", [change.id]);
 }
 
-/** The instance is gone, its port is free, its final copy is kept for a while. */
+/** The instance is gone, its final copy is kept for a while. */
 export async function recordRemoved(
   tx: Sql,
   id: DatabaseId,
   { fence, keepSeconds }: { readonly fence: number; readonly keepSeconds: number },
 ): Promise<void> {
   await tx.query(
-    `update instances set phase = 'Removed', port = null, fence = $2, removed_at = now(), updated_at = now(),
+    `update instances set phase = 'Removed', fence = $2, removed_at = now(), updated_at = now(),
        purge_after = now() + make_interval(secs => $3)
      where id = $1 and fence <= $2`,
     [id, fence, keepSeconds],

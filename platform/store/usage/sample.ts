@@ -8,8 +8,6 @@ export type MeteredInstance = {
   readonly spec: DatabaseSpec;
   readonly commit: string | null;
   readonly createdAt: Date;
-  readonly host: string | null;
-  readonly port: number | null;
   readonly dataDir: string | null;
   /** What the object store holds of it, as last seen. Absent: nothing. */
   readonly backupBytes?: number;

@@ -97,11 +97,10 @@ export const databaseReads = [
     }),
     replies: { 200: json("The credentials", credentials) },
   }).handle(async ({ principal, params: { domain, project, database: name }, query }, portal) => {
-    const { instance } = await findView(portal, domain, project, name);
+    const { instance, endpoint } = await findView(portal, domain, project, name);
     const names = objectNames(domain, project, name);
     const sealed = instance === null ? [] : await listCredentials(portal.sql, instance.id);
-    const { host, port } = { host: instance?.host ?? null, port: instance?.port ?? null };
-    if (instance === null || host === null || port === null || sealed.length === 0)
+    if (instance === null || instance.host === null || sealed.length === 0)
       throw noCredentials(`the database ${domain}/${project}/${name} has not been made yet`);
     const open = can(principal, "credentials:owner", { tenant: domain, project, database: name })
       ? sealed
@@ -118,11 +117,11 @@ export const databaseReads = [
         hint: `Roles with a password: ${open.map((each) => each.role).join(", ")}.`,
       });
     const password = portal.vault.open(found.passwordSealed, credentialContext(instance.id, role)).reveal();
-    const { gateway } = portal;
-    const at =
-      gateway === null
-        ? { host, port, database: names.database }
-        : { host: gateway.host, port: gateway.directPort, database: instance.id };
+    if (endpoint === null || portal.gateway === null)
+      throw noCredentials(`no gateway runs beside this portal, so nobody reaches ${instance.id}`, {
+        hint: "Ask who runs the platform to start its gateway.",
+      });
+    const at = { ...endpoint, database: instance.id };
     return {
       status: 200,
       body: {
@@ -130,7 +129,7 @@ export const databaseReads = [
         user: role,
         password,
         url: `postgres://${role}:${encodeURIComponent(password)}@${at.host}:${at.port}/${at.database}`,
-        endpoints: portal.gateway === null ? null : await endpointsOf(portal.gateway, instance.id, { role, password }),
+        endpoints: await endpointsOf(portal.gateway, instance.id, { role, password }),
         version: found.version,
         roles: open.map((each) => each.role),
       },

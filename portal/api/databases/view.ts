@@ -8,6 +8,7 @@ import {
   specHash,
 } from "../../../platform/spec/index.ts";
 import { type Instance, type ProjectRow, type ProjectView, readProjectView } from "../../../platform/store/index.ts";
+import type { Gateway } from "../endpoints.ts";
 import { notFound } from "../errors.ts";
 import type { Portal } from "../portal.ts";
 import { projectStatusToWire, withStall } from "../projects.ts";
@@ -22,16 +23,22 @@ export type DatabaseView = {
   readonly priceBook: PriceBook | null;
   /** Open differences between what runs and what is declared. */
   readonly drift: number;
+  /** Where clients reach it; null: it has not been made, or no gateway runs. */
+  readonly endpoint: { readonly host: string; readonly port: number } | null;
 };
 
 /**
  * Every database of a project that is declared or still has something on a machine, by name.
  * @throws NEB602 when the reconciler has not seen such a project.
  */
-export async function listViews({ sql }: Portal, tenant: string, project: string): Promise<readonly DatabaseView[]> {
+export async function listViews(
+  { sql, gateway }: Portal,
+  tenant: string,
+  project: string,
+): Promise<readonly DatabaseView[]> {
   const view = await readProjectView(sql, `${tenant}.${project}`);
   if (view === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
-  return viewsOf(view, withStall(view.project, view.stall));
+  return viewsOf(view, withStall(view.project, view.stall), gateway);
 }
 
 /** @throws NEB602 when it is neither declared nor anywhere. */
@@ -41,9 +48,14 @@ export async function findView(portal: Portal, tenant: string, project: string, 
   return found;
 }
 
-function viewsOf({ instances, priceBook, drift }: ProjectView, project: ProjectRow): DatabaseView[] {
+function viewsOf(
+  { instances, priceBook, drift }: ProjectView,
+  project: ProjectRow,
+  gateway: Gateway | null,
+): DatabaseView[] {
   const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
   const made = new Map(instances.map((instance) => [instance.database, instance]));
+  const endpoint = gateway === null ? null : { host: gateway.host, port: gateway.directPort };
   return [...new Set([...wanted.keys(), ...made.keys()])].sort().map((name) => ({
     name,
     project,
@@ -51,6 +63,7 @@ function viewsOf({ instances, priceBook, drift }: ProjectView, project: ProjectR
     instance: made.get(name) ?? null,
     priceBook,
     drift: drift[databaseId(project.tenant, project.project, name)] ?? 0,
+    endpoint: made.get(name)?.host == null ? null : endpoint,
   }));
 }
 
@@ -96,8 +109,8 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
     phase: instance?.phase ?? null,
     computeState: instance?.computeState ?? null,
     compute: computeOf(view),
-    host: instance?.host ?? null,
-    port: instance?.port ?? null,
+    host: view.endpoint?.host ?? null,
+    port: view.endpoint?.port ?? null,
     commit: instance?.commit ?? null,
     retired: wanted?.retire ?? instance?.phase === "Retired",
     estimate: can(principal, "usage:read", placeOf(view)) ? estimateOf(view) : null,
@@ -123,8 +136,8 @@ export function statusToWire(view: DatabaseView) {
     computeState: instance?.computeState ?? null,
     compute: computeOf(view),
     version: instance?.version ?? null,
-    host: instance?.host ?? null,
-    port: instance?.port ?? null,
+    host: view.endpoint?.host ?? null,
+    port: view.endpoint?.port ?? null,
   };
 }
 

@@ -29,10 +29,6 @@ async function run(
   const client = connect();
   const path = databasePath(await resolveDatabase(client, text));
   const { endpoints } = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
-  if (endpoints === null)
-    throw new CommandFailure("no gateway runs beside this portal", {
-      hint: "`nebula db connect` prints the address of the server itself, on the platform's machine.",
-    });
   const { direct, pooled, rootCertificate } = endpoints;
   if (options.pooled === true && pooled === null)
     throw new CommandFailure("this platform has no pooled endpoint", { hint: "`nebula doctor` says what it lacks." });

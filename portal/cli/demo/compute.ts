@@ -57,7 +57,6 @@ type Door = Credentials;
 
 async function doorOf(client: Client, address: Address): Promise<Door> {
   const found = await client.get<Credentials>(`${databasePath(address)}/credentials`);
-  if (found.endpoints === null) throw new CommandFailure("no gateway runs beside this portal");
   const { host, port, database } = found.endpoints.direct;
   return { ...found, host, port, database };
 }

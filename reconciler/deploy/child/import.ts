@@ -17,11 +17,11 @@ export async function importInto(
     const seen = await driver.observe(id);
     const owner = seen === undefined ? undefined : await getCredential(sql, vault, id, seen.ownerRole);
     if (seen === undefined || owner === undefined) throw databaseMissing(`${id} has not been made yet`);
-    const { socketDir, port, databaseName, ownerRole } = seen;
+    const { host, socketPort, databaseName, ownerRole } = seen;
     const imported = await importDatabase({
       source: vault.open(sealedUrl, credentialContext(id, "import")),
       policy: { inside: settings.insideHosts.split(",").map((one) => one.trim()) },
-      target: { socketDir, port, database: databaseName, user: ownerRole, password: owner },
+      target: { host, port: socketPort, database: databaseName, user: ownerRole, password: owner },
       wake: async () => void (await driver.start(id)),
       pgBin: settings.pgBin,
       user: await resolveOsUser(),

@@ -88,7 +88,7 @@ async function warmUp(settings: WorkerSettings) {
     return value === undefined ? undefined : new Secret(value);
   };
   const sql = makePool({ url: new Secret(settings.ledgerUrl), max: 6, applicationName: "nebula deploy worker" });
-  const { dataDir, pgBin, portBase } = settings;
+  const { dataDir, pgBin } = settings;
   const observe = (observation: (FromWorker & { kind: "observation" })["observation"]) =>
     send({ kind: "observation", observation });
   const local = settings.compute === "state" ? undefined : await makeLocalDriver({ dataDir, pgBin, vault, observe });
@@ -96,7 +96,7 @@ async function warmUp(settings: WorkerSettings) {
   const backups = backupsOf(local, vault, settings.backups);
   const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
   const archive = settings.backups?.on === true;
-  const direct = makeDirectEffects({ sql, vault, driver, portBase, secretOf, archive, ...branching });
+  const direct = makeDirectEffects({ sql, vault, driver, secretOf, archive, ...branching });
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);
   const command = await findPulumi(settings.pulumiBin);
