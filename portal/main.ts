@@ -81,6 +81,7 @@ const fields = {
   NEBULA_API_PORT: integer(0),
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
   NEBULA_LIMITS: text(""),
+  NEBULA_OPEN_OPERATIONS: integer(defaultLimits.openOperations),
   NEBULA_CORS_ORIGINS: text(""),
   NEBULA_TRUSTED_PROXIES: text(""),
   NEBULA_PUBLIC_URL: text(""),
@@ -139,7 +140,8 @@ async function main(scope: Scope): Promise<void> {
   };
   const port = config.NEBULA_PORT;
   const [draining, closing] = [new AbortController(), new AbortController()];
-  const limits = { ...defaultLimits, rules: parseRules(config.NEBULA_LIMITS) };
+  const openOperations = config.NEBULA_OPEN_OPERATIONS;
+  const limits = { ...defaultLimits, openOperations, rules: parseRules(config.NEBULA_LIMITS) };
   const reachable = resolveReachable({
     origins: config.NEBULA_CORS_ORIGINS,
     trustedProxies: config.NEBULA_TRUSTED_PROXIES,

@@ -249,6 +249,14 @@ export const notReady = defineError({
   hint: "`reasons` says why; another replica may be ready.",
 });
 
+export const queueFull = defineError({
+  code: "NEB741",
+  status: 429,
+  title: "Too much of this tenant is under way",
+  retry: true,
+  hint: "Wait for the seconds in Retry-After. `nebula ops list` shows what is open; merge or close pull requests that wait.",
+});
+
 /** One thing wrong with a request: `path` is where, in the notation of the body (`compute.max`, `query.limit`). */
 export type FieldProblem = {
   readonly path: string;

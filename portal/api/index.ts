@@ -21,6 +21,7 @@ import { localGit, makeGitDesk } from "./git-desk.ts";
 import { makeGitHealth } from "./git-health.ts";
 import { onLoopback } from "./headers.ts";
 import { makeLimiter } from "./leases.ts";
+import { makePlaces } from "./places.ts";
 import type { Portal } from "./portal.ts";
 import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
@@ -38,7 +39,7 @@ export { routes } from "./routes.ts";
 export { drain, makeServer, type Patience, patience } from "./server.ts";
 
 /** What the API makes itself. */
-type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd";
+type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd" | "places";
 /** What a portal on loopback need not say. */
 type Optional = "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
@@ -62,6 +63,7 @@ export function makeApi(parts: ApiParts): Express {
     touched: makeTouchedReader(),
     files: makeFileReader(),
     crowd: makeCrowd(),
+    places: makePlaces(parts.limits.openOperations),
     limiter: makeLimiter({
       take: (key, budget) => takeTokens(sql, key, budget),
       monotonicMs: () => clock.monotonicMs(),

@@ -16,6 +16,7 @@ import { addressOf, networkOf } from "./address.ts";
 import { matchRequired, tooManyAtOnce, wrongMedia } from "./errors.ts";
 import { once } from "./idempotency.ts";
 import { parseInput, parseParams } from "./parse.ts";
+import { takePlace } from "./places.ts";
 import type { Portal } from "./portal.ts";
 import { absent, demand } from "./reach.ts";
 import { type Answer, type AnyRoute, type Call, isChange } from "./route.ts";
@@ -36,12 +37,16 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
   const params = parseParams(entry, request.params);
   const target = typeof entry.target === "function" ? entry.target(params) : null;
   const trail = makeTrail(entry, principal, target, request, portal);
+  let leave: () => void = () => undefined;
   try {
     authorise(entry, principal, target, { ...request.query, ...(params as object | undefined) });
     await spendOfDatabase(entry, { principal, request, response }, portal, target);
     const isStillAllowed = stillAllowed(entry, request, portal);
     const call = { ...readCall(entry, request, response, principal), params, isStillAllowed, note: trail.note };
-    const answer = await once(entry, call, portal, (within) => entry.handle(call, within));
+    const answer = await once(entry, call, portal, async (within) => {
+      leave = await takePlace(entry, target, within);
+      return entry.handle(call, within);
+    });
     if (portal.checkAnswers) checkAnswer(entry, answer);
     await trail.accepted(answer);
     if (changesAccess(entry)) portal.callers.forget();
@@ -49,6 +54,8 @@ export async function runRoute(entry: AnyRoute, request: Request, response: Resp
   } catch (thrown) {
     await trail.refused(asNebulaError(thrown));
     throw thrown;
+  } finally {
+    leave();
   }
 }
 

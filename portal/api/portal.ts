@@ -14,6 +14,7 @@ import type { GitHealth } from "./git-health.ts";
 import type { Reachable } from "./headers.ts";
 import type { Limiter } from "./leases.ts";
 import { defaultRules, type Rules } from "./limits.ts";
+import type { Places } from "./places.ts";
 import type { TouchedReader } from "./pulls/touched.ts";
 
 /** What the routes work with. Made once by main.ts; a test makes its own. */
@@ -53,6 +54,8 @@ export type Portal = {
   readonly limiter: Limiter;
   /** How much somebody does at this moment, here. */
   readonly crowd: Crowd;
+  /** How much of a tenant's may be under way. */
+  readonly places: Places;
   readonly reachable: Reachable;
   /** Aborted when the process is about to stop: it is not ready any more, and connections are not kept. */
   readonly draining: AbortSignal;
@@ -70,6 +73,8 @@ export type Limits = {
   readonly atOnce: number;
   /** Event streams that a user may hold open. */
   readonly streams: number;
+  /** Operations of a tenant that have not ended. */
+  readonly openOperations: number;
   readonly rules: Rules;
 };
 
@@ -78,5 +83,6 @@ export const defaultLimits: Limits = {
   urlBytes: 8 * 1024,
   atOnce: 64,
   streams: 32,
+  openOperations: 100,
   rules: defaultRules,
 };

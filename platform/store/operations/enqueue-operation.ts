@@ -12,7 +12,10 @@ export type NewOperation = {
   readonly pullNumber?: number | null;
   readonly params?: Readonly<Record<string, unknown>>;
   readonly requestedBy: string;
-  /** -100 to 100, higher runs first; a minute of waiting weighs one. Never before an older operation of the same stack. */
+  /**
+   * -100 to 100, higher runs first; a minute of waiting weighs one, and so do 20 of the tenant's that wait already. Never before an
+   * older operation of the same stack.
+   */
   readonly priority?: number;
   readonly deadlineSeconds?: number;
   readonly maxAttempts?: number;
@@ -28,7 +31,7 @@ export const enqueueOperation = async (sql: Sql, wanted: NewOperation): Promise<
   mustBeAvailable(wanted.type);
   const queued = await sql.tx(async (tx) => {
     await tx.query("insert into stacks (stack) values ($1) on conflict do nothing", [wanted.stack]);
-    const operation = await insert(tx, newId("op"), wanted);
+    const operation = await insert(tx, newId("op"), wanted, await behindOthers(tx, wanted));
     if (wanted.supersede ?? wanted.type === "DEPLOY") await supersede(tx, operation);
     await appendEvent(tx, operation.id, { phase: "queued", message: `${operation.type} queued` });
     await notify(tx, "nebula_operations", operation.id);
@@ -38,12 +41,25 @@ export const enqueueOperation = async (sql: Sql, wanted: NewOperation): Promise<
   return queued;
 };
 
-const insert = (tx: Sql, id: string, o: NewOperation) =>
+/**
+ * Each operation of a tenant that waits already puts the next one of that tenant behind what others queue in the seconds after it: a
+ * storm of one tenant's does not stand before everybody else. Never by more than five minutes, so nobody waits for ever.
+ */
+async function behindOthers(tx: Sql, { stack }: NewOperation): Promise<number> {
+  const { waiting } = await tx.one<{ waiting: number }>(
+    `select count(*)::int as waiting from (select from operations
+       where split_part(stack, '.', 1) = split_part($1, '.', 1) and state = 'QUEUED' limit 100) waiting`,
+    [stack],
+  );
+  return 3 * waiting;
+}
+
+const insert = (tx: Sql, id: string, o: NewOperation, behindSeconds: number) =>
   tx.one<Operation>(
     `insert into operations as o (id, stack, database, type, priority, params, commit, pull_number, requested_by,
        deadline_seconds, max_attempts, turn)
      values ($1, $2, $3, $4, $5::int, $6::jsonb, $7, $8, $9, $10, $11,
-       clock_timestamp() - make_interval(mins => $5::int)) returning ${operationColumns}`,
+       clock_timestamp() - make_interval(mins => $5::int) + make_interval(secs => $12)) returning ${operationColumns}`,
     [
       id,
       o.stack,
@@ -56,6 +72,7 @@ const insert = (tx: Sql, id: string, o: NewOperation) =>
       o.requestedBy,
       o.deadlineSeconds ?? 600,
       o.maxAttempts ?? 4,
+      behindSeconds,
     ],
   );
 

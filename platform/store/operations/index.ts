@@ -1,5 +1,6 @@
 export { cancelOperation } from "./cancel-operation.ts";
 export { type Claim, type ClaimOptions, claimOperation } from "./claim-operation.ts";
+export { countOpenOperations } from "./count-open.ts";
 export { enqueueOperation, type NewOperation } from "./enqueue-operation.ts";
 export { appendEvent, type EventLevel, listEvents, type NewOperationEvent, type OperationEvent } from "./events.ts";
 export { type Ending, finishOperation } from "./finish-operation.ts";
