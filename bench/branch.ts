@@ -2,9 +2,10 @@
  * How long a branch of a database takes from the order to its first row, while the database serves; and the same by hand: a
  * pg_basebackup of it, a server started on that, a first row. Turn by turn, for 100 MB and 1 GB.
  */
-import { join } from "node:path";
 import { openScope } from "../platform/core/index.ts";
-import { type BackupBench, makeBackupBench, timed, writeConf } from "./ground/backups.ts";
+import type { DatabaseId } from "../platform/spec/index.ts";
+import { type BackupBench, makeBackupBench, timed } from "./ground/backups.ts";
+import { firstRowByHand } from "./ground/by-hand.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
 
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 9);
@@ -39,34 +40,15 @@ try {
   await scope.close();
 }
 
-async function copyByHand(ground: BackupBench, id: `${string}.${string}.${string}`, name: string): Promise<number> {
-  const { driver } = ground;
-  const { args, password } = await driver.machinery.address(id);
-  const env = { PGPASSWORD: password.reveal() };
-  const [pgdata, socket] = [ground.folder(name), ground.folder(`${name}s`)];
-  const conf = join(ground.home, `${name}.conf`);
-  writeConf(conf, socket);
-  const took = await timed(async () => {
-    await ground.tool(
-      "pg_basebackup",
-      [...args, "--pgdata", pgdata, "--wal-method", "stream", "--checkpoint", "fast"],
-      env,
-    );
-    await ground.tool("pg_ctl", [
-      "start",
-      "-w",
-      "-s",
-      "-D",
-      pgdata,
-      "-l",
-      join(socket, "log"),
-      "-o",
-      `-c config_file=${conf}`,
-    ]);
-    await ground.tool("psql", ["-h", socket, "-U", "nebula_admin", "-d", "postgres", "-qAtc", "select 1"], env);
+async function copyByHand(ground: BackupBench, id: DatabaseId, name: string): Promise<number> {
+  const { args, password } = await ground.driver.machinery.address(id);
+  return firstRowByHand(ground, {
+    ...{ name, password: password.reveal() },
+    fill(pgdata, env) {
+      const how = ["--pgdata", pgdata, "--wal-method", "stream", "--checkpoint", "fast"];
+      return ground.tool("pg_basebackup", [...args, ...how], env);
+    },
   });
-  await ground.tool("pg_ctl", ["stop", "-w", "-s", "-m", "immediate", "-D", pgdata]);
-  return took;
 }
 
 report({ bench: "branch", runs, figures, goals: { mb100Ratio: "<= 1.2", gb1Ratio: "<= 1.2" } });

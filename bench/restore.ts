@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InstanceWanted } from "../platform/compute/index.ts";
 import { openScope } from "../platform/core/index.ts";
-import { type BackupBench, makeBackupBench, timed, writeConf } from "./ground/backups.ts";
+import { type BackupBench, makeBackupBench, timed } from "./ground/backups.ts";
+import { firstRowByHand } from "./ground/by-hand.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
 
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 9);
@@ -88,35 +89,21 @@ async function keepLog(ground: BackupBench, { id }: InstanceWanted, { log }: ByH
 
 type At = { readonly name: string; readonly at: Date };
 
-async function restoreByHand(ground: BackupBench, { tar, log, password }: ByHand, { name, at }: At): Promise<number> {
-  const [pgdata, socket] = [ground.folder(name), ground.folder(`${name}s`)];
-  const conf = join(ground.home, `${name}.conf`);
+function restoreByHand(ground: BackupBench, { tar, log, password }: ByHand, { name, at }: At): Promise<number> {
   const until = at.toISOString().replace("T", " ").replace("Z", "+00");
-  writeConf(conf, socket, [
+  const settings = [
     `restore_command = 'cp ${log}/%f %p'`,
     `recovery_target_time = '${until}'`,
     "recovery_target_action = 'promote'",
     "hot_standby = off",
-  ]);
-  const env = { PGPASSWORD: password };
-  const took = await timed(async () => {
-    await ground.tool("tar", ["-xf", join(tar, "base.tar"), "-C", pgdata]);
-    await ground.tool("cp", ["/dev/null", join(pgdata, "recovery.signal")]);
-    await ground.tool("pg_ctl", [
-      "start",
-      "-w",
-      "-s",
-      "-D",
-      pgdata,
-      "-l",
-      join(socket, "log"),
-      "-o",
-      `-c config_file=${conf}`,
-    ]);
-    await ground.tool("psql", ["-h", socket, "-U", "nebula_admin", "-d", "postgres", "-qAtc", "select 1"], env);
+  ];
+  return firstRowByHand(ground, {
+    ...{ name, password, settings },
+    async fill(pgdata) {
+      await ground.tool("tar", ["-xf", join(tar, "base.tar"), "-C", pgdata]);
+      await ground.tool("cp", ["/dev/null", join(pgdata, "recovery.signal")]);
+    },
   });
-  await ground.tool("pg_ctl", ["stop", "-w", "-s", "-m", "immediate", "-D", pgdata]);
-  return took;
 }
 
 report({ bench: "restore", runs, figures, goals: { mb100Ratio: "<= 3", gb1Ratio: "<= 2" } });

@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import { type BackupBench, timed, writeConf } from "./backups.ts";
+
+type ByHand = {
+  /** Of its folders. */
+  readonly name: string;
+  /** Of the administrator, for whoever fills the folder and asks for the row. */
+  readonly password: string;
+  /** Lines of its settings, beside the usual ones. */
+  readonly settings?: readonly string[];
+  /** Makes the data folder what it shall be. */
+  readonly fill: (pgdata: string, env: Readonly<Record<string, string>>) => Promise<void>;
+};
+
+/** How long it takes by Postgres's own programs to fill a data folder, start a server on it and get a row. The server is stopped. */
+export async function firstRowByHand(ground: BackupBench, { name, password, settings, fill }: ByHand): Promise<number> {
+  const [pgdata, socket] = [ground.folder(name), ground.folder(`${name}s`)];
+  const conf = join(ground.home, `${name}.conf`);
+  writeConf(conf, socket, settings);
+  const env = { PGPASSWORD: password };
+  const start = ["start", "-w", "-s", "-D", pgdata, "-l", join(socket, "log"), "-o", `-c config_file=${conf}`];
+  const took = await timed(async () => {
+    await fill(pgdata, env);
+    await ground.tool("pg_ctl", start);
+    await ground.tool("psql", ["-h", socket, "-U", "nebula_admin", "-d", "postgres", "-qAtc", "select 1"], env);
+  });
+  await ground.tool("pg_ctl", ["stop", "-w", "-s", "-m", "immediate", "-D", pgdata]);
+  return took;
+}
