@@ -10,9 +10,11 @@
 import { asNebulaError, type Clock, reportFault } from "../platform/core/index.ts";
 import { notify, type Pool, type Sql } from "../platform/sql/index.ts";
 import {
+  countMigrating,
   enqueueOperation,
   getOperation,
   getProject,
+  getProjects,
   getRepository,
   isEnded,
   type LeaseTimes,
@@ -24,6 +26,7 @@ import {
   type RepositoryRow,
   recordEnding,
 } from "../platform/store/index.ts";
+import { queueMigrations } from "./deploy/index.ts";
 import { deriveStatus } from "./observe/index.ts";
 import {
   announceDeploys,
@@ -185,10 +188,26 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
 /** How a deployment ended, as the project's status; in the transaction that ends the operation. */
 export async function recordOutcome(tx: Sql, operation: Operation): Promise<void> {
   const { stack, type, outcome, error, params } = operation;
+  const migrating = await queueMigrations(tx, operation);
+  if (type === "MIGRATE") return recordMigrated(tx, operation);
   if ((type !== "DEPLOY" && type !== "DESTROY") || outcome === null) return;
   // Healing that did not succeed says nothing about the text in force: the difference stays open, and its project as it was.
   if (params.heal === true && outcome !== "applied" && outcome !== "unchanged") return;
-  await recordEnding(tx, stack, deriveStatus({ outcome, problem: error }));
+  await recordEnding(tx, stack, migrating > 0 ? underway(migrating) : deriveStatus({ outcome, problem: error }));
+}
+
+const underway = (databases: number) =>
+  ({ status: "Reconciling", reason: "Migrating", message: `migrations of ${databases} databases` }) as const;
+
+/** A schema that could not be brought to its files is said of its project, until it could. */
+async function recordMigrated(tx: Sql, { stack, outcome, error, params }: Operation): Promise<void> {
+  const [project] = await getProjects(tx, [stack]);
+  const isOurs = ["Migrating", "MigrationFailed", "Applied"].includes(project?.reason ?? "");
+  if (outcome === null || params.verb !== "apply" || !isOurs) return;
+  const derived = deriveStatus({ outcome, problem: error });
+  const failed = derived.status === "Stalled" ? { ...derived, reason: "MigrationFailed" } : derived;
+  const others = outcome === "applied" ? await countMigrating(tx, stack) : 0;
+  await recordEnding(tx, stack, others > 0 ? underway(others) : failed);
 }
 
 /** What failed for a reason that may be over: a full disk, a host that was away. */

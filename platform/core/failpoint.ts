@@ -31,6 +31,11 @@ export const failpoints = [
   "provider.effect-done",
   "provider.recorded",
   "provider.removed",
+  // a migration of a database, in the worker
+  "migrate.held",
+  "migrate.begun",
+  "migrate.ran",
+  "migrate.committed",
   // one machine
   "compute.folder-made",
   "compute.started",

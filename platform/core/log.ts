@@ -94,6 +94,7 @@ function levelOf(observation: Observation): LogLevel {
     case "drift.closed":
     case "backup.taken":
     case "backup.verified":
+    case "migration.ran":
     case "usage.rolled":
     case "gateway.woke":
     case "tls.loaded":

@@ -92,6 +92,7 @@ function makeInstruments(registry: Registry) {
     backups: histogram("backup_duration_seconds", "A base backup of a database, by type.", ["type"]),
     backupTrials: histogram("backup_trial_duration_seconds", "A restore that was tried.", []),
     backupDamages: counter("backup_damages_total", "Stored pieces found missing or damaged.", []),
+    migrations: histogram("migration_duration_seconds", "Migrations of databases that have run.", []),
     logParts: counter("log_parts_shipped_total", "Parts of databases' logs that were stored.", []),
     connects: histogram("gateway_connect_duration_seconds", "Sessions opened, first byte to ready.", [
       "endpoint",
@@ -184,6 +185,8 @@ function record(to: Instruments, o: Observation): void {
       return to.backupTrials.observe(o.durationMs / 1000);
     case "backup.damaged":
       return to.backupDamages.inc();
+    case "migration.ran":
+      return to.migrations.observe(o.durationMs / 1000);
     case "log.shipped":
       return to.logParts.inc(o.parts);
     case "audit.anchored":

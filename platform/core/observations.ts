@@ -197,6 +197,8 @@ export type Observation =
     }
   | { readonly kind: "gateway.cancel"; readonly verdict: "passed" | "unknown" | "limited" }
   | { readonly kind: "tls.loaded"; readonly fingerprint: string; readonly validTo: string; readonly own: boolean }
+  /** A migration of a database has run. */
+  | { readonly kind: "migration.ran"; readonly instance: string; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
 
 export type Observe = (observation: Observation) => void;

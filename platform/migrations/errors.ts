@@ -90,10 +90,3 @@ export const schemaTooLarge = defineError({
   retry: false,
   hint: "Compare with pg_dump --schema-only: `nebula db url` has the address.",
 });
-export const schemaUnknown = defineError({
-  code: "NEB448",
-  status: 409,
-  title: "The schema that the migrations give is not known",
-  retry: false,
-  hint: "It is noted when a migration has run. Add one, or pull what is there as the first: `nebula db pull`.",
-});

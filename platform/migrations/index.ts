@@ -9,10 +9,12 @@
  * 4. Nothing a tenant wrote runs with an administrator's rights.
  */
 export { type Applied, type ApplyInput, applyMigrations, missingOf, noteSchema, numberOf } from "./apply/apply.ts";
+export { recordOf, type SchemaDifference, schemaDifference, schemaDrift } from "./apply/difference.ts";
+export { applyDirect } from "./apply/direct.ts";
 export { listRan, type Noted, type Ran, readNoted } from "./apply/record.ts";
 export { type Door, type RunLimits, usualLimits } from "./apply/run-file.ts";
 export * from "./errors.ts";
-export { type LintFinding, lint, losesData, refusing } from "./lint/lint.ts";
+export { type LintFinding, lint, losesData, losingWhy, refusing } from "./lint/lint.ts";
 export type { Level, Risk } from "./lint/rule.ts";
 export { inOrder, type Migration, type MigrationFile, readMigration, type Statement } from "./read/migration.ts";
 export { describeSchemaChanges, diffSchemas, type SchemaChange } from "./schema/diff.ts";

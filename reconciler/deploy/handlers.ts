@@ -12,6 +12,7 @@ import {
 } from "../../platform/store/index.ts";
 import { decide } from "./decide.ts";
 import type { ActVerb, BackupJob, Job } from "./messages.ts";
+import { migrateJob } from "./migrating.ts";
 import { prepareState } from "./prepare.ts";
 import { takeRestorePoints } from "./restore-points.ts";
 import { type Applied, type RunOptions, runJob, type Settled } from "./run-job.ts";
@@ -35,6 +36,7 @@ export const handlers: Readonly<Record<WorkerType, Handler>> = {
   IMPORT: importing,
   BACKUP: backingUp("take"),
   RESTORE: backingUp("restore"),
+  MIGRATE: migrating,
 };
 
 async function deploy(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
@@ -101,6 +103,12 @@ function backingUp(verb: BackupJob["verb"]): Handler {
     const job: Job = { kind: "backup", verb, stack, fence, database: idIn(stack, operation), operation: id, params };
     return { ending: await runJob(options, claim, worker, job, {}), applied: undefined };
   };
+}
+
+/** Runs what is missing of a database's migrations. */
+async function migrating(options: RunOptions, claim: Claim, worker: WorkerProcess): Promise<Settled> {
+  const job = await migrateJob(options.sql, claim);
+  return { ending: await runJob(options, claim, worker, job, { verb: job.verb }), applied: undefined };
 }
 
 const branchVerbs = ["reset", "expire", "open", "close"] as const;

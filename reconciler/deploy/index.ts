@@ -16,4 +16,5 @@ export { type Deployer, type DeployerOptions, deployTypes, makeDeployer } from "
 export * from "./errors.ts";
 export { type JobLoan, type Lender, makeLender } from "./lend.ts";
 export type { FromWorker, PulumiOutcome, PulumiStep, ToWorker } from "./messages.ts";
+export { queueMigrations, runnable } from "./migrating.ts";
 export type { Preview, PreviewRequest } from "./preview.ts";

@@ -38,7 +38,7 @@ export function makeLender({ sql, vault, secrets }: Parts): Lender {
         scopes: job.kind === "preview" ? [] : [`credential:${job.stack}`],
         derived: [
           ...adminPurposes(ids),
-          ...(job.kind === "preview" || job.kind === "import" ? [] : backupPurposes(ids)),
+          ...(["preview", "import", "migrate"].includes(job.kind) ? [] : backupPurposes(ids)),
           ...(job.kind === "deploy" || job.kind === "preview" ? [statePurpose(tenant)] : []),
         ],
       });
@@ -61,7 +61,7 @@ async function touched(sql: Sql, job: Job): Promise<Touched> {
     const named = secretsOf(api === undefined ? [] : [{ passwordSecret: null, api }]);
     return { ids: [job.database, job.source], named };
   }
-  if (job.kind === "import") return { ids: [job.database], named: new Set() };
+  if (job.kind === "import" || job.kind === "migrate") return { ids: [job.database], named: new Set() };
   const ids = job.kind === "backup" ? [job.database] : job.databases;
   const known = await Promise.all(ids.map((id) => getInstance(sql, id as DatabaseId)));
   return { ids, named: secretsOf(known.flatMap((one) => (one === undefined ? [] : [one.spec]))) };

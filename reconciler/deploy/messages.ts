@@ -91,7 +91,25 @@ export type BackupJob = {
   readonly params: Readonly<Record<string, unknown>>;
 };
 
-export type Job = DeployJob | PreviewJob | ActJob | BranchJob | ImportJob | BackupJob;
+/** Brings a database's schema to its files, runs SQL on a branch at once, or tells what was changed by hand. */
+export type MigrateJob = {
+  readonly kind: "migrate";
+  readonly verb: "apply" | "direct" | "diff";
+  readonly stack: string;
+  readonly fence: number;
+  readonly database: DatabaseId;
+  readonly operation: string;
+  readonly commit: string | null;
+  /** Whose files they are. */
+  readonly folder: string;
+  readonly files: readonly { readonly file: string; readonly text: string; readonly path: string }[];
+  /** Stops before the first that loses data. */
+  readonly careful: boolean;
+  /** Of `direct`. */
+  readonly sql: string | null;
+};
+
+export type Job = DeployJob | PreviewJob | ActJob | BranchJob | ImportJob | BackupJob | MigrateJob;
 
 export type PulumiStep = {
   readonly op: string;

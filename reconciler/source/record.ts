@@ -9,11 +9,14 @@ import {
   type FleetRow,
   hasUnsettledDeploy,
   type PullRow,
+  putMigrationTexts,
   type RepositoryRow,
   recordWanted,
 } from "../../platform/store/index.ts";
 import { planProject, type ReviewedPlan } from "../plan/index.ts";
 import { findArrived, noteArrived } from "./arrivals.ts";
+import { readMigrationTexts } from "./migrations.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { SourceParts } from "./sync.ts";
 import { isInputOf, type Trace } from "./trace.ts";
 import { underLease } from "./under-lease.ts";
@@ -33,6 +36,7 @@ export async function record(
   pass: {
     readonly repository: RepositoryRow;
     readonly commit: string;
+    readonly snapshot: Snapshot;
     readonly understood: readonly Understood[];
     readonly fleet: FleetRow | undefined;
     readonly trace: Trace;
@@ -44,7 +48,9 @@ export async function record(
   if (arrived.length === 0 && news.length === 0) return [];
   const author = (await git.commit(commit))?.author.name ?? "unknown";
   const prune = await prunedAbove(parts.sql, repository, news, fleet);
+  const texts = await readMigrationTexts(parts.sql, git, pass.snapshot, news);
   return underLease(parts, repository, async (tx) => {
+    await putMigrationTexts(tx, texts);
     const recorded: Recorded[] = [];
     for (const one of news) {
       const pull = arrived.findLast(({ stacks }) => stacks.includes(one.stack))?.pull ?? mergeOf(trace, one);

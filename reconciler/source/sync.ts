@@ -65,7 +65,7 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
     changes,
   });
   const recorded = await record(parts, git, {
-    ...{ repository, commit, understood, fleet: fleet.row },
+    ...{ repository, commit, snapshot, understood, fleet: fleet.row },
     trace: await trace,
   });
   failpoint("source.recorded");

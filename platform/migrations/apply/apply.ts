@@ -3,16 +3,25 @@ import { migrationOutOfOrder, recordDiffers } from "../errors.ts";
 import { losesData } from "../lint/lint.ts";
 import { inOrder, type Migration } from "../read/migration.ts";
 import { fingerprintOf, takeSnapshot } from "../schema/snapshot.ts";
-import { ensureRecord, listRan, noteRan, noteSnapshot, type Ran, type Run, readNoted, takeHold } from "./record.ts";
+import {
+  ensureRecord,
+  type Hold,
+  listRan,
+  noteRan,
+  noteSnapshot,
+  type Ran,
+  type Run,
+  readNoted,
+  takeHold,
+} from "./record.ts";
 import { type Door, type RunLimits, runFile, usualLimits, type Watch } from "./run-file.ts";
 
-export type ApplyInput = {
+export type ApplyInput = Hold & {
   /** Whose folder the files are in: the database's own name, or its parent's. */
   readonly folder: string;
   /** Every file that Git has, whether it ran or not. */
   readonly migrations: readonly Migration[];
   readonly ownerRole: string;
-  readonly fence: number;
   readonly commit: string | null;
   readonly operation: string | null;
   /** After the data went back: stops before the first that loses data. */
@@ -40,7 +49,7 @@ export type Applied = {
 export async function applyMigrations(door: Door, input: ApplyInput): Promise<Applied> {
   const { admin } = door;
   await ensureRecord(admin, input.ownerRole);
-  const begun = await takeHold(admin, input.fence);
+  const begun = await takeHold(admin, input);
   failpoint("migrate.held");
   const before = (await listRan(admin)).filter(({ folder }) => folder === input.folder);
   const missing = missingOf(input.migrations, before);
@@ -51,8 +60,8 @@ export async function applyMigrations(door: Door, input: ApplyInput): Promise<Ap
       waits = migration;
       break;
     }
-    const { folder, fence, commit, operation } = input;
-    const run: Run = { folder, file: migration.file, checksum: migration.checksum, commit, operation, fence };
+    const { folder, scope, fence, commit, operation } = input;
+    const run: Run = { folder, file: migration.file, checksum: migration.checksum, commit, operation, scope, fence };
     const began = performance.now();
     const how = await runOne(door, migration, run, { ...input, begunBefore: begun.has(`${folder}/${migration.file}`) });
     ran.push(migration.file);

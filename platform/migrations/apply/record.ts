@@ -24,7 +24,10 @@ export type Ran = {
 };
 
 /** What is being run. */
-export type Run = Pick<Ran, "folder" | "file" | "checksum" | "commit" | "operation"> & { readonly fence: number };
+export type Run = Pick<Ran, "folder" | "file" | "checksum" | "commit" | "operation"> & Hold;
+
+/** A holder: what its fence counts in, and the fence. A copy of a database elsewhere knows nothing of ours. */
+export type Hold = { readonly scope: string; readonly fence: number };
 
 const statements = (owner: string): readonly string[] => [
   "create schema if not exists nebula",
@@ -33,11 +36,11 @@ const statements = (owner: string): readonly string[] => [
      applied_at timestamptz not null default clock_timestamp(), duration_ms double precision,
      adopted boolean not null default false, primary key (folder, file))`,
   `create table if not exists nebula.migration_runs (
-     folder text not null, file text not null, checksum text not null, commit text, operation text, fence bigint not null,
-     ticket_hash text not null unique, backend int, backend_start timestamptz,
+     folder text not null, file text not null, checksum text not null, commit text, operation text,
+     scope text not null, fence bigint not null, ticket_hash text not null unique, backend int, backend_start timestamptz,
      begun_at timestamptz not null default clock_timestamp(), primary key (folder, file))`,
   `create table if not exists nebula.migration_state (
-     one boolean primary key default true check (one), fence bigint not null, backend int, backend_start timestamptz,
+     one boolean primary key default true check (one), scope text, fence bigint not null, backend int, backend_start timestamptz,
      fingerprint text, snapshot jsonb, snapshot_at timestamptz)`,
   "insert into nebula.migration_state (fence) values (0) on conflict do nothing",
   `create or replace function nebula.finish_migration(ticket text) returns bigint
@@ -87,19 +90,22 @@ export async function listRan(admin: Sql): Promise<readonly Ran[]> {
  * Makes us the one who migrates, for as long as this session lasts: the sessions of an older holder are ended first, whatever they
  * are in the middle of. Answers the files that one of them had begun outside of a transaction. @throws NEB444
  */
-export async function takeHold(admin: Sql, fence: number): Promise<ReadonlySet<string>> {
+export async function takeHold(admin: Sql, { scope, fence }: Hold): Promise<ReadonlySet<string>> {
   const held = await admin.tx(async (tx) => {
-    const { known } = await tx.one<{ known: number }>("select fence as known from nebula.migration_state for update");
-    if (known > fence) throw holderReplaced(`it was taken over under fence ${known}; ours is ${fence}`);
+    const before = await tx.one<{ known: number; scope: string | null }>(
+      "select scope, fence as known from nebula.migration_state for update",
+    );
+    if (before.scope === scope && before.known > fence)
+      throw holderReplaced(`it was taken over under fence ${before.known}; ours is ${fence}`);
     const older = await tx.query<Backend>(
       `select backend as pid, extract(epoch from backend_start)::text as since from nebula.migration_state
          where backend <> pg_backend_pid()
        union all select backend, extract(epoch from backend_start)::text from nebula.migration_runs where backend is not null`,
     );
     await tx.query(
-      `update nebula.migration_state s set fence = $1, backend = a.pid, backend_start = a.backend_start
+      `update nebula.migration_state s set scope = $2, fence = $1, backend = a.pid, backend_start = a.backend_start
        from pg_stat_activity a where a.pid = pg_backend_pid()`,
-      [fence],
+      [fence, scope],
     );
     return older;
   });
@@ -107,8 +113,8 @@ export async function takeHold(admin: Sql, fence: number): Promise<ReadonlySet<s
   await admin.query("select pg_advisory_lock(hashtextextended('nebuladb migrations', 0))");
   // Waits for what commits at this moment: its row is there then, and its run is not.
   const left = await admin.query<{ folder: string; file: string }>(
-    "delete from nebula.migration_runs where fence <= $1 returning folder, file",
-    [fence],
+    "delete from nebula.migration_runs where fence <= $1 or scope <> $2 returning folder, file",
+    [fence, scope],
   );
   return new Set(left.map(({ folder, file }) => `${folder}/${file}`));
 }
@@ -136,9 +142,10 @@ export async function beginRun(admin: Sql, run: Run, backend: number): Promise<s
   const ticket = randomBytes(24).toString("hex");
   const hash = createHash("sha256").update(ticket).digest("hex");
   await admin.query(
-    `insert into nebula.migration_runs (folder, file, checksum, commit, operation, fence, ticket_hash, backend, backend_start)
-     select $1, $2, $3, $4, $5, $6, $7, pid, backend_start from pg_stat_activity where pid = $8`,
-    [run.folder, run.file, run.checksum, run.commit, run.operation, run.fence, hash, backend],
+    `insert into nebula.migration_runs (folder, file, checksum, commit, operation, scope, fence, ticket_hash, backend,
+       backend_start)
+     select $1, $2, $3, $4, $5, $6, $7, $8, pid, backend_start from pg_stat_activity where pid = $9`,
+    [run.folder, run.file, run.checksum, run.commit, run.operation, run.scope, run.fence, hash, backend],
   );
   return ticket;
 }

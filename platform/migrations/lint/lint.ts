@@ -56,7 +56,11 @@ export const refusing = (findings: readonly LintFinding[]): readonly LintFinding
   findings.filter(({ level, allowed }) => level === "error" && allowed === null);
 
 /** Whether a migration may take data with it: such a one is not run again by itself after a restore. */
-export const losesData = (migration: Migration): boolean => lint([migration]).some(({ id }) => losing.has(id));
+export const losesData = (migration: Migration): boolean => losingWhy(migration) !== "";
 
-/** Every rule, for the reference and its test. */
-export { losing } from "./loss.ts";
+/** How it may, in words; empty when it does not. */
+export const losingWhy = (migration: Migration): string =>
+  lint([migration])
+    .filter(({ id }) => losing.has(id))
+    .map(({ message }) => `it ${message}`)
+    .join("; ");

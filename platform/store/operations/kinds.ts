@@ -27,7 +27,7 @@ const kinds = {
   PULL_REQUEST: "pull",
   BACKUP: "worker",
   RESTORE: "worker",
-  MIGRATE: "nobody",
+  MIGRATE: "worker",
 } as const satisfies Record<OperationType, Kind>;
 
 type TypesOf<K extends Kind> = { [T in OperationType]: (typeof kinds)[T] extends K ? T : never }[OperationType];
@@ -55,5 +55,5 @@ export const operationUnavailable = defineError({
 
 /** @throws NEB329 */
 export function mustBeAvailable(type: OperationType): void {
-  if (kinds[type] === "nobody") throw operationUnavailable(`${type} has no driver in this release`);
+  if ((kinds[type] as Kind) === "nobody") throw operationUnavailable(`${type} has no driver in this release`);
 }

@@ -1,6 +1,6 @@
-export { getMigrationTexts, pruneMigrationTexts, putMigrationTexts } from "./texts.ts";
 export {
   type AppliedMigration,
+  countMigrating,
   type DatabaseSchema,
   type FailedMigration,
   forgetSchema,
@@ -10,3 +10,4 @@ export {
   recordSchema,
   type WaitingMigration,
 } from "./schemas.ts";
+export { getMigrationTexts, knownMigrationTexts, pruneMigrationTexts, putMigrationTexts } from "./texts.ts";

@@ -73,3 +73,13 @@ export async function isMigrationQueued(sql: Sql, stack: string, database: strin
   );
   return found !== undefined;
 }
+
+/** Those that wait or run in a stack. */
+export async function countMigrating(sql: Sql, stack: string): Promise<number> {
+  const { running } = await sql.one<{ running: number }>(
+    `select count(*) as running from operations where stack = $1 and type = 'MIGRATE' and state in ('QUEUED', 'IN_PROGRESS')
+       and coalesce(params ->> 'verb', 'apply') = 'apply'`,
+    [stack],
+  );
+  return running;
+}

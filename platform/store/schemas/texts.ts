@@ -11,16 +11,21 @@ export async function putMigrationTexts(sql: Sql, texts: ReadonlyMap<string, str
   );
 }
 
-export async function getMigrationTexts(
-  sql: Sql,
-  checksums: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
+export async function getMigrationTexts(sql: Sql, checksums: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (checksums.length === 0) return new Map();
   const rows = await sql.query<{ checksum: string; text: string }>(
     "select checksum, text from migration_texts where checksum = any($1)",
     [checksums],
   );
   return new Map(rows.map(({ checksum, text }) => [checksum, text]));
+}
+
+export async function knownMigrationTexts(sql: Sql, checksums: readonly string[]): Promise<ReadonlySet<string>> {
+  if (checksums.length === 0) return new Set();
+  const rows = await sql.query<{ checksum: string }>("select checksum from migration_texts where checksum = any($1)", [
+    checksums,
+  ]);
+  return new Set(rows.map(({ checksum }) => checksum));
 }
 
 /** What no project wants and nobody brought for a long time. How many. */

@@ -17,6 +17,7 @@ import {
 import { act, actOnBranch } from "./act.ts";
 import { backUp } from "./backup.ts";
 import { importInto } from "./import.ts";
+import { migrate } from "./migrate.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { runPulumi } from "./run-pulumi.ts";
 import { serveStateKey } from "./state-key.ts";
@@ -73,7 +74,9 @@ const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResu
         ? importInto(tools, job, (progress) => send({ kind: "progress", progress }), signal)
         : job.kind === "backup"
           ? backUp(tools, job)
-          : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
+          : job.kind === "migrate"
+            ? migrate(tools, job, (progress) => send({ kind: "progress", progress }))
+            : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
 
 /** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
 async function warmUp(settings: WorkerSettings) {
@@ -103,7 +106,8 @@ async function warmUp(settings: WorkerSettings) {
   const stateKey = await serveStateKey();
   await sql.query("select 1");
   const giveBack = () => borrow(settings.loan);
-  return { settings, vault, sql, driver, backups, direct, recorder, provider, command, stateKey, borrow, giveBack };
+  const machines = { driver, machine: local, backups, direct, recorder, provider };
+  return { settings, vault, observe, sql, ...machines, command, stateKey, borrow, giveBack };
 }
 
 /** The SDK finds the command on PATH, or in a folder laid out as Pulumi's own: ours is put first on PATH. */
