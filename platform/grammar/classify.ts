@@ -16,7 +16,7 @@ export type Statement = {
   readonly kind: StatementKind;
   /** The name of its node: SelectStmt, CopyStmt, ... */
   readonly node: string;
-  /** The highest $n that it names. */
+  /** The highest $n that it names and that is not its own, as in the body of a function. */
   readonly parameters: number;
   /** Locations inside it are bytes from the beginning of the whole text. */
   readonly tree: Node;
@@ -56,10 +56,17 @@ const kinds: Readonly<Record<string, StatementKind>> = {
 const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "lockingClause"];
 const changesRows = (keys: ReadonlySet<string>) => rowChanges.some((name) => keys.has(name));
 
+/** Their $n are not the request's. */
+const ownParameters = new Set(["PrepareStmt", "CreateFunctionStmt"]);
+
 export function classify(tree: Node): { node: string; kind: StatementKind; parameters: number } {
   const [node = "", body] = Object.entries(tree)[0] ?? [];
   const { keys, parameters } = survey(tree);
-  return { node, parameters, kind: kindOf(node, body as Record<string, unknown>, keys) };
+  return {
+    node,
+    parameters: ownParameters.has(node) ? 0 : parameters,
+    kind: kindOf(node, body as Record<string, unknown>, keys),
+  };
 }
 
 function kindOf(node: string, body: Readonly<Record<string, unknown>>, keys: ReadonlySet<string>): StatementKind {
