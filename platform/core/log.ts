@@ -57,6 +57,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 200 && observation.status < 300 ? "debug" : "warn";
     case "operation.ended":
       return observation.state === "FAILED" ? "error" : "info";
+    case "api.request":
+      return observation.status === 500 ? "error" : "debug";
     case "http.request":
       return observation.status >= 500 ? "error" : "debug";
     case "backup.damaged":
@@ -98,6 +100,7 @@ function levelOf(observation: Observation): LogLevel {
     case "usage.rolled":
     case "gateway.woke":
     case "tls.loaded":
+    case "rest.schema":
       return "info";
   }
 }

@@ -101,6 +101,10 @@ function makeInstruments(registry: Registry) {
     sessionBytes: counter("gateway_session_bytes_total", "Bytes of sessions that ended.", ["endpoint", "direction"]),
     refused: counter("gateway_refused_total", "Clients not let in.", ["reason", "code"]),
     wakes: histogram("gateway_wake_phase_duration_seconds", "Phases of wakes by connections.", ["how", "phase"]),
+    dataRequests: histogram("data_api_request_duration_seconds", "Requests of the data API, by database.", [
+      ...["tenant", "project", "database", "status", "cached"],
+    ]),
+    dataStages: histogram("data_api_stage_duration_seconds", "Stages of the data API's requests.", ["stage"]),
     cancels: counter("gateway_cancels_total", "Cancel requests.", ["verdict"]),
     tlsValidTo: new Gauge({
       name: "nebuladb_tls_valid_until_seconds",
@@ -205,16 +209,27 @@ function record(to: Instruments, o: Observation): void {
     case "gateway.woke":
       for (const [phase, ms] of wakePhases(o)) to.wakes.observe({ how: o.how, phase }, ms / 1000);
       return;
+    case "api.request":
+      return recordDataRequest(to, o);
     case "gateway.cancel":
       return to.cancels.inc({ verdict: o.verdict });
     case "tls.loaded":
       return to.tlsValidTo.set(Date.parse(o.validTo) / 1000);
+    case "rest.schema":
     case "signing_key.rotated":
     case "process.ended":
     case "process.started":
     case "process.stopping":
       return;
   }
+}
+
+/** By the first digit of the status: `2xx`. */
+function recordDataRequest(to: Instruments, o: Extract<Observation, { kind: "api.request" }>): void {
+  const [tenant = "", project = "", database = ""] = o.instance.split(".");
+  const status = `${Math.floor(o.status / 100)}xx`;
+  to.dataRequests.observe({ tenant, project, database, status, cached: String(o.cached) }, o.durationMs / 1000);
+  for (const [stage, ms] of Object.entries(o.stages)) to.dataStages.observe({ stage }, ms / 1000);
 }
 
 type Woke = Extract<Observation, { kind: "gateway.woke" }>;

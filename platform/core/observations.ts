@@ -195,8 +195,23 @@ export type Observation =
       readonly firstRowMs: number;
       readonly totalMs: number;
     }
+  /** The data API has answered, for a database that it serves. */
+  | {
+      readonly kind: "api.request";
+      readonly instance: string;
+      readonly method: string;
+      readonly status: number;
+      readonly caller: "anonymous" | "key" | "token" | "nobody";
+      /** Out of what is kept, without the database. */
+      readonly cached: boolean;
+      /** Milliseconds of each stage that it came to. */
+      readonly stages: Readonly<Record<string, number>>;
+      readonly durationMs: number;
+    }
   | { readonly kind: "gateway.cancel"; readonly verdict: "passed" | "unknown" | "limited" }
   | { readonly kind: "tls.loaded"; readonly fingerprint: string; readonly validTo: string; readonly own: boolean }
+  /** The data API read a database's schema. */
+  | { readonly kind: "rest.schema"; readonly relations: number; readonly version: number; readonly durationMs: number }
   /** A migration of a database has run. */
   | { readonly kind: "migration.ran"; readonly instance: string; readonly durationMs: number }
   | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };

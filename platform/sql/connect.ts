@@ -11,16 +11,19 @@ export type ConnectionTarget = {
   readonly user: string;
   readonly password?: Secret;
   readonly database: string;
+  /** Settings of the session, as libpq's `options`: `-c name=value`. */
+  readonly options?: string;
 };
 
 /** `postgres://user:password@host:port/database`; a socket folder goes into `?host=`. */
-export function connectionUrl({ host, port, user, password, database }: ConnectionTarget): Secret {
+export function connectionUrl({ host, port, user, password, database, options }: ConnectionTarget): Secret {
   const url = new URL(host.startsWith("/") ? "postgres://localhost" : `postgres://${bracketed(host)}`);
   url.port = String(port);
   url.username = encodeURIComponent(user);
   if (password !== undefined) url.password = encodeURIComponent(password.reveal());
   url.pathname = `/${encodeURIComponent(database)}`;
   if (host.startsWith("/")) url.searchParams.set("host", host);
+  if (options !== undefined) url.searchParams.set("options", options);
   return new Secret(url.href);
 }
 
