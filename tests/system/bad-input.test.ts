@@ -1,135 +1,40 @@
 /** What people get wrong, met where they meet it: on a pull request, in the CLI, at `up`. Nothing that runs is harmed by it. */
-import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { Octokit } from "@octokit/rest";
+import { join } from "node:path";
+import type { Octokit } from "@octokit/rest";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { badDeclarations, papers, shop } from "./bad-declarations.ts";
+import { at, type Developer, makeDeveloper } from "./developer.ts";
 import { type Answer, type Platform, startPlatform } from "./platform.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
-const at = { owner: "nebula", repo: "tenants" };
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const shop = "tenants/acme/shop";
-const papers = "tenants/lab/research/papers.ts";
-const long = "r".repeat(63);
 
 let platform: Platform;
 let home: string;
-let checkout: string;
+let developer: Developer;
 let octokit: Octokit;
-
-type Files = Readonly<Record<string, string | null>>;
-type Case = {
-  readonly title: string;
-  readonly files: () => Files;
-  readonly failing: readonly string[];
-  /** Each stands in the comment: codes, places, what to do. */
-  readonly says: readonly string[];
-};
-
-const read = (file: string) => readFileSync(join(checkout, file), "utf8");
-const declaration = (name: string, options: string, before = "") =>
-  `import { Postgres } from "@nebuladb/platform";\n\n${before}export default new Postgres("${name}", {\n  version: "18",\n  ${options},\n});\n`;
-
-const cases: readonly Case[] = [
-  {
-    title: "a type error",
-    files: () => ({
-      [`${shop}/typed.ts`]: declaration("typed", "tags: { owner: String(owner) }", 'const owner: number = "shop";\n'),
-    }),
-    failing: ["types"],
-    says: ["NEB150", `${shop}/typed.ts:3:7`, "not assignable to type 'number'", "npm run check"],
-  },
-  {
-    title: "a syntax error",
-    files: () => ({ [`${shop}/broken.ts`]: declaration("broken", 'storage: "1Gi" tags: {}') }),
-    failing: ["types", "plan", "policy", "quota", "preview"],
-    says: ["NEB100", `${shop}/broken.ts:5:18`, "',' expected", "Correct the text"],
-  },
-  {
-    title: "an unknown field",
-    files: () => ({ [`${shop}/unknown.ts`]: declaration("unknown", 'storag: "1Gi"') }),
-    failing: ["types", "plan"],
-    says: ["NEB110", `${shop}/unknown.ts:5:3`, 'Did you mean "storage"?'],
-  },
-  {
-    title: "a wrong unit",
-    files: () => ({ [`${shop}/unit.ts`]: declaration("unit", 'storage: "10GB"') }),
-    failing: ["types", "plan"],
-    says: ["NEB112", `${shop}/unit.ts:5:12`, "Write a number and Mi, Gi or Ti"],
-  },
-  {
-    title: "one name twice in a list",
-    files: () => ({
-      [`${shop}/pair.ts`]: `import { Postgres } from "@nebuladb/platform";\n\nexport default [\n  new Postgres("twin", { version: "18" }),\n  new Postgres("twin", { version: "18" }),\n];\n`,
-    }),
-    failing: ["plan"],
-    says: ["NEB117", `${shop}/pair.ts:5:3`, `${shop}/pair.ts:4 as well`, "Give one of them another name"],
-  },
-  {
-    title: "a name that another file of the project has",
-    files: () => ({
-      [`${shop}/more.ts`]: `import { Postgres } from "@nebuladb/platform";\n\nexport default [new Postgres("orders", { version: "18" })];\n`,
-    }),
-    failing: ["plan"],
-    says: ["NEB117", `${shop}/orders.ts`, "Give one of them another name"],
-  },
-  {
-    title: "roles that collide after 63 bytes",
-    files: () => ({
-      [`${shop}/roles.ts`]: declaration(
-        "roles",
-        `roles: [\n    { name: "${long}", access: "read" },\n    { name: "${long}b", access: "read" },\n  ]`,
-      ),
-    }),
-    failing: ["plan"],
-    says: ["NEB118", `${shop}/roles.ts:7:13`, "make the names differ inside those"],
-  },
-  {
-    title: "a database moved to another project's folder",
-    files: () => ({ [`${shop}/orders.ts`]: null, "tenants/lab/research/orders.ts": read(`${shop}/orders.ts`) }),
-    failing: ["plan", "policy", "preview"],
-    says: ["NEB209", "acme/shop/orders", "lab/research/orders", "Put it back", "NEB208"],
-  },
-  {
-    title: "a repository emptied of declarations",
-    files: () => ({ tenants: null }),
-    failing: ["plan", "policy", "preview"],
-    says: ["NEB210", "NEB128", "acme/analytics", "Put the folder back"],
-  },
-  {
-    title: "a project's folder deleted",
-    files: () => ({ [shop]: null }),
-    failing: ["plan", "policy", "preview"],
-    says: ["NEB210", "acme/shop", "catalog, orders", "Put the folder back, retire each database"],
-  },
-  {
-    title: "a conflict with what was merged meanwhile",
-    files: () => ({ [papers]: read(papers).replace('team: "library"', 'team: "archive"') }),
-    failing: ["plan", "preview"],
-    says: ["NEB390", papers, "Merge the base branch into it, resolve the conflict and push"],
-  },
-];
 
 const pulls = new Map<string, number>();
 
 beforeAll(async () => {
   process.env.NEBULA_POLL_SECONDS = "1"; // nothing tells the reconciler what is done past the forge
   platform = await startPlatform();
-  octokit = new Octokit({ baseUrl: platform.forgeApiUrl, auth: platform.forgeToken, log: quiet });
+  developer = makeDeveloper(platform);
+  octokit = developer.octokit;
   home = mkdtempSync(join(tmpdir(), "nebula-bad-input-"));
-  checkout = join(home, "checkout");
-  const address = platform.forgeUrl.replace("http://", `http://developer:${platform.forgeToken}@`);
-  execFileSync("git", ["clone", "--quiet", `${address}/nebula/tenants.git`, checkout]);
   await everyDatabaseReady();
   for (const name of ["shop/orders", "research/papers"])
     await onDatabase(name, "create table kept (note text); insert into kept values ('before')");
-  for (const [index, { title, files }] of cases.entries()) pulls.set(title, await open(`case-${index}`, files()));
-  const good = await open("good", { [papers]: read(papers).replace('team: "library"', 'team: "stacks"') });
+  for (const [index, { title, files }] of badDeclarations.entries())
+    pulls.set(title, await developer.openPull(`case-${index}`, files(developer.read)));
+  const good = await developer.openPull("good", {
+    [papers]: developer.read(papers).replace('team: "library"', 'team: "stacks"'),
+  });
   await eventually("the good one is merged", () => merge(good), { timeoutMs: 30_000, everyMs: 250 });
   await eventually(
     "and deployed",
@@ -143,11 +48,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await platform?.close();
+  developer?.leave();
   if (home) rmSync(home, { recursive: true, force: true });
 }, 180_000);
 
 describe("a pull request with", () => {
-  test.each(cases)("$title is refused, and says where and what to do", async ({ title, failing, says }) => {
+  test.each(badDeclarations)("$title is refused, and says where and what to do", async ({ title, failing, says }) => {
     const number = pulls.get(title) ?? 0;
     const { data: pull } = await octokit.rest.pulls.get({ ...at, pull_number: number });
     const body = await eventually(
@@ -186,7 +92,7 @@ describe("a pull request with", () => {
 describe("past the review, by somebody on the Git host's machine,", () => {
   test("a project's folder deleted stalls the project, and no other", async () => {
     const before = host("rev-parse", "main");
-    const deletion = `case-${cases.findIndex(({ title }) => title === "a project's folder deleted")}`;
+    const deletion = `case-${badDeclarations.findIndex(({ title }) => title === "a project's folder deleted")}`;
     const without = host("merge-tree", "--write-tree", "main", deletion);
     moveMain(host("commit-tree", without, "-p", before, "-m", "Clean up"));
     const all = await eventually(
@@ -341,34 +247,11 @@ test("after all of it every database is ready and has its rows", async () => {
     expect(await onDatabase(name, "select note from kept")).toEqual([{ note: "before" }]);
 }, 180_000);
 
-const git = (...args: string[]) =>
-  execFileSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.test", ...args], {
-    cwd: checkout,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  }).trim();
-
 /** git in the bare repository itself: whoever can do this has a shell on the Git host. */
 const host = (...args: string[]) =>
-  git("--git-dir", join(platform.data, "forge/nebula/tenants.git"), "-c", "safe.directory=*", ...args);
+  developer.git("--git-dir", join(platform.data, "forge/nebula/tenants.git"), "-c", "safe.directory=*", ...args);
 
 const moveMain = (commit: string) => host("update-ref", "refs/heads/main", commit);
-
-async function open(branch: string, files: Files): Promise<number> {
-  git("switch", "--quiet", "--create", branch, "origin/main");
-  for (const [file, text] of Object.entries(files)) {
-    if (text === null) git("rm", "-r", "--quiet", file);
-    else {
-      mkdirSync(dirname(join(checkout, file)), { recursive: true });
-      writeFileSync(join(checkout, file), text);
-      git("add", file);
-    }
-  }
-  git("commit", "--quiet", "--message", branch);
-  git("push", "--quiet", "origin", branch);
-  git("switch", "--quiet", "--detach", "origin/main");
-  return (await octokit.rest.pulls.create({ ...at, title: branch, head: branch, base: "main" })).data.number;
-}
 
 const merge = (number: number) =>
   octokit.rest.pulls.merge({ ...at, pull_number: number }).then(

@@ -1,50 +1,31 @@
 /** Branches, previews and imports as their users meet them: files, pull requests and the command line, on a whole platform. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Octokit } from "@octokit/rest";
+import type { Octokit } from "@octokit/rest";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce, type Sql } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { at, type Developer, makeDeveloper } from "./developer.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
 let platform: Platform;
-let checkout: string;
+let developer: Developer;
 let octokit: Octokit;
-const at = { owner: "nebula", repo: "tenants" };
 
 beforeAll(async () => {
   platform = await startPlatform({ env: { NEBULA_PRIVATE_HOSTS: "127.0.0.1" } });
-  octokit = new Octokit({ baseUrl: platform.forgeApiUrl, auth: platform.forgeToken });
-  checkout = mkdtempSync(join(tmpdir(), "nebula-checkout-"));
-  const address = platform.forgeUrl.replace("http://", `http://developer:${platform.forgeToken}@`);
-  execFileSync("git", ["clone", "--quiet", `${address}/nebula/tenants.git`, checkout]);
+  developer = makeDeveloper(platform);
+  octokit = developer.octokit;
 }, 360_000);
 afterAll(async () => {
-  rmSync(checkout, { recursive: true, force: true });
+  developer?.leave();
   await platform?.close();
 }, 180_000);
 
-const git = (...args: string[]) =>
-  execFileSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.test", ...args], {
-    cwd: checkout,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-
-async function openPull(branch: string, file: string, change: (text: string) => string): Promise<number> {
+function openPull(branch: string, file: string, change: (text: string) => string): Promise<number> {
+  const { git, read, openPull: open } = developer;
   git("fetch", "--quiet", "origin");
-  git("switch", "--quiet", "--create", branch, "origin/main");
-  const path = join(checkout, file);
-  const before = git("ls-files", file) === "" ? "" : readFileSync(path, "utf8");
-  writeFileSync(path, change(before));
-  git("add", file);
-  git("commit", "--quiet", "--message", `Change ${file}`);
-  git("push", "--quiet", "origin", branch);
-  const { data } = await octokit.rest.pulls.create({ ...at, title: `Change ${file}`, head: branch, base: "main" });
-  return data.number;
+  git("switch", "--quiet", "--detach", "origin/main");
+  return open(branch, { [file]: change(git("ls-files", file) === "" ? "" : read(file)) });
 }
 
 /** Reviewed, merged and deployed. */

@@ -1,47 +1,26 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Octokit } from "@octokit/rest";
+import type { Octokit } from "@octokit/rest";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { at, type Developer, makeDeveloper } from "./developer.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
 let platform: Platform;
-let checkout: string;
+let developer: Developer;
 let octokit: Octokit;
-const at = { owner: "nebula", repo: "tenants" };
 
 beforeAll(async () => {
   platform = await startPlatform();
-  octokit = new Octokit({ baseUrl: platform.forgeApiUrl, auth: platform.forgeToken });
-  checkout = mkdtempSync(join(tmpdir(), "nebula-checkout-"));
-  const address = platform.forgeUrl.replace("http://", `http://developer:${platform.forgeToken}@`);
-  execFileSync("git", ["clone", "--quiet", `${address}/nebula/tenants.git`, checkout]);
+  developer = makeDeveloper(platform);
+  octokit = developer.octokit;
 }, 360_000);
 afterAll(async () => {
-  rmSync(checkout, { recursive: true, force: true });
+  developer?.leave();
   await platform?.close();
 }, 180_000);
-
-const git = (...args: string[]) =>
-  execFileSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.test", ...args], {
-    cwd: checkout,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-
-async function openPull(branch: string, file: string, text: string): Promise<number> {
-  git("switch", "--quiet", "--create", branch, "origin/main");
-  writeFileSync(join(checkout, file), text);
-  git("add", file);
-  git("commit", "--quiet", "--message", `Change ${file}`);
-  git("push", "--quiet", "origin", branch);
-  const { data } = await octokit.rest.pulls.create({ ...at, title: `Change ${file}`, head: branch, base: "main" });
-  return data.number;
-}
 
 /** The required statuses of a head, once none of them is pending. */
 const checksOf = (ref: string) =>
@@ -61,7 +40,9 @@ const declaration = (name: string, storage: string) =>
   `import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("${name}", {\n  version: "18",\n  compute: { min: 0.25, max: 0.25 },\n  storage: "${storage}",\n  tags: { owner: "by-hand" },\n});\n`;
 
 test("a declaration written in an editor is reviewed, merged and deployed like any other", async () => {
-  const number = await openPull("by-hand", "tenants/acme/shop/wishes.ts", declaration("wishes", "1Gi"));
+  const number = await developer.openPull("by-hand", {
+    "tenants/acme/shop/wishes.ts": declaration("wishes", "1Gi"),
+  });
   const { data: pull } = await octokit.rest.pulls.get({ ...at, pull_number: number });
   expect(await checksOf(pull.head.sha)).toEqual({
     "nebula/types": "success",
@@ -95,7 +76,7 @@ test("a declaration written in an editor is reviewed, merged and deployed like a
 
 test("a broken declaration is refused with its exact place, and the next push is reviewed anew", async () => {
   const text = declaration("broken", "1Gi").replace('storage: "1Gi"', 'storage: "ten gigabytes"');
-  const number = await openPull("broken", "tenants/acme/shop/broken.ts", text);
+  const number = await developer.openPull("broken", { "tenants/acme/shop/broken.ts": text });
   const { data: pull } = await octokit.rest.pulls.get({ ...at, pull_number: number });
   const checks = await checksOf(pull.head.sha);
   expect(checks["nebula/types"]).toBe("failure");
@@ -113,20 +94,21 @@ test("a broken declaration is refused with its exact place, and the next push is
   expect(annotations[0]).toMatchObject({ path: "tenants/acme/shop/broken.ts", start_line: 6 });
   await expect(octokit.rest.pulls.merge({ ...at, pull_number: number })).rejects.toMatchObject({ status: 405 });
 
-  writeFileSync(join(checkout, "tenants/acme/shop/broken.ts"), declaration("broken", "1Gi"));
-  git("commit", "--quiet", "--all", "--message", "Mend it");
-  git("push", "--quiet", "origin", "broken");
-  const head = git("rev-parse", "HEAD").trim();
+  developer.git("switch", "--quiet", "broken");
+  writeFileSync(join(developer.checkout, "tenants/acme/shop/broken.ts"), declaration("broken", "1Gi"));
+  developer.git("commit", "--quiet", "--all", "--message", "Mend it");
+  developer.git("push", "--quiet", "origin", "broken");
+  const head = developer.git("rev-parse", "HEAD");
   expect(Object.values(await checksOf(head))).toEqual(Array(5).fill("success"));
   const { data: comments } = await octokit.rest.issues.listComments({ ...at, issue_number: number });
   expect(comments).toHaveLength(1);
 }, 270_000);
 
 test("a declaration that the API changes keeps every byte that it does not mean", async () => {
-  git("fetch", "--quiet", "origin");
-  git("switch", "--quiet", "--detach", "origin/main");
-  const file = join(checkout, "tenants/acme/shop/orders.ts");
-  const before = readFileSync(file, "utf8");
+  developer.git("fetch", "--quiet", "origin");
+  developer.git("switch", "--quiet", "--detach", "origin/main");
+  const file = "tenants/acme/shop/orders.ts";
+  const before = developer.read(file);
   const edited = await platform.nebula(
     "db",
     "edit",
@@ -139,7 +121,7 @@ test("a declaration that the API changes keeps every byte that it does not mean"
     "json",
   );
   expect(edited.code, edited.stderr).toBe(0);
-  git("fetch", "--quiet", "origin");
-  git("switch", "--quiet", "--detach", "origin/main");
-  expect(readFileSync(file, "utf8")).toBe(before.replace(/storage: "\d+Gi"/, 'storage: "11Gi"'));
+  developer.git("fetch", "--quiet", "origin");
+  developer.git("switch", "--quiet", "--detach", "origin/main");
+  expect(developer.read(file)).toBe(before.replace(/storage: "\d+Gi"/, 'storage: "11Gi"'));
 }, 180_000);
