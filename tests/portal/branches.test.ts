@@ -1,16 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
-import {
-  type DatabaseSpec,
-  type ProjectSpec,
-  resolveBranch,
-  resolveDatabase,
-  specHash,
-} from "../../platform/spec/index.ts";
-import { getOperation, putRepository, recordWanted } from "../../platform/store/index.ts";
-import { type TestForge, testForge } from "../harness/forge.ts";
-import { runs } from "./deployed.ts";
-import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+import type { GitHub } from "../../platform/github/index.ts";
+import { type DatabaseSpec, resolveBranch, resolveDatabase, specHash } from "../../platform/spec/index.ts";
+import { getOperation, recordWanted } from "../../platform/store/index.ts";
+import { projectOf, runs } from "./deployed.ts";
+import type { Caller, TestPortal } from "./harness.ts";
+import { type HostedPortal, startHostedPortal } from "./hosted.ts";
 
 const orders = resolved(resolveDatabase({ engine: "postgres", name: "orders", options: { version: "18" } }));
 const feature = resolved(resolveBranch({ name: "feature-x", options: { of: "orders", ttl: "7d" } }, [orders]));
@@ -34,36 +28,26 @@ const seed = new Map([
 ]);
 const collection = "/api/v1/domain/shop/project/store/databases";
 
-let forge: TestForge;
+let hosted: HostedPortal;
 let portal: TestPortal;
 let host: GitHub;
 let admin: Caller;
 let viewer: Caller;
 
 beforeAll(async () => {
-  forge = await testForge();
-  const { bootstrap } = forge.forge;
-  await bootstrap.ensureOrganisation({ login: "nebula" });
-  await bootstrap.ensureUser({ login: "bot" });
-  const { commit = "" } = await bootstrap.ensureRepository({ owner: "nebula", name: "tenants", seedFiles: seed });
-  const token = await bootstrap.makeToken({
-    ...{ login: "bot", owner: "nebula" },
-    permissions: { contents: "write", pull_requests: "write", statuses: "write" },
-  });
-  const repository = { owner: "nebula", name: "tenants" };
-  host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
-  portal = await startPortal({ hostOf: () => host });
+  hosted = await startHostedPortal(seed);
+  ({ portal, host } = hosted);
   admin = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));
   viewer = portal.as(await portal.tokenFor("viewer", "shop", "store", "vic"));
-  await putRepository(portal.sql, {
-    ...{ ...repository, id: "repo_1", defaultBranch: "main", apiUrl: forge.apiUrl, gitUrl: forge.url },
-    ...{ appId: null, appKeySealed: null, installationId: null, hookSecretSealed: "-", botTokenSealed: "-" },
-  });
-  const spec: ProjectSpec = {
-    ...{ tenant: "shop", project: "store", placement: "local", region: "local", quota: null },
-    databases: [feature, orders],
+  const spec = projectOf([feature, orders]);
+  const at = {
+    tenant: "shop",
+    project: "store",
+    repository: "repo_1",
+    commit: hosted.commit,
+    tree: "t",
+    unsettled: false,
   };
-  const at = { tenant: "shop", project: "store", repository: "repo_1", commit, tree: "t", unsettled: false };
   await recordWanted(portal.sql, { ...at, kind: "spec", spec, hash: specHash(spec) });
   const previewed: DatabaseSpec = { ...preview, branch: { of: "orders", at: null, ttlSeconds: null, pull: 3 } };
   await portal.sql.tx(async (tx) => {
@@ -71,8 +55,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await portal?.close();
-  await forge?.close();
+  await hosted?.close();
 });
 
 const fileAt = async (commit: string, name: string) => (await host.getFile(`${folder}/${name}.ts`, commit))?.text;

@@ -6,6 +6,8 @@ import { startPortal, type TestPortal } from "./harness.ts";
 export type HostedPortal = {
   readonly portal: TestPortal;
   readonly host: GitHub;
+  /** Of the seed. */
+  readonly commit: string;
   /** Opens a pull request that writes these files. */
   open(branch: string, files: Readonly<Record<string, string>>): Promise<number>;
   close(): Promise<void>;
@@ -36,6 +38,7 @@ export async function startHostedPortal(
   return {
     portal,
     host,
+    commit,
     async open(branch, files) {
       const changes = Object.entries(files).map(([path, content]) => ({ path, content }));
       const { sha } = await host.commitFiles({ parent: commit, message: branch, changes });

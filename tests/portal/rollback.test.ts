@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
+import type { GitHub } from "../../platform/github/index.ts";
 import {
   beginReview,
   enqueueOperation,
-  putRepository,
   recordPull,
   recordPullState,
   recordRestorePoint,
   recordReview,
   recordWanted,
 } from "../../platform/store/index.ts";
-import { type TestForge, testForge } from "../harness/forge.ts";
-import { type Caller, startPortal, type TestPortal } from "./harness.ts";
+import type { Caller, TestPortal } from "./harness.ts";
+import { type HostedPortal, startHostedPortal } from "./hosted.ts";
 
 const declared = (name: string, storage: string) =>
   `import { Postgres } from "@nebuladb/platform";\n\n// mine\nexport default new Postgres("${name}", { version: "18", storage: "${storage}" });\n`;
@@ -24,39 +23,23 @@ const seed = new Map([
 ]);
 const rollback = "/api/v1/domain/shop/project/store/rollback";
 
-let forge: TestForge;
+let hosted: HostedPortal;
 let portal: TestPortal;
 let host: GitHub;
 let developer: Caller;
 let first: string;
 
 beforeAll(async () => {
-  forge = await testForge();
-  const { bootstrap } = forge.forge;
-  await bootstrap.ensureOrganisation({ login: "nebula" });
-  await bootstrap.ensureUser({ login: "bot" });
-  const { commit = "" } = await bootstrap.ensureRepository({ owner: "nebula", name: "tenants", seedFiles: seed });
-  first = commit;
-  const token = await bootstrap.makeToken({
-    ...{ login: "bot", owner: "nebula" },
-    permissions: { contents: "write", pull_requests: "write", statuses: "write" },
-  });
-  const repository = { owner: "nebula", name: "tenants" };
-  host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
-  portal = await startPortal({ hostOf: () => host });
+  hosted = await startHostedPortal(seed);
+  ({ portal, host, commit: first } = hosted);
   developer = portal.as(await portal.tokenFor("developer", "shop", "store", "eve"));
-  await putRepository(portal.sql, {
-    ...{ ...repository, id: "repo_1", defaultBranch: "main", apiUrl: forge.apiUrl, gitUrl: forge.url },
-    ...{ appId: null, appKeySealed: null, installationId: null, hookSecretSealed: "-", botTokenSealed: "-" },
-  });
   await recordWanted(portal.sql, {
-    ...{ kind: "refused", tenant: "shop", project: "store", repository: "repo_1", commit, tree: "t" },
+    ...{ kind: "refused", tenant: "shop", project: "store", repository: "repo_1", commit: first, tree: "t" },
     ...{ unsettled: false, reason: "Invalid", message: "", problems: [] },
   } as const);
 });
 afterAll(async () => {
-  await portal?.close();
-  await forge?.close();
+  await hosted?.close();
 });
 
 /** A pull request that was reviewed and merged. */

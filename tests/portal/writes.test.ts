@@ -1,107 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type GitHub, makeGitHub } from "../../platform/github/index.ts";
-import { type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
-import {
-  getPullRow,
-  makeAudit,
-  putRepository,
-  recordInstance,
-  recordReview,
-  recordWanted,
-  reserveInstance,
-} from "../../platform/store/index.ts";
-import { type TestForge, testForge } from "../harness/forge.ts";
-import { type Caller, startPortal, type TestPortal, testVault } from "./harness.ts";
-
-const orders = `// The shop's orders.
-import { Postgres } from "@nebuladb/platform";
-
-export default new Postgres("orders", {
-  version: "18",
-  compute: { min: 0.25, max: 2, suspendAfter: "5m" }, // grows at Christmas
-  storage: "10Gi",
-  backups: { retention: "30d", pitr: true },
-});
-`;
-const seed = new Map([
-  [
-    "tenants/shop/tenant.ts",
-    'import { tenant } from "@nebuladb/platform";\n\nexport default tenant({ plan: "standard" });\n',
-  ],
-  ["tenants/shop/store/project.ts", 'import { project } from "@nebuladb/platform";\n\nexport default project();\n'],
-  ["tenants/shop/store/orders.ts", orders],
-  [
-    "tenants/shop/store/old.ts",
-    'import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("old", { version: "18", retire: true });\n',
-  ],
-  ["package.json", "{}\n"],
-]);
-const optionsOf: Record<string, object> = {
-  orders: {
-    version: "18",
-    compute: { min: 0.25, max: 2, suspendAfter: "5m" },
-    storage: "10Gi",
-    backups: { retention: "30d", pitr: true },
-  },
-  old: { version: "18", retire: true },
-};
+import type { GitHub } from "../../platform/github/index.ts";
+import { getPullRow, makeAudit, recordInstance, recordReview, reserveInstance } from "../../platform/store/index.ts";
+import { declared, ordersText as orders, startDeclaredShop } from "./declared-shop.ts";
+import { type Caller, type TestPortal, testVault } from "./harness.ts";
+import type { HostedPortal } from "./hosted.ts";
 
 const collection = "/api/v1/domain/shop/project/store/databases";
-let forge: TestForge;
+let hosted: HostedPortal;
 let portal: TestPortal;
 let host: GitHub;
 let developer: Caller;
 let builder: Caller;
 
-const declared = (name: string) => {
-  const resolved = resolveDatabase({ engine: "postgres", name, options: optionsOf[name] });
-  if (resolved.kind !== "ok") throw new Error(JSON.stringify(resolved.problems));
-  return resolved.spec;
-};
-
 beforeAll(async () => {
-  forge = await testForge();
-  const { bootstrap } = forge.forge;
-  await bootstrap.ensureOrganisation({ login: "nebula" });
-  await bootstrap.ensureUser({ login: "bot" });
-  const { commit = "" } = await bootstrap.ensureRepository({ owner: "nebula", name: "tenants", seedFiles: seed });
-  const token = await bootstrap.makeToken({
-    login: "bot",
-    owner: "nebula",
-    permissions: { contents: "write", pull_requests: "write", statuses: "write" },
-  });
-  const repository = { owner: "nebula", name: "tenants" };
-  host = makeGitHub({ apiUrl: forge.apiUrl, repository, auth: { kind: "token", token } });
-  portal = await startPortal({ hostOf: () => host });
+  hosted = await startDeclaredShop();
+  ({ portal, host } = hosted);
   developer = portal.as(await portal.tokenFor("developer", "shop", "store", "eve"));
   builder = portal.as(await portal.tokenFor("project-admin", "shop", "store", "eve"));
-  await putRepository(portal.sql, {
-    ...repository,
-    id: "repo_1",
-    defaultBranch: "main",
-    apiUrl: forge.apiUrl,
-    gitUrl: forge.url,
-    appId: null,
-    appKeySealed: null,
-    installationId: null,
-    hookSecretSealed: "-",
-    botTokenSealed: "-",
-  });
-  const databases = [declared("old"), declared("orders")];
-  const spec: ProjectSpec = {
-    tenant: "shop",
-    project: "store",
-    placement: "local",
-    region: "local",
-    quota: null,
-    databases,
-  };
-  const at = { tenant: "shop", project: "store", repository: "repo_1", commit, tree: "t", unsettled: false };
-  await recordWanted(portal.sql, { ...at, kind: "spec", spec, hash: specHash(spec) });
 });
 afterAll(async () => {
-  await portal.close();
-  await forge.close();
+  await hosted?.close();
 });
 
 const fileAt = async (commit: string, name: string) =>
