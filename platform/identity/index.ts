@@ -81,6 +81,7 @@ export {
   type VerifiedSession,
   verifySession,
 } from "./sessions.ts";
+export { type SqlGrant, signSqlToken } from "./sql-token.ts";
 export { makeToken, type NewToken, type ParsedToken, parseToken, type TokenEnvironment } from "./token.ts";
 export { type IssuedToken, issueToken, type NewGrant, principalFromRow } from "./tokens.ts";
 export { beginTotp, finishTotp, hasSecondFactor, newRecoveryCodes, useSecondFactor } from "./totp.ts";

@@ -44,6 +44,7 @@ export * from "./sessions/index.ts";
 export * from "./settings/index.ts";
 export * from "./sign-in/index.ts";
 export * from "./signing-keys/index.ts";
+export * from "./sql-statements/index.ts";
 export * from "./stacks/index.ts";
 export * from "./subjects/index.ts";
 export * from "./usage/index.ts";

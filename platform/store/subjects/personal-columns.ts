@@ -40,6 +40,8 @@ export const personalColumns: readonly PersonalColumn[] = [
   person("mail_jobs", "email", "delete"),
   person("principals", "user_name", "delete"),
   person("users", "email", "delete"),
+  person("sql_history", "person", "delete"),
+  person("sql_queries", "owner", "delete"),
   person("principals", "made_by", "replace"),
   person("service_accounts", "created_by", "replace"),
   person("operations", "requested_by", "replace"),
