@@ -45,7 +45,9 @@ export async function hotCopy({ machinery }: Ground, id: DatabaseId, pgdata: str
 }
 
 /** What belongs to the server that runs, and not to its data. */
-const left: ReadonlySet<string> = new Set(["postmaster.pid", "postmaster.opts", "backup_manifest", "pgsql_tmp"]);
+const left: ReadonlySet<string> = new Set([
+  ...["postmaster.pid", "postmaster.opts", "backup_manifest", "pgsql_tmp", "standby.signal"],
+]);
 const emptied: ReadonlySet<string> = new Set([
   ...["pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"],
 ]);

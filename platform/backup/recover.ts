@@ -75,6 +75,7 @@ async function replay<T>(
   body: (as: Lend) => Promise<T>,
 ): Promise<T> {
   const { programs } = machinery;
+  await rm(join(pgdata, "standby.signal"), { force: true }); // of a source that was closed, because it was full
   const signal = join(pgdata, "recovery.signal");
   await writeFile(signal, "", { mode: 0o600 });
   if (programs.user !== null) await chown(signal, programs.user.uid, programs.user.gid);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { archiveCommand } from "./archive.ts";
 import { type Settings, type Shape, settingsOf } from "./settings.ts";
+import type { Fullness } from "./storage.ts";
 
 export const adminRole = "nebula_admin";
 
@@ -14,6 +15,10 @@ export type ConfInput = Shape & {
   readonly hbaPath: string;
   /** Where its log goes; null: nowhere, it has no backups. */
   readonly spool?: string | null;
+  /** What it may store. */
+  readonly storageBytes?: number;
+  /** Set while it is full. */
+  readonly full?: Fullness;
 };
 
 /** The texts of postgresql.conf and pg_hba.conf and their common fingerprint. Pure: equal wishes are equal bytes. */
@@ -29,11 +34,16 @@ export function renderConf({ spool = null, ...input }: ConfInput): { conf: strin
     // with 15 s for the way to the store, what was committed a minute ago is there
     archive_timeout: spool === null ? "0" : "45s",
     summarize_wal: spool === null ? "off" : "on",
+    ...(input.storageBytes === undefined ? {} : { temp_file_limit: `${temporaryKilobytes(input.storageBytes)}kB` }),
+    ...(input.full === undefined ? {} : { default_transaction_read_only: "on" }),
   };
   const lines = settingLines(settings);
   const fingerprint = createHash("sha256").update(lines).update(hba).digest("hex").slice(0, 16);
   return { conf: `${header}${lines}${settingLines({ [loadedSetting]: fingerprint })}`, hba, fingerprint };
 }
+
+/** A sort or a join may spill so much onto the disk, in one process: it counts nowhere else. */
+const temporaryKilobytes = (storageBytes: number): number => Math.max(64 * 1024, Math.round(storageBytes / 4 / 1024));
 
 export const header = "# Written by NebulaDB from the declaration; a change here is overwritten.\n";
 

@@ -14,8 +14,10 @@ import { closedFolder, type Layout, openFolder, type Place, placeOf } from "./pa
 import { findPostmaster } from "./postmaster.ts";
 import { translateFs } from "./programs.ts";
 import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
+import { usedBytesOf } from "./storage.ts";
+import { underLimit } from "./storage-limit.ts";
 import { claimDatabase, syncDatabase } from "./sync.ts";
-import { measure, type Template } from "./template.ts";
+import type { Template } from "./template.ts";
 import type { InstanceWanted } from "./types.ts";
 import { mustOffer } from "./validate.ts";
 
@@ -51,7 +53,10 @@ export async function ensureInstance(
     if (before === undefined) {
       if (origin !== undefined) manifest = manifestWithOrigin(manifest, origin);
       manifest = await createFolder(context, origin?.make ?? template.take, place, manifest);
-    } else if (!same(before, manifest)) await writeManifest(place, manifest);
+    } else {
+      manifest = await underLimit(place, manifest);
+      if (!same(before, manifest)) await writeManifest(place, manifest);
+    }
     failpoint("compute.folder-made");
     const { started, restarted, done, versions } = await unlessItDied(place, () =>
       bringUp(context, place, manifest, wanted),
@@ -125,7 +130,7 @@ async function mustBeAllowed(template: Template, place: Place, before: Manifest 
 }
 
 async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWanted): Promise<void> {
-  const { bytes } = await measure(place.pgdata);
+  const bytes = await usedBytesOf(place.pgdata);
   if (bytes > storageBytes)
     throw shrinkRefused(`${id} uses ${bytes} bytes; its storage cannot become ${storageBytes}`, {
       fields: { usedBytes: bytes, wantedBytes: storageBytes },

@@ -183,3 +183,11 @@ export const freezeFailed = defineError({
   retry: true,
   hint: "Its processes do not stand still; it goes on running. The log of the gateway says which.",
 });
+
+export const storageClosed = defineError({
+  code: "NEB362",
+  status: 409,
+  title: "Database closed: it grew past its storage",
+  retry: false,
+  hint: "Declare more storage (`nebula db expand`) and merge that: it opens then. docs/storage.md says how to delete afterwards.",
+});

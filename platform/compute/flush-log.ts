@@ -13,7 +13,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 export async function flushLog(door: Door, pgdata: string): Promise<void> {
   const segment = await asAdmin(door, "postgres", async (sql) => {
     const { segment } = await sql.one<{ segment: string | null }>(
-      `select case when current_setting('archive_mode') <> 'off'
+      `select case when not pg_is_in_recovery() and current_setting('archive_mode') <> 'off'
          and current_setting('archive_command') not in ('', '(disabled)', 'true') then pg_walfile_name(pg_switch_wal()) end as segment`,
     );
     return segment;

@@ -50,6 +50,8 @@ export type {
   Load,
   RoleInside,
   StopMode,
+  StorageMode,
+  StorageTended,
   Trace,
   Woken,
 } from "./types.ts";

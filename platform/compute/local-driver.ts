@@ -21,6 +21,7 @@ import { layoutOf, placeOf } from "./paths.ts";
 import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
 import { findPrograms, translateFs } from "./programs.ts";
 import { type Context, doorOf, findThawed, startServer, stopServer, templatePassword } from "./running.ts";
+import { tendStorage } from "./storage-limit.ts";
 import { lockOf } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
 import { makeTemplate, measure } from "./template.ts";
@@ -203,6 +204,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
     ...runner,
     journal: (id) => readJournal(placeOf(layout, id)),
     measure: measureInstance,
+    tendStorage: (id, unlessWrittenSinceMs) => tendStorage(context, id, unlessWrittenSinceMs),
     async mark(id, name) {
       const manifest = await mustRead(id);
       return manifest === undefined ? undefined : locked(id, () => markServer(context, manifest, name));
@@ -248,8 +250,11 @@ async function markServer(context: Context, manifest: Manifest, name: string): P
   const running = await findThawed(context, place, manifest);
   if (running?.ready !== true) return undefined;
   return asAdmin(doorOf(context, place, manifest, running), "postgres", async (sql) => {
-    const { lsn } = await sql.one<{ lsn: string }>("select pg_create_restore_point($1)::text as lsn", [name]);
-    return lsn;
+    const { lsn } = await sql.one<{ lsn: string | null }>(
+      "select case when not pg_is_in_recovery() then pg_create_restore_point($1)::text end as lsn",
+      [name],
+    );
+    return lsn ?? undefined; // one that is closed writes no log
   });
 }
 

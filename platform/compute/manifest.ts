@@ -5,6 +5,7 @@ import type { ConnectionLimits } from "./gate.ts";
 import type { OriginNote } from "./origin.ts";
 import type { Place } from "./paths.ts";
 import type { Shape } from "./settings.ts";
+import type { Fullness } from "./storage.ts";
 import type { Managed } from "./sync.ts";
 import type { InstanceWanted } from "./types.ts";
 
@@ -40,6 +41,8 @@ export type Manifest = Shape & {
   readonly limits?: ConnectionLimits;
   /** What it may shrink to while it runs; absent: it has `units` always. */
   readonly minUnits?: number;
+  /** Absent: there is room, and it takes writes. */
+  readonly full?: Fullness;
 };
 
 export async function readManifest(place: Place): Promise<Manifest | undefined> {
@@ -79,6 +82,7 @@ export function manifestOf(
     ...(minUnits < units ? { minUnits } : {}),
     ...(archive ? { archive } : {}),
     ...(before?.origin === undefined ? {} : { origin: before.origin }),
+    ...(before?.full === undefined ? {} : { full: before.full }),
     ...(before?.extensionVersions === undefined ? {} : { extensionVersions: before.extensionVersions }),
   };
 }

@@ -4,6 +4,7 @@ import type { Sql } from "../sql/index.ts";
 import { prepareSpool, spoolOf } from "./archive.ts";
 import { clearAutoConf } from "./auto-conf.ts";
 import type { Groups } from "./cgroups.ts";
+import { closeOrOpen, isClosed, shouldBeClosed } from "./closed.ts";
 import { renderConf } from "./conf.ts";
 import { parseConf } from "./conf-read.ts";
 import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
@@ -67,7 +68,10 @@ export async function runAsWanted(context: Context, place: Place, manifest: Mani
   await prepareSpool(place, manifest, context.programs);
   const written = await writeConf(place, manifest);
   const cleared = await clearAutoConf(place.pgdata);
-  const running = await findThawed(context, place, manifest);
+  const found = await findThawed(context, place, manifest);
+  const misfit = found !== undefined && (await isClosed(place.pgdata)) !== shouldBeClosed(manifest);
+  if (misfit) await stopServer(context, place, manifest.id, "fast");
+  const running = misfit ? undefined : found;
   const server = running?.ready === true ? { ...running, adopted: true } : await startServer(context, place, manifest);
   const started = running?.ready !== true;
   if (!server.adopted) return { postmaster: server, started, restarted: [] };
@@ -131,8 +135,11 @@ export const showSettings = (sql: Sql, names: readonly string[]): Promise<readon
   sql.query<SettingShown>(
     `select name, setting, unit, vartype, pending_restart as "pendingRestart" from pg_settings
      where name = any($1) order by name`,
-    [names],
+    [names.filter((name) => !ownOfAdmin.has(name))],
   );
+
+/** What a session of the administrator has otherwise than others (`asAdmin`), so that it cannot tell. */
+const ownOfAdmin: ReadonlySet<string> = new Set(["default_transaction_read_only"]);
 
 /** The running server, made to go on when it was frozen. */
 export async function findThawed(context: Context, place: Place, manifest: Manifest): Promise<Postmaster | undefined> {
@@ -168,6 +175,7 @@ export async function startServer(
   const [units] = await Promise.all([
     unitsAtStart(context, place, manifest),
     ...[writeConf(place, manifest), makeFolders(context, place), prepareSpool(place, manifest, programs)],
+    closeOrOpen(place.pgdata, manifest),
   ]);
   const began = performance.now();
   const { pgdata, conf: configFile, log: logFile, socketDir } = place;

@@ -166,6 +166,11 @@ export function makeStateDriver({
       if (kept === undefined) return undefined;
       return { ...toObserved(kept, folder), connections: 0, sizeBytes: 0, databaseSizeBytes: kept.running ? 0 : null };
     },
+    async tendStorage(id) {
+      const kept = await live(id);
+      if (kept === undefined) return undefined;
+      return { usedBytes: 0, limitBytes: kept.storageBytes, mode: "writable", writtenMs: 0 };
+    },
     mark: async () => undefined,
     async list() {
       const all = await Promise.all((await ids()).map(live));

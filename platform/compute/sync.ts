@@ -26,14 +26,20 @@ export type Door = {
 };
 
 const applicationName = "nebuladb";
+/** What we do is done in an instance that is full as well. */
+const options = "-c default_transaction_read_only=off";
 
 /** Lends an administrator's connection. On a fresh copy the first one replaces the template's password. */
 export async function asAdmin<T>(door: Door, database: string, body: (sql: Sql) => Promise<T>): Promise<T> {
   const attempt = (password: Secret, run: (sql: Sql) => Promise<T>) =>
-    connectOnce(connectionUrl({ host: door.socketDir, port: door.port, user: adminRole, password, database }), run, {
-      applicationName,
-      statementTimeoutMs: 300_000,
-    });
+    connectOnce(
+      connectionUrl({ host: door.socketDir, port: door.port, user: adminRole, password, database, options }),
+      run,
+      {
+        applicationName,
+        statementTimeoutMs: 300_000,
+      },
+    );
   const replacing = async (sql: Sql) => {
     await sql.query(`alter role ${adminRole} password ${quoteLiteral(await makeVerifier(door.adminPassword))}`);
     return body(sql);

@@ -4,8 +4,9 @@ import type { ConnectionLimits } from "./gate.ts";
 import type { JournalLine } from "./journal.ts";
 import type { StopMode } from "./postmaster.ts";
 import type { Deviation } from "./setting-values.ts";
+import type { StorageMode } from "./storage.ts";
 
-export type { Deviation, StopMode };
+export type { Deviation, StopMode, StorageMode };
 
 /** What an instance should be. Everything is filled; secrets are redacted wherever this is printed. */
 export type InstanceWanted = {
@@ -195,6 +196,16 @@ export type Ensured = InstanceObserved & {
   readonly restarted: readonly string[];
 };
 
+/** How full an instance is, and what it may do for that. */
+export type StorageTended = {
+  /** What counts against its storage; null where nothing was written since the look before. */
+  readonly usedBytes: number | null;
+  readonly limitBytes: number;
+  readonly mode: StorageMode;
+  /** When its server last wrote anything, by the machine's clock. */
+  readonly writtenMs: number;
+};
+
 export type FinalCopy = {
   readonly id: DatabaseId;
   readonly path: string;
@@ -265,6 +276,11 @@ export type ComputeDriver = {
   observe(id: DatabaseId): Promise<InstanceObserved | undefined>;
   /** `observe` with sizes and sessions; asks the server. */
   measure(id: DatabaseId): Promise<InstanceMeasured | undefined>;
+  /**
+   * Looks how full it is, and does what follows: read-only at its storage, closed where it grows on all the same, writable again when
+   * there is room. Wakes nothing. What was not written to since a moment (`writtenMs` of the look before) is not measured.
+   */
+  tendStorage(id: DatabaseId, unlessWrittenSinceMs?: number): Promise<StorageTended | undefined>;
   /**
    * Marks this moment in the server's write-ahead log, under a name of at most 63 bytes, and answers where it stands there;
    * undefined when no server runs, or the placement keeps no log.
