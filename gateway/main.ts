@@ -1,6 +1,6 @@
 /**
- * The gateway's process: the direct endpoint on N+90, PgBouncer's pooled endpoint on N+91, and HTTP for those who look after it on
- * N+92 (GET /metrics, /livez, /readyz). One for each data folder. Wires by hand inside one scope, which releases in reverse order on
+ * The gateway's process: the direct endpoint on N+90, PgBouncer's pooled endpoint on N+91, HTTP for those who look after it on N+92
+ * (GET /metrics, /livez, /readyz), and databases' data APIs on N+93. One for each data folder. Wires by hand inside one scope, which releases in reverse order on
  * SIGTERM: no new connections, sessions to their end, then what they used.
  *
  * 1. It serves while portal, reconciler and ledger are down: all that it needs lies in the data folder, beside the instances.
@@ -14,6 +14,7 @@ import { gatesIn, makeLocalRunner, readGate, resolveOsUser } from "../platform/c
 import {
   asNebulaError,
   choice,
+  hostPolicy,
   integer,
   type Metrics,
   makeLogger,
@@ -21,16 +22,20 @@ import {
   type Observe,
   resolveConfig,
   type Scope,
+  Secret,
   systemClock,
   text,
   withScope,
 } from "../platform/core/index.ts";
+import type { DatabaseId } from "../platform/spec/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
 import { makeScaler, type Scaler } from "./scaler/index.ts";
 import { type Certificates, openCertificates } from "./tls/index.ts";
+import { askPortal, type DataWeb, type DataWebOptions, makeDataWeb, makeKeys } from "./web/index.ts";
 import {
   type DirectEndpoint,
+  isLoopback,
   makeDirectEndpoint,
   makeDirectory,
   makeMeter,
@@ -51,6 +56,9 @@ const fields = {
   NEBULA_GATEWAY_PORT: integer(0),
   NEBULA_POOL_PORT: integer(0),
   NEBULA_GATEWAY_WEB_PORT: integer(0),
+  NEBULA_GATEWAY_API_PORT: integer(0),
+  NEBULA_PORTAL_URL: text(""),
+  NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_GATEWAY_DOMAIN: text("db.localhost"),
   NEBULA_GATEWAY_NAMES: text(""),
   NEBULA_GATEWAY_TLS_CERT: text(""),
@@ -80,7 +88,7 @@ async function run(scope: Scope): Promise<void> {
     metrics.observe(observation);
   };
   const clock = systemClock;
-  const mockSecret = keepSecret(dataDir);
+  const mockSecret = keepSecret(dataDir, "mock-secret");
   const limits = readGatewayLimits(config.NEBULA_GATEWAY_LIMITS);
 
   const certificates = scope.add(await openGatewayCertificates(config, observe), (it) => it.close());
@@ -95,9 +103,9 @@ async function run(scope: Scope): Promise<void> {
     vacate: async (id) => (await pooled?.vacate(id)) ?? true,
   });
   scope.add(keeper, (it) => it.close());
+  const directory = makeDirectory({ gateOf: (id) => readGate(dataDir, id), list: () => gatesIn(dataDir), clock });
   const direct = makeDirectEndpoint({
-    directory: makeDirectory({ gateOf: (id) => readGate(dataDir, id), list: () => gatesIn(dataDir), clock }),
-    ...{ keeper, limits, mockSecret, clock, observe },
+    ...{ directory, keeper, limits, mockSecret, clock, observe },
     tls: () => certificates.current(),
     domain: config.NEBULA_GATEWAY_DOMAIN,
     requireTls: config.NEBULA_GATEWAY_REQUIRE_TLS === "outside",
@@ -128,6 +136,10 @@ async function run(scope: Scope): Promise<void> {
     scope.add(opened, (it) => it.close());
   }
   await keeper.start();
+  const account = (id: DatabaseId) => meter.account(id);
+  const web = openDataWeb(config, { directory, keeper, account, tls: () => certificates.current().context, observe });
+  await web.listen(config.NEBULA_GATEWAY_API_PORT || first + 93, host);
+  scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
   scaler.start();
   registerGauges(metrics, { keeper, scaler, direct, pooled });
@@ -137,6 +149,23 @@ async function run(scope: Scope): Promise<void> {
   console.log(JSON.stringify({ ready: true, process: "gateway" }));
   observe({ kind: "process.stopping", process: "gateway", reason: await stopSignal() });
   isServing = false;
+}
+
+type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
+  readonly tls: NonNullable<DataWebOptions["tls"]>;
+};
+
+/** The data API: in clear on this machine alone, by TLS for others. */
+function openDataWeb(config: Config, { tls, ...parts }: DataWebParts): DataWeb {
+  const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_GATEWAY_DOMAIN: domain } = config;
+  const url = (config.NEBULA_PORTAL_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, "");
+  const secret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
+  return makeDataWeb({
+    ...{ ...parts, dataDir, domain, clock: systemClock },
+    ...(isLoopback(host) || host === "localhost" ? {} : { tls }),
+    keys: makeKeys({ ask: askPortal({ url, secret }), clock: systemClock }),
+    policy: { inside: hostPolicy({ hosts: "", inside: config.NEBULA_PRIVATE_HOSTS }).inside },
+  });
 }
 
 function openGatewayCertificates(config: Config, observe: Observe): Promise<Certificates> {
@@ -151,10 +180,13 @@ function openGatewayCertificates(config: Config, observe: Observe): Promise<Cert
   });
 }
 
-/** What unknown names are answered is made of it: kept, so that a restart does not show which names are real. */
-function keepSecret(dataDir: string): Buffer {
+/**
+ * What unknown names are answered is made of one: kept, so that a restart does not show which names are real. The portal is shown the
+ * other, which it reads here too: only a gateway of this data folder may ask it about keys.
+ */
+function keepSecret(dataDir: string, name: "mock-secret" | "portal-secret"): Buffer {
   const folder = join(dataDir, "gateway");
-  const file = join(folder, "mock-secret");
+  const file = join(folder, name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
     const kept = readFileSync(file);

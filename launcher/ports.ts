@@ -16,6 +16,8 @@ export type Ports = {
   readonly pooled: number;
   /** The gateway's /metrics, /livez and /readyz. */
   readonly gateway: number;
+  /** Databases over HTTP. */
+  readonly api: number;
 };
 
 export const defaultPort = 4400;
@@ -30,6 +32,7 @@ export const portsFrom = (first: number): Ports => ({
   direct: first + 90,
   pooled: first + 91,
   gateway: first + 92,
+  api: first + 93,
 });
 
 /** @throws NEB920 naming every taken port and what to do. */
@@ -40,7 +43,7 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   const taken = tried.filter((entry) => entry !== undefined);
   if (taken.length === 0) return;
   throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
-    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), N+90 to N+92 for the gateway, and N+100 upwards for databases.`,
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), N+90 to N+93 for the gateway, and N+100 upwards for databases.`,
     fields: { ports: taken },
   });
 }

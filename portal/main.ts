@@ -104,6 +104,7 @@ const fields = {
   NEBULA_AUDIT_DAYS: integer(366),
   NEBULA_GATEWAY_HOST: text("127.0.0.1"),
   NEBULA_GATEWAY_PORT: integer(0),
+  NEBULA_GATEWAY_API_PORT: integer(0),
   NEBULA_GATEWAY_NAMES: text(""),
   NEBULA_GATEWAY_TLS_CERT: text(""),
   NEBULA_POOL_PORT: integer(0),
@@ -236,9 +237,21 @@ function readGateway(config: Config): Gateway {
     host: name !== "" && !name.startsWith("*") ? name : everywhere ? "localhost" : listens,
     directPort: config.NEBULA_GATEWAY_PORT || config.NEBULA_PORT + 90,
     pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : config.NEBULA_POOL_PORT || config.NEBULA_PORT + 91,
+    apiUrl: apiAddress(config, listens, name),
+    secret: async () => {
+      const bytes = await readFile(join(config.NEBULA_DATA, "gateway", "portal-secret")).catch(() => undefined);
+      return bytes === undefined ? null : new Secret(bytes.toString("base64url"));
+    },
     rootCertificate: async () =>
       own ? await readFile(join(config.NEBULA_DATA, "tls", "ca.pem"), "utf8").catch(() => null) : null,
   };
+}
+
+/** In clear on this machine alone, by TLS for others, as the gateway serves it. */
+function apiAddress(config: Config, listens: string, name: string): string {
+  const port = config.NEBULA_GATEWAY_API_PORT || config.NEBULA_PORT + 93;
+  if (/^(127\.|::1$|localhost$)/.test(listens)) return `http://127.0.0.1:${port}`;
+  return `https://${name !== "" && !name.startsWith("*") ? name : "localhost"}:${port}`;
 }
 
 async function openAuth(scope: Scope, { sql, vault, observe, config, port }: People): Promise<Auth> {

@@ -85,11 +85,12 @@ export async function openEndpoints(scope: Scope, scale: number): Promise<Endpoi
   const fill = ["-i", "-q", "-s", String(scale), "-h", unix.host, "-p", String(port), "-U", "orders", "orders"];
   await run(pgbench, fill, { env: environment(unix) });
 
-  const [direct, pooled, web] = [await freePort(), await freePort(), await freePort()];
+  const [direct, pooled, web, api] = [await freePort(), await freePort(), await freePort(), await freePort()];
   scope.add(dataDir, (it) => stopPgBouncer(it));
   await startGateway(scope, {
     ...{ NEBULA_DATA: dataDir, NEBULA_PG_BIN: pgBin, NEBULA_PGBOUNCER_BIN: pgBouncer.path, NEBULA_LOG_LEVEL: "warn" },
     ...{ NEBULA_GATEWAY_PORT: String(direct), NEBULA_POOL_PORT: String(pooled), NEBULA_GATEWAY_WEB_PORT: String(web) },
+    NEBULA_GATEWAY_API_PORT: String(api),
   });
   const peer = { scope, home, osUser, bin: pgBouncer.path, upstreamPort: port, tls: tlsFiles(dataDir) };
   const pgbouncer = await startPeer({ ...peer, name: "tcp", upstreamHost: "127.0.0.1" });

@@ -8,6 +8,7 @@
  * 3. No password is stored, seen or sent on: the client's own proof signs it in upstream (`scram.ts`).
  * 4. Once a session stands its bytes are not interpreted: every feature of the protocol works that the server has.
  */
+export { isAllowed, isLoopback, plainAddress } from "./address.ts";
 export { type CancelKeys, makeCancelKeys } from "./cancel-keys.ts";
 export { endpointName, makeDirectory } from "./directory.ts";
 export { type DirectEndpoint, makeDirectEndpoint } from "./endpoint.ts";

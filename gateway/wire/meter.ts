@@ -21,6 +21,8 @@ export type Metered = {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly connections: number;
+  /** Of the data API. */
+  readonly requests: number;
 };
 
 export type Meter = {
@@ -36,6 +38,8 @@ export type MeterOptions = {
   readonly everyMs?: number;
 };
 
+const nothing = { bytesIn: 0, bytesOut: 0, connections: 0, requests: 0 };
+
 export async function makeMeter({ dataDir, clock, observe, everyMs = 60_000 }: MeterOptions): Promise<Meter> {
   const folder = join(dataDir, "meter");
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -45,21 +49,22 @@ export async function makeMeter({ dataDir, clock, observe, everyMs = 60_000 }: M
 
   const lines = (): Metered[] => {
     const toMs = clock.now();
-    const found = [...accounts].filter(([, it]) => it.bytesIn > 0 || it.bytesOut > 0 || it.connections > 0);
+    const found = [...accounts].filter(([, it]) => it.bytesIn + it.bytesOut + it.connections + it.requests > 0);
     return found.map(([id, it]) => {
-      const { fromMs, bytesIn, bytesOut, connections } = it;
-      Object.assign(it, { fromMs: toMs, bytesIn: 0, bytesOut: 0, connections: 0 });
+      const { fromMs, bytesIn, bytesOut, connections, requests } = it;
+      Object.assign(it, { fromMs: toMs, ...nothing });
       // A clock that was put back makes no negative time.
-      return { line: randomUUID(), id, fromMs: Math.min(fromMs, toMs), toMs, bytesIn, bytesOut, connections };
+      return { line: randomUUID(), id, fromMs: Math.min(fromMs, toMs), toMs, bytesIn, bytesOut, connections, requests };
     });
   };
   const giveBack = (lost: readonly Metered[]) => {
-    for (const { id, fromMs, bytesIn, bytesOut, connections } of lost) {
+    for (const { id, fromMs, bytesIn, bytesOut, connections, requests } of lost) {
       const it = account(id);
       it.fromMs = fromMs;
       it.bytesIn += bytesIn;
       it.bytesOut += bytesOut;
       it.connections += connections;
+      it.requests += requests;
     }
   };
   const write = async () => {
@@ -82,7 +87,7 @@ export async function makeMeter({ dataDir, clock, observe, everyMs = 60_000 }: M
   };
 
   const account = (id: DatabaseId) => {
-    const found = accounts.get(id) ?? { fromMs: clock.now(), bytesIn: 0, bytesOut: 0, connections: 0 };
+    const found = accounts.get(id) ?? { fromMs: clock.now(), ...nothing };
     accounts.set(id, found);
     return found;
   };

@@ -21,7 +21,7 @@ async function firstWord({ address = "127.0.0.1", requireTls = true, draining = 
       keeper: { enter: () => Promise.reject(new Error("nobody may be woken here")) },
       ...{ tls: () => undefined, domain: "db.localhost", requireTls, limits: defaultGatewayLimits },
       ...{ mockSecret: Buffer.alloc(32), clock: systemClock, observe: (one) => void seen.push(one) },
-      account: () => ({ bytesIn: 0, bytesOut: 0, connections: 0 }),
+      account: () => ({ bytesIn: 0, bytesOut: 0, connections: 0, requests: 0 }),
     },
     {
       ...{ cancelKeys: makeCancelKeys(), buckets: makeBuckets(systemClock), open: makeCounts() },

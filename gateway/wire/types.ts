@@ -40,7 +40,11 @@ export type Entered = {
   confirm(): boolean;
 };
 
-export type Account = Traffic & { connections: number };
+export type Account = Traffic & {
+  connections: number;
+  /** Of the data API. */
+  requests: number;
+};
 
 /** What a session needs of the process around it. */
 export type WireDeps = {

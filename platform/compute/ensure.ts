@@ -16,6 +16,7 @@ import { translateFs } from "./programs.ts";
 import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
 import { usedBytesOf } from "./storage.ts";
 import { underLimit } from "./storage-limit.ts";
+import { syncServiceRoles } from "./service-roles.ts";
 import { claimDatabase, syncDatabase } from "./sync.ts";
 import type { Template } from "./template.ts";
 import type { InstanceWanted } from "./types.ts";
@@ -86,9 +87,10 @@ async function bringUp(context: Context, place: Place, manifest: Manifest, wante
     if (sqlState(thrown) !== noSuchDatabase) throw thrown;
     throw instanceDamaged(`${wanted.id} runs, but its database ${wanted.databaseName} is gone`, { cause: thrown });
   });
+  const served = await syncServiceRoles({ ...door, templatePassword: null }, place, wanted);
   await keepAdminKey(context, place, manifest.id);
   await writeGateFor(context, place, wanted, synced.verifiers);
-  return { started, restarted, done: [...claimed, ...synced.done], versions: synced.versions };
+  return { started, restarted, done: [...claimed, ...synced.done, ...served], versions: synced.versions };
 }
 
 const noSuchDatabase = "3D000";

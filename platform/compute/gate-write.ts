@@ -58,6 +58,7 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   units: of.units,
   limits: of.limits,
   ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
+  ...(of.api === undefined ? {} : { api: of.api }),
 });
 
 type Change = {

@@ -8,7 +8,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { lstat, readdir, readFile } from "node:fs/promises";
-import type { DatabaseId } from "../spec/index.ts";
+import type { ApiSpec, DatabaseId } from "../spec/index.ts";
 import { writeAtomically } from "./manifest.ts";
 import { layoutOf, type Place, placeOf } from "./paths.ts";
 
@@ -47,6 +47,8 @@ export type Gate = {
   readonly limits: ConnectionLimits;
   /** RFC 3339; afterwards nobody is let in. Absent: never. */
   readonly expiresAt?: string;
+  /** How it is served over HTTP; absent: it is not. */
+  readonly api?: ApiSpec;
   /** By name; those that log in. */
   readonly roles: Readonly<Record<string, GateRole>>;
 };

@@ -13,6 +13,7 @@ import type { OsUser } from "./os-user.ts";
  *     building/                 a template while it is built                             entered by Postgres's user
  *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by Postgres's user
  *                               gate.json: who may come in; admin.key                  0600, ours
+ *                               <role>.key, api.secrets.json: for the data API         0600, ours
  *                               asleep: a mark; journal.jsonl: when it was awake
  *                               spool/<identity>/: finished parts of its log, until they are stored; Postgres's user
  *     retired/<id>-<time>/      final copies                                             0700, ours

@@ -1,5 +1,5 @@
 import type { Secret } from "../core/index.ts";
-import type { DatabaseId } from "../spec/index.ts";
+import type { ApiSpec, DatabaseId } from "../spec/index.ts";
 import type { ConnectionLimits } from "./gate.ts";
 import type { JournalLine } from "./journal.ts";
 import type { StopMode } from "./postmaster.ts";
@@ -33,6 +33,10 @@ export type InstanceWanted = {
   readonly limits: ConnectionLimits;
   /** Of a branch, RFC 3339: from then on nobody is let in, whether or not it has been stopped. */
   readonly expiresAt?: string;
+  /** How it is served over HTTP; absent: it is not. */
+  readonly api?: ApiSpec;
+  /** The tenant's secrets that `api.jwt` names, by name. */
+  readonly apiSecrets?: ReadonlyMap<string, Secret>;
   /** Passwords that were replaced just now, by role: the gateway lets them in for the overlap. */
   readonly outgoing?: ReadonlyMap<string, Secret>;
 };

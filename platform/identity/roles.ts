@@ -7,6 +7,12 @@ export const scopes = [
   "databases:run",
   "credentials:read",
   "credentials:owner",
+  "data:read",
+  "data:write",
+  "data:admin",
+  "sql:read",
+  "sql:branch",
+  "sql:write",
   "projects:read",
   "projects:write",
   "tenants:read",
@@ -41,11 +47,22 @@ export type Role = (typeof roles)[number];
 const everyone = ["catalogue:read", "self:read", "self:write", "keys:own", "projects:read", "tenants:read"] as const;
 const watching = [...everyone, "databases:read", "operations:read", "pulls:read"] as const;
 /** Asks for changes and sees what there is, but neither puts anything in force nor touches what runs. */
-const building = [...watching, "databases:write", "credentials:read", "usage:read"] as const;
+const building = [
+  ...watching,
+  "databases:write",
+  "credentials:read",
+  "data:read",
+  "sql:read",
+  "sql:branch",
+  "usage:read",
+] as const;
 const running = [
   ...building,
   "databases:run",
   "credentials:owner",
+  "sql:write",
+  "data:write",
+  "data:admin",
   "pulls:merge",
   "operations:cancel",
   "audit:read",
@@ -60,6 +77,12 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   "databases:run": "pause, resume, rotate and whatever else acts at once on what runs",
   "credentials:read": "see passwords of roles that may only read",
   "credentials:owner": "see passwords of the owner and of roles that may write",
+  "data:read": "ask databases through their data API, as `authenticated`, without changing anything",
+  "data:write": "change rows through the data API, as `authenticated`; row-level security decides which",
+  "data:admin": "use the data API as `service_role`, which sees past row-level security",
+  "sql:read": "run SQL that reads, in databases and branches",
+  "sql:branch": "run SQL that writes in branches of databases",
+  "sql:write": "run SQL that writes in databases, as their owner",
   "projects:read": "see projects and their quotas",
   "projects:write": "open pull requests that add projects",
   "tenants:read": "see the tenant's name, plan and members",

@@ -66,7 +66,7 @@ export const isMeter = (name: string): name is Meter => Object.hasOwn(meters, na
 export const metersOf: Readonly<Record<Placement, readonly Meter[]>> = {
   local: [
     ...(["compute_unit_seconds", "frozen_unit_seconds", "storage_byte_hours"] as const),
-    ...(["backup_byte_hours", "egress_bytes", "connection_seconds"] as const),
+    ...(["backup_byte_hours", "egress_bytes", "connection_seconds", "api_requests"] as const),
   ],
   kubernetes: meterNames,
   aws: meterNames,

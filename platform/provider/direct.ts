@@ -15,7 +15,7 @@ import {
 } from "../store/index.ts";
 import { branchKeepSeconds, furnishBranch, isOver, type MakeBranch, makeBranchOperations } from "./branches.ts";
 import type { DatabaseInputs, DatabaseOutputs, DatabaseRead, Effects } from "./effects.ts";
-import { dataMissing, foreignStack, notRetired } from "./errors.ts";
+import { dataMissing, foreignStack, notRetired, secretMissing } from "./errors.ts";
 import { idOf, specOf } from "./inputs.ts";
 import { inputsOf, makeOperations } from "./operate.ts";
 import { makePasswords } from "./passwords.ts";
@@ -95,6 +95,7 @@ export function makeDirectEffects(options: DirectOptions) {
     const end = expiryOf({ ...known, spec: specOf(inputs) });
     const wanted = {
       ...toWanted(inputs, owner, roles),
+      ...(await apiOf(inputs, secretOf)),
       archive: options.archive === true && inputs.backups.retentionSeconds > 0,
       ...(end === null ? {} : { expiresAt: end.toISOString() }),
       outgoing,
@@ -218,6 +219,19 @@ function toWanted(
     suspendAfterSeconds: inputs.replicas > 0 ? 0 : compute.suspendAfterSeconds,
     limits: toLimits(inputs),
   };
+}
+
+/** How it is served over HTTP, with the tenant's secrets that verify tokens. @throws NEB339 when one is not set. */
+async function apiOf({ tenant, name, api }: DatabaseInputs, secretOf: SecretOf) {
+  if (api === undefined) return {};
+  const apiSecrets = new Map<string, Secret>();
+  for (const { secret } of api.jwt) {
+    if (secret === undefined) continue;
+    const value = await secretOf(tenant, secret);
+    if (value === undefined) throw secretMissing(`${name}: ${tenant} has no secret "${secret}"`);
+    apiSecrets.set(secret, value);
+  }
+  return { api, apiSecrets };
 }
 
 function toLimits(inputs: DatabaseInputs): InstanceWanted["limits"] {

@@ -48,8 +48,6 @@ export type DatabaseSpec = {
   readonly branch?: BranchSpec;
   /** Its files of migrations: `0001_orders` to the SHA-256 of what it says. Never empty. */
   readonly migrations?: Readonly<Record<string, string>>;
-  /** Its files of migrations: `0001_orders` to the SHA-256 of what it says. Never empty. */
-  readonly migrations?: Readonly<Record<string, string>>;
   /** How it is served over HTTP; absent: it is not. */
   readonly api?: ApiSpec;
 };

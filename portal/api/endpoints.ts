@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { named } from "./schemas.ts";
 
@@ -9,6 +10,10 @@ export type Gateway = {
   readonly directPort: number;
   /** null: there is no pooled endpoint here. */
   readonly pooledPort: number | null;
+  /** Where data APIs are: `/<tenant>/<project>/<database>/rest/v1` follows. */
+  readonly apiUrl: string;
+  /** What the gateway proves itself by when it asks whom a key speaks for; null: there is none yet. */
+  readonly secret: () => Promise<Secret | null>;
   /** PEM of the authority that signed its certificate; null: one that every client knows. */
   readonly rootCertificate: () => Promise<string | null>;
 };
@@ -47,3 +52,7 @@ export async function endpointsOf(gateway: Gateway, id: DatabaseId, { role, pass
     rootCertificate: await gateway.rootCertificate(),
   };
 }
+
+/** Where a database's data API is. */
+export const apiUrlOf = ({ apiUrl }: Pick<Gateway, "apiUrl">, id: DatabaseId): string =>
+  `${apiUrl}/${id.replaceAll(".", "/")}/rest/v1`;

@@ -44,7 +44,7 @@ const shown = {
   expiresAt: timestamp.nullable(),
   lastUsedAt: timestamp.nullable(),
 };
-const keySchema = named("Key", "An API key, without its secret.", z.strictObject(shown));
+export const keySchema = named("Key", "An API key, without its secret.", z.strictObject(shown));
 const newKey = named(
   "NewKey",
   "An API key with its secret: this is the only time that it is shown.",
@@ -163,7 +163,8 @@ export const keyRoutes = [
   }),
 ];
 
-const visible = async (portal: Portal, principal: Principal, scope: "keys:read" | "keys:write") => ({
+/** What of the keys inside a principal's reach is there for it. */
+export const visible = async (portal: Portal, principal: Principal, scope: "keys:read" | "keys:write") => ({
   account: principal.account ?? null,
   within: reachOf(principal, scope),
   limit: limitOf(await keyBehind(portal, principal)),

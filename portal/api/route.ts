@@ -10,6 +10,8 @@ export const tags = {
   projects: "The units of deployment, quota and placement.",
   databases: "Databases. A change opens a pull request; pause and resume act at once.",
   credentials: "How to connect.",
+  sql: "Statements that are run in databases, what was run, and queries that are kept.",
+  dataApi: "A database's tables over HTTP.",
   secrets: "Passwords of a tenant's own, which declarations refer to by name.",
   pulls: "Pull requests on the tenant repository, with their reviews.",
   operations: "Work in progress and done.",

@@ -11,6 +11,7 @@ import { authRoutes } from "./auth.ts";
 import { backupRoutes } from "./backups.ts";
 import { branchRoutes } from "./branches.ts";
 import { catalogueRoutes } from "./catalogue.ts";
+import { dataApiRoutes } from "./data-api.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
 import { databaseWrites } from "./databases/write.ts";
@@ -41,6 +42,7 @@ export const routes: readonly AnyRoute[] = [
   ...databaseReads,
   ...databaseWrites,
   ...databaseActs,
+  ...dataApiRoutes,
   ...backupRoutes,
   ...branchRoutes,
   ...importRoutes,

@@ -22,20 +22,12 @@ const declared: Readonly<Record<string, string>> = {
 /** `compute.max 0.5 → 1`, `extensions pgcrypto added`: one change in a few words, in the words of the declaration. */
 export function describeChange({ path, from, to }: Change): string {
   if (path === "migrations" || path.startsWith("migrations.")) return describeMigrations(path, from, to);
-  if (path === "migrations" || path.startsWith("migrations.")) return describeMigrations(path, from, to);
   const [, list, name] = /^([\w.]+)\[(.*)\]$/s.exec(path) ?? [];
   const what = list === undefined ? (declared[path] ?? path) : `${list} ${name}`;
   if (path === "api") return to === null ? "data API off" : "data API on";
   if (from === null && to === true) return `${what} added`;
   if (to === null && from === true) return `${what} removed`;
   return `${what} ${valueText(path, from)} → ${valueText(path, to)}`;
-}
-
-function describeMigrations(path: string, from: JsonValue, to: JsonValue): string {
-  const [, one] = path.split(".");
-  const names = (value: JsonValue) => (one === undefined ? Object.keys((value ?? {}) as object) : [one]).join(", ");
-  if (from === null) return `migrations ${names(to)} added`;
-  return to === null ? `migrations ${names(from)} removed` : `migrations ${names(to)} changed`;
 }
 
 function describeMigrations(path: string, from: JsonValue, to: JsonValue): string {

@@ -14,7 +14,10 @@ import { putTraffic, type TrafficLine } from "../../platform/store/index.ts";
 
 const bytes = z.int().nonnegative();
 const schema = z
-  .object({ line: z.uuid(), id: z.string(), toMs: z.int(), bytesOut: bytes, bytesIn: bytes, connections: bytes })
+  .object({
+    ...{ line: z.uuid(), id: z.string(), toMs: z.int(), bytesOut: bytes, bytesIn: bytes, connections: bytes },
+    requests: bytes.default(0), // a gateway of an earlier release counts none
+  })
   .transform(({ id, toMs, ...rest }): TrafficLine => ({ ...rest, instance: id, atMs: toMs }));
 
 export type TrafficOptions = { readonly sql: Sql; readonly folder: string; readonly report: Observe };

@@ -10,6 +10,7 @@ export type GatewayProcess = {
   /** Serves where PgBouncer is there. */
   readonly pooled: number;
   readonly web: number;
+  readonly api: number;
   readonly pid: number;
   /** What it logged so far. */
   log(): readonly Readonly<Record<string, unknown>>[];
@@ -22,7 +23,7 @@ export async function startGateway(
   env: Readonly<Record<string, string>> = {},
   first?: number,
 ): Promise<GatewayProcess> {
-  const port = first ?? (await freePort(3));
+  const port = first ?? (await freePort(4));
   const child: ChildProcess = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../gateway/main.ts")],
@@ -34,6 +35,7 @@ export async function startGateway(
         NEBULA_GATEWAY_PORT: String(port),
         NEBULA_POOL_PORT: String(port + 1),
         NEBULA_GATEWAY_WEB_PORT: String(port + 2),
+        NEBULA_GATEWAY_API_PORT: String(port + 3),
         ...env,
       },
     },
@@ -45,7 +47,7 @@ export async function startGateway(
   const ready = once(createInterface({ input: child.stdout }), "line");
   await Promise.race([ready, ended.then(() => Promise.reject(new Error(`the gateway ended: ${lines.join("\n")}`)))]);
   return {
-    ...{ direct: port, pooled: port + 1, web: port + 2, pid: child.pid ?? 0 },
+    ...{ direct: port, pooled: port + 1, web: port + 2, api: port + 3, pid: child.pid ?? 0 },
     log: () => lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line)),
     metrics: async () => (await fetch(`http://127.0.0.1:${port + 2}/metrics`)).text(),
     async stop(signal = "SIGTERM") {

@@ -119,7 +119,10 @@ export async function startPortal(
     closing: closing.signal,
     draining: draining.signal,
     reachable: { origins: [], trustedProxies: [], tls: false, ...options.reachable },
-    gateway: { host: "localhost", directPort: 4490, pooledPort: null, rootCertificate: async () => null },
+    gateway: {
+      ...{ host: "localhost", directPort: 4490, pooledPort: null, rootCertificate: async () => null },
+      ...{ apiUrl: "http://localhost:4493", secret: async () => new Secret("the gateway's own") },
+    },
     limits: { ...defaultLimits, ...options.limits, rules: parseRules(options.rules ?? "") },
     checkAnswers: true,
   });

@@ -29,13 +29,14 @@ export const windowsOf = (from: string, to: string, which = "true"): string => `
   ) meters (meter, quantity)
   where quantity > 0
   union all
-  select split_part(instance, '.', 1), split_part(instance, '.', 2), split_part(instance, '.', 3), 'egress_bytes', hour,
+  select split_part(instance, '.', 1), split_part(instance, '.', 2), split_part(instance, '.', 3), meter, hour,
          hour + interval '1 hour', quantity, commits
   from (
-    select instance, date_trunc('hour', at, 'UTC') as hour, sum(bytes_out) as quantity,
+    select instance, date_trunc('hour', at, 'UTC') as hour, sum(bytes_out) as egress_bytes, sum(requests) as api_requests,
            coalesce(array_agg(distinct commit order by commit) filter (where commit is not null), '{}') as commits
     from usage_traffic
     where at >= ${from} and at < ${to} and ${which}
     group by 1, 2
   ) traffic
+  cross join lateral (values ('egress_bytes', egress_bytes), ('api_requests', api_requests)) meters (meter, quantity)
   where quantity > 0`;

@@ -22,6 +22,42 @@ const compute = z
   .nullable()
   .describe("How large it is. null until there is an instance.");
 
+const rate = z.int().describe("Requests in a second; 0: as many as come.");
+export const apiSpec = named(
+  "DataApi",
+  "The data API of a database, as it is declared, every default filled.",
+  z.strictObject({
+    schemas: z.array(z.string()).describe("The first is asked where a request names none."),
+    anonymous: z.boolean().describe("Whether a request without a credential is served, as anon."),
+    roles: z.array(z.string()).describe("Roles that a token may name beside anon and authenticated."),
+    exposeWithoutRls: z.array(z.string()),
+    aggregates: z.boolean(),
+    maxRows: z.int(),
+    maxBodyBytes: z.int(),
+    maxResponseBytes: z.int(),
+    timeoutSeconds: z.int(),
+    jwt: z.array(
+      z.strictObject({
+        jwks: z.string().optional(),
+        secret: z.string().optional().describe("The name of a secret of the tenant's."),
+        publicKey: z.string().optional(),
+        algorithms: z.array(z.string()),
+        issuer: z.string().optional(),
+        audience: z.string().optional(),
+        roleClaim: z.string(),
+      }),
+    ),
+    limits: z.strictObject({
+      perSecond: rate,
+      perKeyPerSecond: rate,
+      perAddressPerSecond: rate,
+      endpoints: z.record(z.string(), z.int()),
+    }),
+    cache: z.record(z.string(), z.int()).describe("Seconds, by table."),
+    cors: z.array(z.string()),
+  }),
+);
+
 export const databaseSpec = named(
   "DatabaseSpec",
   "What the declaration evaluates to, every default filled.",
@@ -55,6 +91,7 @@ export const databaseSpec = named(
       })
       .optional()
       .describe("The limits on clients that are declared."),
+    api: apiSpec.optional().describe("How it is served over HTTP; absent: it is not."),
     branch: z
       .strictObject({
         of: z.string(),
@@ -87,6 +124,10 @@ export const database = named(
     host: z.string().nullable().describe("The gateway's; null until there is an instance."),
     port: z.int().nullable(),
     commit: z.string().nullable().describe("Whose declaration runs."),
+    api: z
+      .strictObject({ url: z.string() })
+      .nullable()
+      .describe("Its data API: what PostgREST's clients take as address. null: it has none, or is not deployed yet."),
     retired: z.boolean(),
     estimate: z
       .strictObject({

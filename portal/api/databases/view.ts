@@ -1,6 +1,7 @@
 import { can, type Principal } from "../../../platform/identity/index.ts";
 import { metersOf, monthlyEstimate } from "../../../platform/pricing/index.ts";
 import {
+  type ApiSpec,
   type DatabaseSpec,
   databaseId,
   type Placement,
@@ -8,7 +9,7 @@ import {
   specHash,
 } from "../../../platform/spec/index.ts";
 import { type Instance, type ProjectRow, type ProjectView, readProjectView } from "../../../platform/store/index.ts";
-import type { Gateway } from "../endpoints.ts";
+import { apiUrlOf, type Gateway } from "../endpoints.ts";
 import { notFound } from "../errors.ts";
 import type { Portal } from "../portal.ts";
 import { projectStatusToWire, withStall } from "../projects.ts";
@@ -24,6 +25,7 @@ export type DatabaseView = {
   /** Open differences between what runs and what is declared. */
   readonly drift: number;
   /** Where clients reach it; null: it has not been made, or no gateway runs. */
+  readonly apiUrl: string | null;
   readonly endpoint: { readonly host: string; readonly port: number } | null;
 };
 
@@ -64,8 +66,13 @@ function viewsOf(
     priceBook,
     drift: drift[databaseId(project.tenant, project.project, name)] ?? 0,
     endpoint: made.get(name)?.host == null ? null : endpoint,
+    apiUrl: apiOf(gateway, made.get(name)),
   }));
 }
+
+/** Of what runs: a data API that is declared and not deployed yet answers nobody. */
+const apiOf = (gateway: Gateway | null, instance: Instance | undefined): string | null =>
+  gateway === null || instance?.spec.api === undefined ? null : apiUrlOf(gateway, instance.id);
 
 /** Strong: equal tags are equal declarations. A database that is not declared has none. */
 export const tagOf = ({ wanted }: DatabaseView): string | null =>
@@ -112,6 +119,7 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
     host: view.endpoint?.host ?? null,
     port: view.endpoint?.port ?? null,
     commit: instance?.commit ?? null,
+    api: view.apiUrl === null ? null : { url: view.apiUrl },
     retired: wanted?.retire ?? instance?.phase === "Retired",
     estimate: can(principal, "usage:read", placeOf(view)) ? estimateOf(view) : null,
     createdAt: timeOrNull(instance?.createdAt ?? null),
@@ -160,7 +168,7 @@ function estimateOf({ wanted, project, priceBook }: DatabaseView) {
 }
 
 /** Copied, because the API's types are not read-only. */
-const specToWire = (spec: DatabaseSpec) => ({
+const specToWire = ({ api, ...spec }: DatabaseSpec) => ({
   ...spec,
   compute: { ...spec.compute },
   backups: { ...spec.backups },
@@ -170,5 +178,17 @@ const specToWire = (spec: DatabaseSpec) => ({
   tags: { ...spec.tags },
   engineOptions: { ...spec.engineOptions },
   ...(spec.connections === undefined ? {} : { connections: { ...spec.connections } }),
+  ...(api === undefined ? {} : { api: apiToWire(api) }),
   ...(spec.branch === undefined ? {} : { branch: { ...spec.branch } }),
+});
+
+export const apiToWire = (api: ApiSpec) => ({
+  ...api,
+  schemas: [...api.schemas],
+  roles: [...api.roles],
+  exposeWithoutRls: [...api.exposeWithoutRls],
+  jwt: api.jwt.map((one) => ({ ...one, algorithms: [...one.algorithms] })),
+  limits: { ...api.limits, endpoints: { ...api.limits.endpoints } },
+  cache: { ...api.cache },
+  cors: [...api.cors],
 });

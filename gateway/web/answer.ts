@@ -1,0 +1,186 @@
+/**
+ * One request, from its route to its answer, in the order in which a stranger learns and uses up least: which database, how often this
+ * address, who asks, how often, its body, what is kept, and only then the database.
+ */
+import { asNebulaError, type Clock, type NebulaError, type Observe } from "../../platform/core/index.ts";
+import type { RestResponse } from "../rest/index.ts";
+import type { Body } from "./body.ts";
+import { packed, tagged, unlessKnown } from "./conditional.ts";
+import { corsHeaders, preflight } from "./cors.ts";
+import type { Served } from "./database.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
+import type { Keys } from "./keys.ts";
+import type { Guesses } from "./limits.ts";
+import { noConnection, nothingHere, onlyReads, refuse, unavailable } from "./refusal.ts";
+import { endpointOf, type Route } from "./route.ts";
+import type { ServedDatabases } from "./served.ts";
+import type { Answer, Asked, Caller } from "./types.ts";
+import { whoAsks } from "./who.ts";
+
+export type AnswerDeps = {
+  readonly databases: ServedDatabases;
+  readonly keys: Keys;
+  readonly guesses: Guesses;
+  readonly kept: KeptAnswers;
+  readonly clock: Clock;
+  readonly observe: Observe;
+};
+
+/** What was found out on the way, for log and meter. */
+export type Findings = {
+  served?: Served;
+  caller?: Caller;
+  /** It was let in: it is billed. */
+  counts: boolean;
+  cached: boolean;
+  readonly stages: { name: string; ms: number }[];
+};
+
+type Asking = {
+  readonly asked: Asked;
+  readonly route: Route & { kind: "database" };
+  readonly body: (most: number) => Promise<Body>;
+};
+
+const prefix = "/rest/v1";
+const reads: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export async function answerTo(deps: AnswerDeps, asking: Asking, findings: Findings): Promise<Answer> {
+  const { asked, route } = asking;
+  const timed = stopwatch(findings);
+  const refused = await deps.guesses.refusal(asked.address);
+  if (refused !== undefined) return refused;
+  const served = await deps.databases.find(route.named, asked.address);
+  timed("route");
+  if (served === undefined) return nothingHere();
+  findings.served = served;
+  const before = preflight(served.api.cors, asked);
+  if (before !== undefined) return before;
+  served.working += 1;
+  try {
+    const answer = await answerOf(deps, asking, served, findings, timed);
+    return { ...answer, headers: { ...answer.headers, ...merged(answer, corsHeaders(served.api.cors, asked)) } };
+  } finally {
+    served.working -= 1;
+  }
+}
+
+/** `Vary` says all of it. */
+const merged = ({ headers }: Answer, more: Readonly<Record<string, string>>) =>
+  headers.vary === undefined || more.vary === undefined ? more : { ...more, vary: `${headers.vary}, ${more.vary}` };
+
+async function answerOf(
+  deps: AnswerDeps,
+  { asked, body }: Asking,
+  served: Served,
+  findings: Findings,
+  timed: (name: string) => void,
+): Promise<Answer> {
+  const { path } = asked;
+  if (path !== prefix && !path.startsWith(`${prefix}/`)) return nothingHere();
+  const came = await served.limits.comes(asked.address);
+  if (came.kind === "refused") return came.answer;
+  const verdict = await whoAsks({ id: served.id, api: served.api, keys: deps.keys, tokens: served.tokens }, asked);
+  timed("authenticate");
+  if (verdict.kind === "refused") {
+    if (verdict.wrong) await deps.guesses.wrong(asked.address);
+    return verdict.answer;
+  }
+  const { caller } = verdict;
+  findings.caller = caller;
+  if (!caller.mayWrite && !reads.has(asked.method)) return onlyReads();
+  const below = path.slice(prefix.length);
+  const endpoint = endpointOf(below, profileOf(asked), served.api.schemas);
+  const within = await served.limits.asks(caller.subject, endpoint);
+  if (within.kind === "refused") return within.answer;
+  const sent = await body(served.api.maxBodyBytes);
+  timed("body");
+  if (sent.kind === "refused") return sent.answer;
+  findings.counts = true;
+  const limits = { ...came.headers, ...within.headers };
+  const answer = await fromDatabase(deps, { asked, below, body: sent.bytes, endpoint, caller, served, findings });
+  timed("database");
+  const finished = await finish(answer, asked);
+  timed("finish");
+  return { ...finished, headers: { ...finished.headers, ...limits } };
+}
+
+const profileOf = ({ method, headers }: Asked) =>
+  headers[method === "GET" || method === "HEAD" ? "accept-profile" : "content-profile"];
+
+async function finish(answer: Answer, asked: Asked): Promise<Answer> {
+  const isRead = asked.method === "GET" || asked.method === "HEAD";
+  if (!isRead || (answer.status !== 200 && answer.status !== 206)) return packed(answer, asked);
+  const known = unlessKnown(tagged(answer), asked.headers["if-none-match"]);
+  return known.status === 304 ? known : packed(known, asked);
+}
+
+type Work = {
+  readonly asked: Asked;
+  readonly below: string;
+  readonly body: Buffer;
+  readonly endpoint: string | undefined;
+  readonly caller: Caller;
+  readonly served: Served;
+  readonly findings: Findings;
+};
+
+async function fromDatabase({ kept }: AnswerDeps, work: Work): Promise<Answer> {
+  const { asked, below, body, endpoint, caller, served, findings } = work;
+  const isRead = asked.method === "GET" || asked.method === "HEAD";
+  const seconds = isRead && endpoint !== undefined ? served.api.cache[endpoint] : undefined;
+  const key =
+    seconds === undefined || endpoint === undefined ? undefined : kept.keyOf(served.id, endpoint, asked, caller);
+  const found = key === undefined ? undefined : kept.get(key);
+  if (found !== undefined) {
+    findings.cached = true;
+    return found;
+  }
+  const response = await ask(work, below, body).catch((thrown: unknown) => {
+    if (!isRead) kept.wrote(served.id, ["*"]);
+    throw thrown;
+  });
+  kept.wrote(served.id, response.facts.wrote);
+  const answer: Answer = { status: response.status, headers: response.headers, body: response.body };
+  const mayKeep = key !== undefined && response.facts.wrote.length === 0 && response.facts.relation === endpoint;
+  if (mayKeep && seconds !== undefined && (answer.status === 200 || answer.status === 206))
+    kept.put(key, tagged(answer), seconds);
+  return answer;
+}
+
+/** Credentials end here: the database sees the claims. */
+const hidden: ReadonlySet<string> = new Set(["authorization", "apikey"]);
+
+function ask({ asked, caller, served }: Work, path: string, body: Buffer): Promise<RestResponse> {
+  const headers = Object.fromEntries(Object.entries(asked.headers).filter(([name]) => !hidden.has(name)));
+  return served.engine.handle(
+    { method: asked.method, path, query: asked.query, headers, body },
+    { role: caller.role, claims: caller.claims, isAnonymous: caller.kind === "anonymous" },
+  );
+}
+
+/** What went wrong in here, in words that a client of PostgREST reads. `fault`: a human should look at it. */
+export function answerOfFault(thrown: unknown): { readonly answer: Answer; readonly fault: NebulaError | undefined } {
+  const error = asNebulaError(thrown);
+  const { code, message, hint } = error;
+  switch (code) {
+    case "NEB916":
+      return { answer: noConnection(), fault: undefined };
+    case "NEB347":
+    case "NEB357":
+      return { answer: unavailable("The database is stopped", hint, 30), fault: undefined };
+    default:
+  }
+  if (error.retry || error.status === 503) return { answer: unavailable(message, `${hint} (${code})`), fault: error };
+  return { answer: refuse(500, code, "Internal error", { hint }), fault: error };
+}
+
+/** Notes how long each stage took. */
+function stopwatch({ stages }: Findings): (name: string) => void {
+  let lastMs = performance.now();
+  return (name) => {
+    const nowMs = performance.now();
+    stages.push({ name, ms: nowMs - lastMs });
+    lastMs = nowMs;
+  };
+}

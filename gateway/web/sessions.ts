@@ -1,0 +1,124 @@
+/**
+ * Connections of the data API to one database, logged in as its `nebula_api`.
+ *
+ * 1. Each use goes through the keeper: it wakes the database, and while it lasts nobody suspends it. Between two uses the connections
+ *    are idle sessions like a client's, which keep nothing awake, and half a minute later they are closed.
+ * 2. What a request leaves in a session (settings, role, temporary tables, cursors, advisory locks, the last number of a sequence) is
+ *    gone before the next one has it. A session that cannot be cleaned is closed.
+ * 3. An answer does not wait for the cleaning.
+ */
+import { basename, dirname } from "node:path";
+import { apiLogin } from "../../platform/compute/index.ts";
+import type { Secret } from "../../platform/core/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import {
+  connectionUrl,
+  makeSessionPool,
+  openSession,
+  type Session,
+  type SessionPool,
+} from "../../platform/sql/index.ts";
+import type { Entered, Keeper } from "../keeper/index.ts";
+import { apiLoginMissing } from "./errors.ts";
+
+export type Sessions = {
+  lend<T>(body: (session: Session) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
+
+export type SessionsOptions = {
+  readonly id: DatabaseId;
+  readonly databaseName: string;
+  readonly keeper: Pick<Keeper, "enter">;
+  readonly keyOf: () => Promise<Secret | undefined>;
+  readonly max: number;
+  /** The schema may have changed: the server said so, or nobody listened for a while. */
+  readonly onSchema: () => void;
+  /** What a wake was made of. */
+  readonly onEntered?: (entered: Entered, waitedMs: number) => void;
+};
+
+/** One flight of statements that leaves a session as it was born, but for its prepared statements and what it listens to. */
+const cleaning = [
+  "reset role",
+  "reset all",
+  "close all",
+  "discard temp",
+  "discard sequences",
+  "select pg_catalog.pg_advisory_unlock_all()",
+].map((text, index) => ({ text, name: `nebula_clean_${index}` }));
+
+const channel = "pgrst";
+const closingMs = 1_000;
+
+export function makeSessions(options: SessionsOptions): Sessions {
+  const { id, databaseName, keeper, keyOf, max, onSchema } = options;
+  let pool: { readonly socketPath: string; readonly sessions: SessionPool } | undefined;
+
+  const open = async (socketPath: string, onLost: () => void): Promise<Session> => {
+    const password = await keyOf();
+    if (password === undefined) throw apiLoginMissing(`${id} has no ${apiLogin}.key`);
+    const port = Number(basename(socketPath).slice(".s.PGSQL.".length));
+    const host = dirname(socketPath);
+    return openSession({
+      url: connectionUrl({ host, port, user: apiLogin, password, database: databaseName }),
+      ...{ applicationName: "nebuladb data api", listen: [channel], onNotify: onSchema, onLost },
+    });
+  };
+
+  /** A server that was started anew has none of our sessions, and may have another socket. */
+  const poolAt = ({ socketPath, wake }: Entered): SessionPool => {
+    if (pool !== undefined && (pool.socketPath !== socketPath || wake?.kind === "start")) {
+      void endSoon(pool.sessions);
+      pool = undefined;
+    }
+    pool ??= {
+      socketPath,
+      sessions: makeSessionPool({ open: (onLost) => open(socketPath, onLost), max, onFirst: onSchema }),
+    };
+    return pool.sessions;
+  };
+
+  return {
+    lend<T>(body: (session: Session) => Promise<T>): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const use = async () => {
+          const beganMs = performance.now();
+          const entered = await keeper.enter(id, "api");
+          options.onEntered?.(entered, performance.now() - beganMs);
+          try {
+            await poolAt(entered).lend(async (session) => {
+              await body(session).then(resolve, reject);
+              await clean(session);
+            });
+          } finally {
+            // Until here it stood as somebody who is still to sign in: that keeps a suspend from beginning.
+            entered.confirm();
+            entered.leave();
+          }
+        };
+        use().catch(reject);
+      });
+    },
+    async close() {
+      if (pool !== undefined) await endSoon(pool.sessions);
+      pool = undefined;
+    },
+  };
+}
+
+async function clean(session: Session): Promise<void> {
+  if (!session.isClean()) return; // its pool closes it
+  const end = await session.run(cleaning).catch(() => undefined);
+  if (end?.kind !== "done") await session.close();
+}
+
+/** A server whose processes stand still hears nobody say goodbye. */
+async function endSoon(sessions: SessionPool): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closingMs);
+  });
+  await Promise.race([sessions.close().catch(() => undefined), late]);
+  clearTimeout(timer);
+}
