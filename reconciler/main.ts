@@ -34,7 +34,9 @@ import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
+import { makeRehearser } from "./review/index.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
+import { makeStoragePass, registerStorageGauge } from "./storage/index.ts";
 import { makeUsageWorker, observeWith, registerUsageGauges } from "./usage/index.ts";
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
@@ -113,6 +115,7 @@ async function run(scope: Scope): Promise<void> {
       mirrors: scope.add(makeMirrors(join(dataDir, mirrorFolder(config.NEBULA_REPLICA))), (it) => it.close()),
       evaluator: scope.add(makeEvaluator({ observe }), (it) => it.close()),
       preview: ({ spec }) => deployer.preview({ spec }),
+      rehearse: makeRehearser(backups),
       portalUrl: `http://127.0.0.1:${port}`,
       gatewayHost: config.NEBULA_GATEWAY_HOST,
       pollMs: config.NEBULA_POLL_SECONDS * 1000,
@@ -134,6 +137,7 @@ async function run(scope: Scope): Promise<void> {
         trafficFolder: join(dataDir, "meter"),
       });
     }),
+    once("storage", () => makeStoragePass({ sql, driver, clock, observe })),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
     ...(backupStores.on
@@ -147,6 +151,7 @@ async function run(scope: Scope): Promise<void> {
   ];
   registerUsageGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
+  registerStorageGauge(metrics, sql);
   registerBackupsGauges(metrics, sql, clock);
   if (config.NEBULA_BACKUPS !== "off") registerBackupGauge(metrics, config.NEBULA_BACKUPS);
   const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;

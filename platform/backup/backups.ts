@@ -13,6 +13,7 @@ import { type Alive, type Expired, expireBackups } from "./expire.ts";
 import { type ImportDumpInput, importDump } from "./import-dump.ts";
 import { readPart } from "./log-feed.ts";
 import { lookAt, previewRestore, type RestorePreview } from "./preview.ts";
+import { type Rehearsed, type RehearsalInput, rehearseOn } from "./rehearse.ts";
 import { findSource, restoreInPlace, restoreInto } from "./restore.ts";
 import { type Shipped, shipWal, type Waiting, waitingIn } from "./ship.ts";
 import { type TakeInput, takeBackup } from "./take.ts";
@@ -54,6 +55,8 @@ export type Backups = {
   restoreInto(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly target: Target }): Promise<Ensured>;
   restoreInPlace(id: DatabaseId, how: { readonly target: Target; readonly request: string }): Promise<InstanceObserved>;
   branch(wanted: InstanceWanted, from: { readonly of: DatabaseId; readonly at?: Date }): Promise<Ensured>;
+  /** Lends a copy of a database, or an empty one, that nobody else reaches and that is thrown away. */
+  rehearse<T>(input: RehearsalInput, body: Parameters<typeof rehearseOn<T>>[2]): Promise<Rehearsed<T>>;
   check(id: DatabaseId, how: { readonly deep: boolean }): Promise<readonly Damage[]>;
   verify(id: DatabaseId): Promise<Base>;
   expire(id: DatabaseId, alive: Alive | undefined): Promise<Expired>;
@@ -97,6 +100,7 @@ export function makeBackups({ driver, store, second, vault }: BackupsOptions): B
     restoreInto: (wanted, from) => restoreInto(ground, wanted, from),
     restoreInPlace: (id, how) => restoreInPlace(ground, id, how),
     branch: (wanted, from) => branchFrom(ground, wanted, from),
+    rehearse: (input, body) => rehearseOn(ground, input, body),
     check: (id, how) => checkBackups(ground, id, how),
     verify: (id) => verifyBackups(ground, id),
     expire: (id, alive) => expireBackups(ground, id, alive),

@@ -21,6 +21,7 @@ export type { ImportDumpInput } from "./import-dump.ts";
 export { noteInLedger } from "./ledger.ts";
 export { isSegment, numberOf } from "./log-names.ts";
 export type { RestorePreview, TableThen } from "./preview.ts";
+export type { RehearsalInput, Rehearsed, Stage } from "./rehearse.ts";
 export { type BackupSettings, backupFields, backupSettings, openStores } from "./settings.ts";
 export type { Shipped } from "./ship.ts";
 export type { TakeInput } from "./take.ts";

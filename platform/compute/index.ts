@@ -30,6 +30,7 @@ export { makePostgresServer } from "./postgres-server.ts";
 export { isPortFree } from "./postmaster.ts";
 export type { Programs } from "./programs.ts";
 export { adminPurposes } from "./running.ts";
+export { unclaimed } from "./template.ts";
 export { readApiSecrets, readServiceKey } from "./service-key.ts";
 export { apiLogin, sqlLogins } from "./service-roles.ts";
 export type { Settings, Shape } from "./settings.ts";

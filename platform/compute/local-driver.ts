@@ -229,7 +229,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
       await replaceData(context, id, origin, (body) => locked(id, body));
       return mustObserve(id);
     },
-    machinery: machineryOf(context, (id, body) => locked(id, body)),
+    machinery: machineryOf(context, (id, body) => locked(id, body), template.take),
     prepare: async () => {
       await template.prepare();
       await template.refill();

@@ -7,7 +7,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isProvedDead, type Observe, ourHolder, type Secret } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
-import type { Sql } from "../sql/index.ts";
+import { quoteIdent, type Sql } from "../sql/index.ts";
 import { spoolOf } from "./archive.ts";
 import { clearSite, copyCluster, syncCluster } from "./cluster.ts";
 import { settingLines } from "./conf.ts";
@@ -17,7 +17,7 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./paths.ts";
 import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
-import { adminPurpose, type Context, doorOf } from "./running.ts";
+import { adminPurpose, type Context, doorOf, templatePassword } from "./running.ts";
 import { commonSettings, type Settings, socketPort } from "./settings.ts";
 import { wakeInstance } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
@@ -44,6 +44,10 @@ export type ScratchInput = {
   readonly of: DatabaseId;
   /** Beside those of every scratch server. */
   readonly settings: Settings;
+  /** Roles that may sign in with a password, beside the administrator. */
+  readonly logins?: readonly string[];
+  /** A copy of the template that was never started. */
+  readonly fresh?: boolean;
   readonly timeoutMs: number;
 };
 
@@ -74,17 +78,25 @@ export type Machinery = {
   /** A folder on the same file system that only we may enter. */
   closedSite<T>(body: (site: string) => Promise<T>): Promise<T>;
   /** Starts a server without network and archive, waits until it has recovered, lends it, and stops it cleanly. */
-  scratch<T>(input: ScratchInput, body: (as: (database: string) => Asking) => Promise<T>): Promise<T>;
+  scratch<T>(input: ScratchInput, body: Scratched<T>): Promise<T>;
+  /** A cluster that is nobody's yet: a copy of the template, with a database and an owner that wait for their names. */
+  take(pgdata: string): Promise<unknown>;
   copy(from: string, to: string): Promise<void>;
   /** Writes a cluster through to the disk. */
   sync(pgdata: string): Promise<void>;
 };
 
+/** Lends connections of the administrator's; `socket` is where other roles sign in. */
+export type Scratched<T> = (
+  as: (database: string) => Asking,
+  socket: { readonly host: string; readonly port: number },
+) => Promise<T>;
+
 export type Asking = <T>(body: (sql: Sql) => Promise<T>) => Promise<T>;
 
 type Locked = <T>(id: DatabaseId, body: () => Promise<T>) => Promise<T>;
 
-export function machineryOf(context: Context, locked: Locked): Machinery {
+export function machineryOf(context: Context, locked: Locked, take: Machinery["take"]): Machinery {
   const { layout, programs, vault, observe, now } = context;
   const adminPassword = (id: DatabaseId) => vault.derive(adminPurpose(id));
 
@@ -119,7 +131,7 @@ export function machineryOf(context: Context, locked: Locked): Machinery {
   };
 
   return {
-    ...{ programs, observe, now, find, adminPassword, locked },
+    ...{ programs, observe, now, find, adminPassword, locked, take },
     ids: async () => {
       const names = await readdir(layout.instances).catch(() => []);
       return names.filter((name) => !name.startsWith(".")) as DatabaseId[];
@@ -179,8 +191,8 @@ const scratchSettings: Settings = {
 
 async function withScratchServer<T>(
   { layout, programs, vault }: Context,
-  { site, pgdata, of, settings, timeoutMs }: ScratchInput,
-  body: (as: (database: string) => Asking) => Promise<T>,
+  { site, pgdata, of, settings, timeoutMs, logins = [], fresh = false }: ScratchInput,
+  body: Scratched<T>,
 ): Promise<T> {
   const own = join(site, `server-${randomUUID()}`);
   await mkdir(own, { mode: 0o711 });
@@ -191,14 +203,15 @@ async function withScratchServer<T>(
   const [configFile, hba, logFile] = [join(own, "postgresql.conf"), join(own, "pg_hba.conf"), join(own, "log")];
   const files = { unix_socket_directories: socketDir, hba_file: hba, ident_file: "/dev/null" };
   await writeFile(configFile, settingLines({ ...scratchSettings, ...settings, ...files }), { mode: 0o644 });
-  await writeFile(hba, "local all nebula_admin scram-sha-256\n", { mode: 0o644 });
+  const rules = ["nebula_admin", ...logins.map(quoteIdent)].map((role) => `local all ${role} scram-sha-256\n`);
+  await writeFile(hba, rules.join(""), { mode: 0o644 });
   const door = {
-    ...{ socketDir, port: socketPort, templatePassword: null },
+    ...{ socketDir, port: socketPort, templatePassword: fresh ? templatePassword(vault) : null },
     adminPassword: vault.derive(adminPurpose(of)),
   };
   try {
     await startPostmaster({ programs, pgdata, configFile, logFile, socketDir, name: `a copy of ${of}`, timeoutMs });
-    const lent = await body((database) => (ask) => asAdmin(door, database, ask));
+    const lent = await body((database) => (ask) => asAdmin(door, database, ask), { host: socketDir, port: socketPort });
     await stopPostmaster(pgdata, "fast", `a copy of ${of}`, timeoutMs);
     return lent;
   } catch (thrown) {

@@ -17,6 +17,7 @@ export * from "./errors.ts";
 export { type LintFinding, lint, losesData, losingWhy, refusing } from "./lint/lint.ts";
 export type { Level, Risk } from "./lint/rule.ts";
 export { inOrder, type Migration, type MigrationFile, readMigration, type Statement } from "./read/migration.ts";
+export { type Rehearsal, type RehearsedFile, rehearse, type Touched } from "./rehearse.ts";
 export { describeSchemaChanges, diffSchemas, type SchemaChange } from "./schema/diff.ts";
 export { fingerprintOf, takeSnapshot } from "./schema/snapshot.ts";
 export { statementsOf, toScript } from "./schema/statements.ts";

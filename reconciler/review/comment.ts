@@ -1,6 +1,7 @@
 import { formatMoney } from "../../platform/pricing/index.ts";
 import { headlineOf, moneyLine, quotaLine, riskLine } from "./headline.ts";
 import { block, code, details, plain, prose, table } from "./markdown.ts";
+import { renderMigrations } from "./migration-text.ts";
 import { planRows, policyRows, priceRows, quotaRows } from "./rows.ts";
 import type { Note, Preview, Problem, ProjectReview, Review } from "./types.ts";
 
@@ -87,6 +88,7 @@ function renderProject(project: ProjectReview, limits: Limits): string {
     table(["", "Database", "What", "Why", "Risk"], "lllll", planRows(project, limits.rows)),
     table(["", "Policy", "What to do"], "lll", policyRows(project, limits.rows)),
     renderBranches(project),
+    renderMigrations(project.migrations ?? [], limits.rows),
     folded.filter((one) => one !== "").join("\n"),
   ]
     .filter((part) => part !== "")

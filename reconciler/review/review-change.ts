@@ -11,6 +11,7 @@ import { readAuthor } from "./author.ts";
 import { readRules } from "./authority.ts";
 import { isPlatform, isTenant, refusalOf } from "./changes.ts";
 import { fleetMissing } from "./errors.ts";
+import { type MigrationFindings, type Rehearser, reviewMigrations } from "./migrations.ts";
 import { type Previewer, runPreviews } from "./previews.ts";
 import { problemsOf, readTouched, reviewProjects, type Touched, touchedStacks } from "./projects.ts";
 import { readTrees, type Trees } from "./trees.ts";
@@ -20,6 +21,8 @@ import type { Note, ProjectReview, Review } from "./types.ts";
 export type ReviewParts = SourceParts & {
   readonly clock: Clock;
   readonly preview: Previewer;
+  /** Where migrations are tried out; without it they are only read. */
+  readonly rehearse?: Rehearser;
   /** The address that the gateway of the local placement binds to. Default: this machine alone. */
   readonly gatewayHost?: string;
 };
@@ -58,15 +61,18 @@ export async function reviewChange(
   signal.throwIfAborted();
   const author = await readAuthor(parts.sql, change, rules.base.tenants);
   const refused = judgeChange(trees.changes, author, trees.base.modes.keys()).map(refusalOf);
+  // What its author has no right to ask for is not run, not even on a copy.
+  const trying = refused.length > 0 || parts.rehearse === undefined ? {} : { rehearse: parts.rehearse };
+  const migrated = await reviewMigrations({ sql: parts.sql, ...trying }, git, trees.head, touched, signal);
   const projects = reviewProjects(touched, {
     commit: change.base,
     now: new Date(parts.clock.now()),
     pull: { number: change.number, labels: change.labels },
     ...rules.base,
     gatewayHost: parts.gatewayHost ?? "127.0.0.1",
-  });
+  }).map((one) => withMigrations(one, migrated));
   const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
-  const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched)];
+  const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched), ...migrated.problems];
   const findings: Findings = {
     about: {
       ...{ repository: nameOf(change), number: change.number, head: change.head, base: change.base },
@@ -91,6 +97,11 @@ export async function reviewChange(
   told(first);
   const previewed = await runPreviews(parts.preview, findings.projects, specsAfter(touched), signal);
   return { review: finish(previewed), mergeTree };
+}
+
+function withMigrations(project: ProjectReview, { reviews }: MigrationFindings): ProjectReview {
+  const migrations = reviews.get(project.stack) ?? [];
+  return migrations.length === 0 ? project : { ...project, migrations };
 }
 
 /** Said before the merge: a commit that deletes more than the fleet's budget will wait for an approval. */
@@ -124,7 +135,8 @@ async function typesOf(
   const fleet = [...head.files.keys()].filter((path) => path.startsWith("tenants/fleet/"));
   const touchesFleet = beside.some((path) => path.startsWith("tenants/fleet/"));
   const texts = await readFiles(git, head, [...inputs, ...beside, ...(touchesFleet ? fleet : [])]);
-  return { report: await checkTypes(texts, { signal }), files: texts.size };
+  const typed = [...texts.keys()].filter((path) => path.endsWith(".ts"));
+  return { report: await checkTypes(texts, { signal }), files: typed.length };
 }
 
 /** The texts that problems point into. */

@@ -3,6 +3,7 @@ import type { PolicyFinding, QuotaReport, Waiting } from "../../platform/policy/
 import type { PriceDifference } from "../../platform/pricing/index.ts";
 import type { DeclarationProblem, SourceLocation, StackName } from "../../platform/spec/index.ts";
 import type { Plan } from "../plan/index.ts";
+import type { MigrationReview } from "./migrations.ts";
 
 /** The required statuses, in the order a reader meets them; the status context is `nebula/<name>`. */
 export const checkNames = ["types", "plan", "policy", "quota", "preview"] as const;
@@ -58,6 +59,8 @@ export type ProjectReview = {
   readonly preview: Preview;
   /** Databases that are made for this pull request alone, while it is open. Absent: none. */
   readonly branches?: readonly PreviewBranch[];
+  /** What migrations that have not run would do. Absent: there are none. */
+  readonly migrations?: readonly MigrationReview[];
   /** Where each database stands in the head, for links. */
   readonly sources: Readonly<Record<string, SourceLocation>>;
 };
