@@ -57,6 +57,7 @@ export const plainSettings: RestSettings = {
 export async function makeApiGround(
   changes: Partial<RestSettings> = {},
   sql: readonly string[] = [schema],
+  max = 6,
 ): Promise<ApiGround> {
   const db = await testDatabase({ empty: true });
   await db.sql.query(roles);
@@ -67,7 +68,7 @@ export async function makeApiGround(
   url.password = "api";
   let api: DataApi | undefined;
   const pool = makeSessionPool({
-    max: 6,
+    max,
     open: (onLost) =>
       openSession({
         ...{ url: new Secret(url.href), applicationName: "data-api test", onLost, listen: ["pgrst"] },
@@ -106,7 +107,11 @@ async function ask(
 ) {
   const response = await fetch(`${address}${path}`, {
     method,
-    headers: { "x-role": role, ...headers },
+    headers: {
+      "x-role": role,
+      ...(typeof body === "string" ? { "content-type": "application/json" } : {}),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : new Uint8Array(body) }),
   });
   const text = await response.text();

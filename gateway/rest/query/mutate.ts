@@ -9,14 +9,14 @@ import { qualified, rowColumn, type Writer } from "./writer.ts";
 export function changeSql(plan: MutatePlan, writer: Writer): string {
   const target = `${qualified(plan.relation)} as r0`;
   const returning = ` returning ${returningOf(plan).join(", ")}`;
-  const where = plan.where.map((logic) => logicSql(logic, writer));
+  const where = () => conditions(plan.where.map((logic) => logicSql(logic, writer)));
   switch (plan.how) {
     case "delete":
-      return `delete from ${target}${conditions(where)}${returning}`;
+      return `delete from ${target}${where()}${returning}`;
     case "update": {
       if (plan.columns.length === 0 || plan.count === 0) return nothing(plan);
       const set = plan.columns.map(({ name }) => `${quoteIdent(name)} = b.${quoteIdent(name)}`).join(", ");
-      return `update ${target} set ${set} from ${bodyRows(plan, writer, true)}${conditions(where)}${returning}`;
+      return `update ${target} set ${set} from ${bodyRows(plan, writer, true)}${where()}${returning}`;
     }
     default:
       return insertSql(plan, target, returning, writer);

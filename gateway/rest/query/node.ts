@@ -106,6 +106,7 @@ function relatedValue(value: string, embed: PlannedEmbed, parent: ReadNode, writ
 type EmbedSql = { readonly outputs: readonly Output[]; readonly joins: NodeSql["joins"] };
 
 function embedSql(embed: PlannedEmbed, parent: ReadNode, writer: Writer, decides: boolean): EmbedSql {
+  if (!decides && isSilent(embed.node)) return { outputs: [], joins: [] };
   const child = nodeSql(embed.node, sourceOf(embed, parent, writer), writer);
   const spelt = {
     ...child,
@@ -115,7 +116,6 @@ function embedSql(embed: PlannedEmbed, parent: ReadNode, writer: Writer, decides
   const { lateral, outputs } = embed.isToOne
     ? toOne(embed, spelt, alias, hasAggregate(parent))
     : toMany(embed, spelt, alias, hasAggregate(parent));
-  if (outputs.length === 0 && !decides) return { outputs, joins: [] };
   const condition = embed.isToOne ? "true" : `${alias}.${embeddedRows} is not null`;
   const join =
     embed.join === "inner"
@@ -123,6 +123,9 @@ function embedSql(embed: PlannedEmbed, parent: ReadNode, writer: Writer, decides
       : ` left join lateral (${lateral}) as ${alias} on true`;
   return { outputs, joins: [{ sql: join, decides }] };
 }
+
+/** Gives nothing: only there to be asked about. */
+const isSilent = ({ items }: ReadNode): boolean => items.every((item) => item.kind === "embed" && isSilent(item.node));
 
 type Lateral = { readonly lateral: string; readonly outputs: readonly Output[] };
 const plain = (sql: string, name: string): Output => ({ sql, name, isAggregate: false });
