@@ -18,6 +18,7 @@ import {
   limitsFor,
   makeLocalDriver,
   type OsUser,
+  ownerOf,
   resolveOsUser,
 } from "../../platform/compute/index.ts";
 import { makeVault, type Scope, Secret } from "../../platform/core/index.ts";
@@ -74,7 +75,7 @@ export async function openEndpoints(scope: Scope, scale: number): Promise<Endpoi
   const { host: socketDir, dataDir: folder } = await driver.ensure(wanted);
   const port = await freePort();
   await driver.stop(wanted.id);
-  await startWithTcp({ pgBin, folder, home, osUser, port, socketPath: join(socketDir, `.s.PGSQL.${port}`) });
+  await startWithTcp({ pgBin, folder, home, port, socketPath: join(socketDir, `.s.PGSQL.${port}`) });
 
   const pgbench = join(pgBin, "pgbench");
   const environment = ({ tls }: Way): NodeJS.ProcessEnv => ({
@@ -116,14 +117,13 @@ type Server = {
   readonly pgBin: string;
   readonly folder: string;
   readonly home: string;
-  readonly osUser: OsUser | null;
   /** An instance has none of its own. */
   readonly port: number;
   readonly socketPath: string;
 };
 
 /** The instance's own server with its own settings, and TCP on this machine for the two ways that need it. */
-async function startWithTcp({ pgBin, folder, home, osUser, port, socketPath }: Server): Promise<void> {
+async function startWithTcp({ pgBin, folder, home, port, socketPath }: Server): Promise<void> {
   const hba = join(home, "pg_hba.conf");
   writeFileSync(
     hba,
@@ -143,7 +143,8 @@ async function startWithTcp({ pgBin, folder, home, osUser, port, socketPath }: S
     "-c",
     `hba_file=${hba}`,
   ];
-  const identity = osUser === null ? {} : { uid: osUser.uid, gid: osUser.gid };
+  const owner = await ownerOf(join(folder, "pgdata"));
+  const identity = owner === null ? {} : { uid: owner.uid, gid: owner.gid };
   const options = { ...identity, cwd: "/", detached: true, stdio: ["ignore", log, log] as ["ignore", number, number] };
   spawn(join(pgBin, "postgres"), [...args, ...tcp], options).unref();
   await untilOpen({ path: socketPath });

@@ -14,7 +14,7 @@ import {
   limitsFor,
   makeLocalDriver,
   makeLocalRunner,
-  resolveOsUser,
+  ownerOf,
 } from "../../platform/compute/index.ts";
 import { makeVault, type Scope, Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
@@ -45,7 +45,6 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
     for (const { id } of await it.list()) await it.stop(id, "immediate");
     await it.close();
   });
-  const user = await resolveOsUser();
   const log = openSync(join(home, "bare.log"), "a");
   let made = 0;
   return {
@@ -68,6 +67,7 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
         "-c",
         `config_file=${join(observed.dataDir, "postgresql.conf")}`,
       ];
+      const user = await ownerOf(join(observed.dataDir, "pgdata"));
       const identity = user === null ? {} : { uid: user.uid, gid: user.gid };
       spawn(join(pgBin, "postgres"), args, {
         ...identity,

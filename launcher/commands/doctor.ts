@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { gatesIn, readGate, resolveOsUser } from "../../platform/compute/index.ts";
+import { findServerUsers, gatesIn, readGate, resolveOsUser } from "../../platform/compute/index.ts";
 import { staysInside } from "../../platform/policy/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { listOrphans } from "../../platform/store/index.ts";
@@ -52,6 +52,7 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkAllowLists(data, env),
     checkCertificate(data, env),
     checkCgroup(),
+    checkServerUsers(),
     checkOrphans(data, env),
   ]);
   await print({ findings }, options.output, () =>
@@ -233,6 +234,13 @@ async function checkCgroup(): Promise<Finding> {
   return version === 2
     ? ok("cgroup", "version 2")
     : warn("cgroup", version === 1 ? "version 1" : "none", "Compute limits are not enforced here, so min equals max.");
+}
+
+async function checkServerUsers(): Promise<Finding> {
+  if ((await findServerUsers()) !== null) return ok("database users", "an OS user for each database's server");
+  const advice =
+    "One that is broken into reaches the others' files. Run NebulaDB as root on Linux, outside of a user namespace.";
+  return warn("database users", "all servers run as one OS user", advice);
 }
 
 /** What lies in the data folder and belongs to no database; the reconciler's drift pass has looked. */

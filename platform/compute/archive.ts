@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Manifest } from "./manifest.ts";
 import { folderOf, openFolder, type Place } from "./paths.ts";
-import type { Programs } from "./programs.ts";
+import { ownerOf } from "./server-user.ts";
 
 /**
  * The way of an instance's write-ahead log out of it: Postgres puts finished parts into a spool beside its folder, another OS user
@@ -27,9 +27,9 @@ export function archiveCommand(spool: string): string {
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The folder must be there before the server is. */
-export async function prepareSpool(place: Place, manifest: Manifest, { user }: Programs): Promise<void> {
+export async function prepareSpool(place: Place, manifest: Manifest): Promise<void> {
   const spool = spoolOf(place, manifest);
   if (spool === null) return;
   await openFolder(place.spool);
-  await folderOf(user, spool);
+  await folderOf(await ownerOf(place.pgdata), spool);
 }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Secret } from "../core/index.ts";
 import { stopPostmaster } from "./postmaster.ts";
 import { type Programs, runProgram } from "./programs.ts";
+import { ownerOf } from "./server-user.ts";
 
 /** Makes a cluster: UTF-8, the built-in C.UTF-8 collation (the same on every machine), checksums, SCRAM. Not yet synced. */
 export async function makeCluster(
@@ -52,7 +53,7 @@ const isCoded = (thrown: unknown) => thrown instanceof Error && "code" in thrown
 /** Writes a cluster's files through to the disk, so that a power cut leaves none of them empty. */
 export async function syncCluster(programs: Programs, pgdata: string, background = false): Promise<void> {
   await runProgram(join(programs.bin, "initdb"), ["--sync-only", "--pgdata", pgdata], {
-    user: programs.user,
+    user: await ownerOf(pgdata),
     background,
   });
 }

@@ -14,9 +14,10 @@ import { closedFolder, type Layout, openFolder, type Place, placeOf } from "./pa
 import { findPostmaster } from "./postmaster.ts";
 import { translateFs } from "./programs.ts";
 import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
+import { closeToOthers, giveOwnUser } from "./server-user.ts";
+import { syncServiceRoles } from "./service-roles.ts";
 import { usedBytesOf } from "./storage.ts";
 import { underLimit } from "./storage-limit.ts";
-import { syncServiceRoles } from "./service-roles.ts";
 import { claimDatabase, syncDatabase } from "./sync.ts";
 import type { Template } from "./template.ts";
 import type { InstanceWanted } from "./types.ts";
@@ -47,8 +48,7 @@ export async function ensureInstance(
   const owner = ownerTag(context.vault);
   mustBeOurs(place, before, owner);
   const now = new Date(context.now());
-  const identity =
-    before === undefined ? "" : (before.identity ?? (await markIdentity(place.pgdata, context.programs.user)));
+  const identity = before === undefined ? "" : (before.identity ?? (await markIdentity(place.pgdata)));
   let manifest = manifestOf(wanted, before, { now, owner, identity });
   try {
     if (before === undefined) {
@@ -140,7 +140,7 @@ async function mustHoldWhatIsUsed(place: Place, { id, storageBytes }: InstanceWa
 }
 
 async function createFolder(
-  { layout, programs }: Context,
+  { layout, users }: Context,
   fill: (pgdata: string) => Promise<unknown>,
   place: Place,
   wanted: Manifest,
@@ -151,7 +151,9 @@ async function createFolder(
   try {
     await openFolder(site);
     await fill(join(site, "pgdata"));
-    const manifest = { ...wanted, identity: await markIdentity(join(site, "pgdata"), programs.user) };
+    await giveOwnUser({ layout, users }, join(site, "pgdata"));
+    await closeToOthers({ users }, site);
+    const manifest = { ...wanted, identity: await markIdentity(join(site, "pgdata")) };
     await writeManifest({ ...place, manifest: join(site, "instance.json") }, manifest);
     await rename(site, place.folder);
     await syncFolder(layout.instances);

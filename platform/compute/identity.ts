@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Vault } from "../core/index.ts";
-import type { OsUser } from "./os-user.ts";
+import { ownerOf } from "./server-user.ts";
 
 /**
  * Which data folder this is: a random text in it and in the instance's manifest. All instances are copies of one template, so
@@ -12,7 +12,8 @@ import type { OsUser } from "./os-user.ts";
  */
 const fileName = "nebula.identity";
 
-export async function markIdentity(pgdata: string, user: OsUser | null): Promise<string> {
+export async function markIdentity(pgdata: string): Promise<string> {
+  const user = await ownerOf(pgdata);
   const path = join(pgdata, fileName);
   const identity = randomUUID();
   await rm(path, { force: true });
@@ -28,7 +29,7 @@ export async function markIdentity(pgdata: string, user: OsUser | null): Promise
   return identity;
 }
 
-/** The folder belongs to the user that runs Postgres: no link is followed, and only as much is read as the text is long. */
+/** The folder belongs to the user that runs its server: no link is followed, and only as much is read as the text is long. */
 export async function readIdentity(pgdata: string): Promise<string | null> {
   const handle = await open(join(pgdata, fileName), constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
   if (handle === undefined) return null;

@@ -30,12 +30,13 @@ export { makePostgresServer } from "./postgres-server.ts";
 export { isPortFree } from "./postmaster.ts";
 export type { Programs } from "./programs.ts";
 export { adminPurposes } from "./running.ts";
-export { unclaimed } from "./template.ts";
+export { findServerUsers, giveTree, ownerOf } from "./server-user.ts";
 export { readApiSecrets, readServiceKey } from "./service-key.ts";
 export { apiLogin, sqlLogins } from "./service-roles.ts";
 export type { Settings, Shape } from "./settings.ts";
 export { computeSettings, limitsFor, restartSettings, restartsBetween } from "./settings.ts";
 export { makeStateDriver } from "./state-driver.ts";
+export { unclaimed } from "./template.ts";
 export type {
   Activity,
   ComputeDriver,

@@ -21,6 +21,7 @@ import { layoutOf, placeOf } from "./paths.ts";
 import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
 import { findPrograms, translateFs } from "./programs.ts";
 import { type Context, doorOf, findThawed, startServer, stopServer, templatePassword } from "./running.ts";
+import { findServerUsers, guestOf } from "./server-user.ts";
 import { tendStorage } from "./storage-limit.ts";
 import { lockOf } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
@@ -79,9 +80,11 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
   await mustReach(programs.user, layout.root, "the data folder");
   const { overlapSeconds = 3600 } = options;
   const groups = options.groups ?? (await findGroups());
-  const context: Context = { layout, programs, vault, observe, groups, now, overlapSeconds };
+  const users = await findServerUsers();
+  await mustReach(users && guestOf(users), layout.root, "the data folder");
+  const context: Context = { layout, programs, users, vault, observe, groups, now, overlapSeconds };
   const runner = runnerOf(context);
-  const template = makeTemplate({ layout, programs, password: templatePassword(vault), spares, reserveBytes });
+  const template = makeTemplate({ layout, programs, users, password: templatePassword(vault), spares, reserveBytes });
 
   let refilling: Promise<void> = Promise.resolve();
   const refillLater = () => {

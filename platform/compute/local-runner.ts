@@ -9,6 +9,7 @@ import { layoutOf } from "./paths.ts";
 import { findPrograms } from "./programs.ts";
 import type { Context } from "./running.ts";
 import { readLoad, readUse, resizeInstance } from "./scale.ts";
+import { findServerUsers } from "./server-user.ts";
 import { freezeInstance, holdInstance, sleepInstance, wakeInstance } from "./suspend.ts";
 import type { ComputeDriver, InstanceObserved } from "./types.ts";
 
@@ -35,7 +36,8 @@ export async function makeLocalRunner(options: LocalRunnerOptions): Promise<Inst
   const layout = layoutOf(options.dataDir);
   const programs = await findPrograms(options.pgBin, options.osUser);
   const groups = options.groups ?? (await findGroups());
-  return runnerOf({ layout, programs, vault: keptKeys(layout), observe, groups, now, overlapSeconds: 0 });
+  const users = await findServerUsers();
+  return runnerOf({ layout, programs, users, vault: keptKeys(layout), observe, groups, now, overlapSeconds: 0 });
 }
 
 export function runnerOf(context: Context): InstanceRunner {

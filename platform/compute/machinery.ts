@@ -18,6 +18,7 @@ import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./path
 import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
 import { adminPurpose, type Context, doorOf, templatePassword } from "./running.ts";
+import { guestOf, ownerOf } from "./server-user.ts";
 import { commonSettings, type Settings, socketPort } from "./settings.ts";
 import { wakeInstance } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
@@ -52,6 +53,7 @@ export type ScratchInput = {
 };
 
 export type Machinery = {
+  /** As whom a tenant's data are handled (`server-user.ts`). */
   readonly programs: Programs;
   readonly observe: Observe;
   now(): number;
@@ -97,7 +99,8 @@ export type Asking = <T>(body: (sql: Sql) => Promise<T>) => Promise<T>;
 type Locked = <T>(id: DatabaseId, body: () => Promise<T>) => Promise<T>;
 
 export function machineryOf(context: Context, locked: Locked, take: Machinery["take"]): Machinery {
-  const { layout, programs, vault, observe, now } = context;
+  const { layout, users, vault, observe, now } = context;
+  const programs = users === null ? context.programs : { ...context.programs, user: guestOf(users) };
   const adminPassword = (id: DatabaseId) => vault.derive(adminPurpose(id));
 
   const mustRun = async (id: DatabaseId) => {
@@ -199,7 +202,7 @@ async function withScratchServer<T>(
   await openFolder(own);
   const socketDir = socketDirOf(layout, own);
   await openFolder(layout.run);
-  await folderOf(programs.user, socketDir);
+  await folderOf(await ownerOf(pgdata), socketDir);
   const [configFile, hba, logFile] = [join(own, "postgresql.conf"), join(own, "pg_hba.conf"), join(own, "log")];
   const files = { unix_socket_directories: socketDir, hba_file: hba, ident_file: "/dev/null" };
   await writeFile(configFile, settingLines({ ...scratchSettings, ...settings, ...files }), { mode: 0o644 });

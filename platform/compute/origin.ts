@@ -18,6 +18,7 @@ import { type Manifest, readManifest, syncFolder, writeManifest } from "./manife
 import { openFolder, type Place, placeOf } from "./paths.ts";
 import { translateFs } from "./programs.ts";
 import { type Context, startServer, stopServer } from "./running.ts";
+import { closeToOthers, giveOwnUser } from "./server-user.ts";
 import type { Managed } from "./sync.ts";
 
 /** Kept in the manifest. */
@@ -88,12 +89,14 @@ type Swap = {
 };
 
 async function swapIn(context: Context, id: DatabaseId, { place, origin, locked }: Swap): Promise<void> {
-  const { layout, programs } = context;
+  const { layout, users } = context;
   const draft = join(layout.instances, `${makingPrefix(id)}${randomUUID()}`);
   try {
     await openFolder(draft);
     await origin.make(join(draft, "pgdata"));
-    const identity = await markIdentity(join(draft, "pgdata"), programs.user);
+    await giveOwnUser({ layout, users }, join(draft, "pgdata"));
+    await closeToOthers({ users }, draft);
+    const identity = await markIdentity(join(draft, "pgdata"));
     await locked(async () => {
       const next = { ...manifestWithOrigin(await mustBeThere(context, id, place), origin), identity };
       await stopServer(context, place, id, "fast");

@@ -9,19 +9,19 @@ import type { OsUser } from "./os-user.ts";
  * Where things are in a data folder.
  *
  *     template/<version>/       the prepared cluster: template.json and pgdata/          0700, ours
- *     spares/<version>/<n>/     copies of it, ready to be renamed into place             0700, ours
- *     building/                 a template while it is built                             entered by Postgres's user
- *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by Postgres's user
+ *     spares/<version>/<n>/     copies of it, ready to be renamed into place             0700, ours; each another user's
+ *     building/                 a template while it is built, restores                   passed through by anybody
+ *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by its server's user
  *                               gate.json: who may come in; admin.key                  0600, ours
  *                               <role>.key, api.secrets.json: for the data API         0600, ours
  *                               asleep: a mark; journal.jsonl: when it was awake
- *                               spool/<identity>/: finished parts of its log, until they are stored; Postgres's user
+ *                               spool/<identity>/: finished parts of its log, until they are stored; its server's user
  *     retired/<id>-<time>/      final copies                                             0700, ours
- *     run/<hash>/               the folder of an instance's Unix socket                  0700, Postgres's user
+ *     run/<hash>/               the folder of an instance's Unix socket                  its server's user
  *     log/instances/<id>.log    what it said
  *
- * Only pgdata/ and the socket's folder belong to the user that runs Postgres; a server that was broken into cannot change its own
- * settings, the template, the spares or a final copy.
+ * Only pgdata/, the spool and the socket's folder belong to the user that runs the server (`server-user.ts`); one that was broken into
+ * cannot change its own settings, nor read another instance, the template, the spares or a final copy.
  */
 export type Layout = ReturnType<typeof layoutOf>;
 
@@ -81,15 +81,24 @@ export async function closedFolder(path: string): Promise<void> {
 }
 
 /**
+ * The folder of a server's socket: its user's own. Where that is not the shared user's too, a socket in it takes the folder's group,
+ * whose members may connect and see nothing else.
+ */
+export async function socketFolder(owner: OsUser | null, shared: OsUser | null, path: string): Promise<void> {
+  if (owner === null || shared === null || owner.uid === shared.uid) return folderOf(owner, path);
+  return folderOf({ ...owner, gid: shared.gid }, path, 0o2710);
+}
+
+/**
  * A folder that belongs to the user that runs Postgres. Opened without following a link, because what stands beside it may
  * belong to that user too.
  */
-export async function folderOf(user: OsUser | null, path: string): Promise<void> {
+export async function folderOf(user: OsUser | null, path: string, mode = 0o700): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     if (user !== null) await handle.chown(user.uid, user.gid);
-    await handle.chmod(0o700);
+    await handle.chmod(mode);
   } finally {
     await handle.close();
   }

@@ -2,7 +2,7 @@
  * One postmaster: started detached, found again by anybody, stopped.
  *
  * 1. `postmaster.pid` and the process it names are the truth; nothing of ours remembers that a server runs.
- * 2. A pid counts only when that process works in this data folder and belongs to the user that runs Postgres: a reused pid is
+ * 2. A pid counts only when that process works in this data folder and belongs to its owner, who runs its server: a reused pid is
  *    never adopted and never killed.
  * 3. A started server survives us: own session, standard output in its log, no pipe to us.
  */
@@ -24,7 +24,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { diskFull, portTaken, startFailed, stopFailed } from "./errors.ts";
 import { isStopped, thawPostmaster } from "./frozen.ts";
+import type { OsUser } from "./os-user.ts";
 import { cleanEnvironment, freeBytes, identity, type Programs, saysDiskFull } from "./programs.ts";
+import { ownerOf } from "./server-user.ts";
 
 export type Postmaster = {
   readonly pid: number;
@@ -128,10 +130,10 @@ async function startFresh(input: StartInput, deadline: number): Promise<Postmast
   await clearRemains(input.pgdata, input.socketDir);
   await mustBeFree(input);
   await rotateLog(input.logFile);
-  const log = await open(input.logFile, "a", 0o640);
+  const [log, user] = await Promise.all([open(input.logFile, "a", 0o640), ownerOf(input.pgdata)]);
   try {
     const { size } = await log.stat();
-    const { pid, ended } = launch(input, log);
+    const { pid, ended } = launch(input, log, user);
     input.spawned?.();
     try {
       return await untilReady(input, pid, deadline, ended);
@@ -143,10 +145,10 @@ async function startFresh(input: StartInput, deadline: number): Promise<Postmast
   }
 }
 
-function launch({ programs, pgdata, configFile, name }: StartInput, log: FileHandle) {
+function launch({ programs, pgdata, configFile, name }: StartInput, log: FileHandle, user: OsUser | null) {
   const args = ["-D", pgdata, "-c", `config_file=${configFile}`];
   const child = spawn(join(programs.bin, "postgres"), args, {
-    ...identity(programs.user),
+    ...identity(user),
     cwd: "/",
     env: cleanEnvironment,
     detached: true,
@@ -196,7 +198,8 @@ async function clearRemains(pgdata: string, socketDir: string): Promise<void> {
   await unlink(join(pgdata, "postmaster.pid")).catch(() => undefined);
 }
 
-async function processesIn(pgdata: string): Promise<number[]> {
+/** Everything that works in a data folder as its owner: a server, or what a killed one left. */
+export async function processesIn(pgdata: string): Promise<number[]> {
   const entries = process.platform === "linux" ? await readdir("/proc") : [];
   const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(pids.map(async (pid) => ((await worksIn(pid, pgdata)) ? [pid] : [])));

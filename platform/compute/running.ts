@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import type { Observe, Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
 import { prepareSpool, spoolOf } from "./archive.ts";
@@ -12,10 +12,11 @@ import { thawPostmaster } from "./frozen.ts";
 import { ownerPurpose } from "./identity.ts";
 import { appendJournal, type JournalState, lastTransition } from "./journal.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
-import { folderOf, type Layout, openFolder, type Place } from "./paths.ts";
+import { type Layout, openFolder, type Place, socketFolder } from "./paths.ts";
 import {
   findPostmaster,
   type Postmaster,
+  processesIn,
   reloadPostmaster,
   type Started,
   type StopMode,
@@ -23,6 +24,7 @@ import {
   stopPostmaster,
 } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
+import { closeToOthers, freshUser, giveTree, isServers, ownerOf, type UserRange } from "./server-user.ts";
 import { deviationsOf, type SettingShown } from "./setting-values.ts";
 import { restartSettings, type Settings } from "./settings.ts";
 import { asAdmin, type Door } from "./sync.ts";
@@ -36,6 +38,8 @@ export type Context = {
   readonly observe: Observe;
   /** What holds servers to their units on this machine. */
   readonly groups: Groups;
+  /** The users that servers have here; null: all have one. */
+  readonly users: UserRange | null;
   readonly now: () => number;
   /** How long a replaced password still opens the gate. */
   readonly overlapSeconds: number;
@@ -65,7 +69,7 @@ export type Run = { readonly postmaster: Postmaster; readonly started: boolean; 
 
 /** Makes the server run with exactly the settings of its manifest, restarting it when one of them needs that. */
 export async function runAsWanted(context: Context, place: Place, manifest: Manifest): Promise<Run> {
-  await prepareSpool(place, manifest, context.programs);
+  await prepareSpool(place, manifest);
   const written = await writeConf(place, manifest);
   const cleared = await clearAutoConf(place.pgdata);
   const found = await findThawed(context, place, manifest);
@@ -172,9 +176,10 @@ export async function startServer(
   if (version !== programs.major)
     throw versionUnavailable(`${id} is PostgreSQL ${version}; the programs here are ${programs.version}`);
   if (!(await looksWhole(place.pgdata))) throw instanceDamaged(`${id}: ${place.pgdata} lacks its control file`);
+  await giveItsUser(context, place);
   const [units] = await Promise.all([
     unitsAtStart(context, place, manifest),
-    ...[writeConf(place, manifest), makeFolders(context, place), prepareSpool(place, manifest, programs)],
+    ...[writeConf(place, manifest), makeFolders(context, place), prepareSpool(place, manifest)],
     closeOrOpen(place.pgdata, manifest),
   ]);
   const began = performance.now();
@@ -199,9 +204,21 @@ export async function startServer(
   }
 }
 
+/** The socket's folder: its server's own, and who runs PgBouncer may pass through. */
 async function makeFolders({ programs, layout }: Context, place: Place): Promise<void> {
   await Promise.all([openFolder(layout.log), openFolder(layout.run)]);
-  await folderOf(programs.user, place.socketDir);
+  await socketFolder(await ownerOf(place.pgdata), programs.user, place.socketDir);
+}
+
+/** An instance of an earlier release gets a user of its own when its server starts, unless something of it still runs. */
+async function giveItsUser({ layout, users }: Context, place: Place): Promise<void> {
+  const owner = await ownerOf(place.pgdata);
+  if (users === null || owner === null || isServers(owner, users) || (await processesIn(place.pgdata)).length > 0)
+    return;
+  const fresh = await freshUser(layout, users);
+  if ((await lstat(place.spool).catch(() => undefined)) !== undefined) await giveTree(fresh, place.spool);
+  await giveTree(fresh, place.pgdata);
+  await closeToOthers({ users }, place.folder);
 }
 
 /** A server that somebody else began, or that was frozen: unless its journal says so already. */

@@ -123,6 +123,8 @@ export function settingsOf({ units, extensions }: Shape): Settings {
     ...computeSettings(units),
     port: String(socketPort),
     listen_addresses: "",
+    // its folder says who comes so far
+    unix_socket_permissions: "0770",
     shared_preload_libraries: extensions.filter((name) => preloaded.includes(name)).join(","),
   };
 }

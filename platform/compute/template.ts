@@ -22,6 +22,7 @@ import { withLock } from "./lock.ts";
 import { closedFolder, folderOf, type Layout, openFolder, socketDirOf } from "./paths.ts";
 import { startPostmaster, stopPostmaster } from "./postmaster.ts";
 import { freeBytes, type Programs, translateFs } from "./programs.ts";
+import { giveOwnUser, type UserRange } from "./server-user.ts";
 import { commonSettings, socketPort } from "./settings.ts";
 import { groupStatements } from "./sync-plan.ts";
 
@@ -54,13 +55,14 @@ export type Template = {
 type TemplateOptions = {
   readonly layout: Layout;
   readonly programs: Programs;
+  readonly users: UserRange | null;
   readonly password: Secret;
   readonly spares: number;
   /** Bytes that a copy must leave free on the disk. */
   readonly reserveBytes: number;
 };
 
-export function makeTemplate({ layout, programs, password, spares, reserveBytes }: TemplateOptions): Template {
+export function makeTemplate({ layout, programs, users, password, spares, reserveBytes }: TemplateOptions): Template {
   const home = join(layout.template, programs.version);
   const pgdata = join(home, "pgdata");
   const shelf = join(layout.spares, programs.version);
@@ -136,6 +138,7 @@ export function makeTemplate({ layout, programs, password, spares, reserveBytes 
     await mustHaveRoom(layout, reserveBytes);
     try {
       await copyCluster(pgdata, target, background);
+      await giveOwnUser({ layout, users }, target);
       await syncCluster(programs, target, background);
     } catch (thrown) {
       await removeTree(target);

@@ -163,7 +163,7 @@ describe("processes", () => {
       await ground.driver.purge(wanted.id);
     }
     expect(readdirSync(join(ground.dataDir, "instances")).filter((name) => name.startsWith("."))).toEqual([]);
-  }, 90_000);
+  }, 300_000);
 });
 
 describe("secrets", () => {

@@ -5,13 +5,12 @@
 import { spawn } from "node:child_process";
 import { connect, createServer, type Socket } from "node:net";
 import { makeKeeper } from "../../gateway/keeper/index.ts";
-import { makeLocalRunner, resolveOsUser } from "../../platform/compute/index.ts";
+import { makeLocalRunner, ownerOf } from "../../platform/compute/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 
 const [dataDir = "", pgBin = "", id = "", socket = "", guarded = ""] = process.argv.slice(2);
 const runner = await makeLocalRunner({ dataDir, pgBin });
 const keeper = makeKeeper({ dataDir, runner });
-const user = await resolveOsUser();
 
 async function serve(client: Socket, first: Buffer): Promise<void> {
   const entered = guarded === "yes" ? await keeper.enter(id as DatabaseId, "direct") : await carelessly();
@@ -41,6 +40,7 @@ async function carelessly() {
   const socketPath = `${seen.host}/.s.PGSQL.${seen.socketPort}`;
   if (seen.phase !== "Ready") {
     const args = ["-D", `${seen.dataDir}/pgdata`, "-c", `config_file=${seen.dataDir}/postgresql.conf`];
+    const user = await ownerOf(`${seen.dataDir}/pgdata`);
     const identity = user === null ? {} : { uid: user.uid, gid: user.gid };
     const log = process.env.NEBULA_TEST_LOG ?? "/dev/null";
     spawn("sh", ["-c", 'exec "$0" "$@" >>"$LOG" 2>&1', `${pgBin}/postgres`, ...args], {
