@@ -2,8 +2,8 @@ import { createServer } from "node:net";
 import { portTaken } from "./errors.ts";
 
 /**
- * The ports of a platform: N and the next three, two more for each further replica; the gateway's from N + 90; its databases follow
- * from N + 100.
+ * The ports of a platform: N and the next three, two more for each further replica; the gateway's from N + 90.
+ * Databases have none.
  */
 export type Ports = {
   readonly portal: number;
@@ -21,7 +21,7 @@ export type Ports = {
 };
 
 export const defaultPort = 4400;
-/** N + 100 and some databases must still be ports. */
+/** N + 93 must still be a port, and those of further replicas. */
 export const highestPort = 65_000;
 
 export const portsFrom = (first: number): Ports => ({
@@ -43,7 +43,7 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   const taken = tried.filter((entry) => entry !== undefined);
   if (taken.length === 0) return;
   throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
-    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), N+90 to N+93 for the gateway, and N+100 upwards for databases.`,
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), and N+90 to N+93 for the gateway.`,
     fields: { ports: taken },
   });
 }
