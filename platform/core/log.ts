@@ -63,6 +63,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 500 ? "error" : "debug";
     case "backup.damaged":
       return "error";
+    case "storage.level":
+      return observation.level === "ok" ? "info" : "warn";
     case "gateway.refused":
       return observation.reason === "server" || observation.reason === "unavailable" ? "warn" : "info";
     case "gateway.cancel":

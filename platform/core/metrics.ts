@@ -76,6 +76,7 @@ function makeInstruments(registry: Registry) {
     suspensions: counter("instances_suspended_total", "Database instances frozen or stopped as idle.", ["depth"]),
     scalings: counter("instance_scalings_total", "Changes of compute units, by why.", ["direction", "reason"]),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
+    storageLevels: counter("storage_levels_total", "Databases that came to a step of being full.", ["level"]),
     driftPasses: histogram("drift_pass_duration_seconds", "One drift pass over all databases.", []),
     driftOpened: counter("drift_opened_total", "Differences between databases and declarations found.", []),
     driftClosed: counter("drift_closed_total", "Differences that are gone again.", []),
@@ -159,6 +160,8 @@ function record(to: Instruments, o: Observation): void {
       return to.suspensions.inc({ depth: o.depth });
     case "instance.scaled":
       return to.scalings.inc({ direction: o.to > o.from ? "up" : "down", reason: o.reason });
+    case "storage.level":
+      return to.storageLevels.inc({ level: o.level.replace(" ", "_") });
     case "instance.healed":
       return to.heals.inc();
     case "drift.passed":

@@ -117,6 +117,13 @@ export type Observation =
       readonly reason: string;
     }
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
+  /** A database has come to another step of being full; `percent` of its declared storage. */
+  | {
+      readonly kind: "storage.level";
+      readonly instance: string;
+      readonly level: "ok" | "nearly full" | "almost full" | "full" | "closed";
+      readonly percent: number;
+    }
   | { readonly kind: "status.passed"; readonly instances: number; readonly failed: number; readonly durationMs: number }
   | {
       readonly kind: "drift.passed";

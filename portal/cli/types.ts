@@ -64,6 +64,7 @@ export type Database = {
     readonly max: number;
     readonly enforced: boolean | null;
   } | null;
+  readonly storage: { readonly percent: number; readonly mode: "writable" | "read-only" | "closed" } | null;
   readonly estimate: { readonly month: { readonly amount: string; readonly currency: string } } | null;
 };
 

@@ -7,13 +7,21 @@ export {
   recordEmptied,
   recordExpired,
 } from "./branches.ts";
-export { expiryOf, type Instance, type InstancePhase as InstanceRecordPhase } from "./instance.ts";
+export {
+  expiryOf,
+  type Instance,
+  type InstancePhase as InstanceRecordPhase,
+  type StorageLevel,
+  type StorageSeen,
+  storageLevel,
+} from "./instance.ts";
 export {
   type ComputeSeen,
   forgetInstance,
   listPurgeable,
   setComputeSeen,
   setInstancePhase,
+  setStorageSeen,
 } from "./observe-instance.ts";
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {

@@ -6,6 +6,9 @@ export type InstancePhase = "Creating" | "Ready" | "Paused" | "Retired" | "Remov
 /** What a database that should run is doing: whoever connects wakes one that is frozen or asleep. */
 export type ComputeState = "awake" | "frozen" | "asleep";
 
+/** `read-only`: it is full. `closed`: it grew on all the same, and nobody writes. */
+export type StorageMode = "writable" | "read-only" | "closed";
+
 /** What the provider made. The truth is the machine; this is the index everybody else reads. */
 export type Instance = {
   readonly id: DatabaseId;
@@ -32,6 +35,9 @@ export type Instance = {
   readonly computeUnits: number | null;
   /** Whether its machine holds it to them; where not it has its `max` always. */
   readonly computeEnforced: boolean | null;
+  /** What counts against its storage, and what it takes for that, as last measured; null: nobody has measured yet. */
+  readonly storageUsedBytes: number | null;
+  readonly storageMode: StorageMode | null;
   /** Which data folder it has; null until a deployment or a look notes it. */
   readonly identity: string | null;
   /** The final copy is kept until then. */
@@ -46,5 +52,17 @@ export const expiryOf = ({ spec, createdAt }: Pick<Instance, "spec" | "createdAt
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host,
   data_dir as "dataDir", compute_state as "computeState", compute_units as "computeUnits",
-  compute_enforced as "computeEnforced", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  compute_enforced as "computeEnforced", storage_used_bytes as "storageUsedBytes", storage_mode as "storageMode", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;
+
+/** How full a database is, in steps that somebody is told of. */
+export type StorageLevel = "ok" | "nearly full" | "almost full" | "full" | "closed";
+
+export type StorageSeen = Pick<Instance, "storageUsedBytes" | "storageMode">;
+
+export function storageLevel({ storageUsedBytes, storageMode }: StorageSeen, limitBytes: number): StorageLevel {
+  if (storageMode === "closed") return "closed";
+  if (storageMode === "read-only") return "full";
+  const part = (storageUsedBytes ?? 0) / limitBytes;
+  return part >= 0.9 ? "almost full" : part >= 0.8 ? "nearly full" : "ok";
+}

@@ -1,5 +1,5 @@
 import type { Sql } from "../../sql/index.ts";
-import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
+import { type Instance, type InstancePhase, instanceColumns, type StorageSeen } from "./instance.ts";
 
 /**
  * Writes what the status pass saw, only if the row still says what it decided upon: a deployment that wrote meanwhile wins.
@@ -29,6 +29,17 @@ export async function setComputeSeen(sql: Sql, { id }: Pick<Instance, "id">, see
        returning id
      ) select pg_notify('nebula_instances', id) from changed`,
     [id, seen.computeState, seen.computeUnits, seen.computeEnforced],
+  );
+}
+
+/** How full a look has found it; no deployment writes this. */
+export async function setStorageSeen(sql: Sql, id: string, seen: StorageSeen): Promise<void> {
+  await sql.query(
+    `with changed as (
+       update instances set storage_used_bytes = $2, storage_mode = $3
+       where id = $1 and (storage_used_bytes, storage_mode) is distinct from ($2::bigint, $3::text) returning id
+     ) select pg_notify('nebula_instances', id) from changed`,
+    [id, seen.storageUsedBytes, seen.storageMode],
   );
 }
 

@@ -3,6 +3,7 @@ import { engines } from "../../../platform/spec/index.ts";
 import { endpoints } from "../endpoints.ts";
 import { projectStatus } from "../projects.ts";
 import { money, name, named, operation, timestamp } from "../schemas.ts";
+import { conditions, storage } from "./storage.ts";
 
 export const projectParams = z.strictObject({ domain: name, project: name });
 export const databaseParams = z.strictObject({ domain: name, project: name, database: name });
@@ -121,6 +122,8 @@ export const database = named(
     phase: phase.nullable().describe("null until there is an instance."),
     computeState: computeState.describe("Frozen and asleep ones wake for whoever connects; null: it does not run."),
     compute,
+    storage,
+    conditions,
     host: z.string().nullable().describe("The gateway's; null until there is an instance."),
     port: z.int().nullable(),
     commit: z.string().nullable().describe("Whose declaration runs."),
@@ -150,6 +153,8 @@ export const databaseStatus = named(
     phase: phase.nullable(),
     computeState,
     compute,
+    storage,
+    conditions,
     version: z.string().nullable(),
     host: z.string().nullable().describe("The gateway's; null until there is an instance."),
     port: z.int().nullable(),

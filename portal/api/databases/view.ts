@@ -14,6 +14,7 @@ import { notFound } from "../errors.ts";
 import type { Portal } from "../portal.ts";
 import { projectStatusToWire, withStall } from "../projects.ts";
 import { moneyToWire, time, timeOrNull } from "../wire.ts";
+import { conditionsOf, storageOf } from "./storage.ts";
 
 /** A database as the API sees it: what Git wants, and what was made of it. At least one of them is there. */
 export type DatabaseView = {
@@ -116,6 +117,8 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
     phase: instance?.phase ?? null,
     computeState: instance?.computeState ?? null,
     compute: computeOf(view),
+    storage: storageOf(instance),
+    conditions: conditionsOf(instance),
     host: view.endpoint?.host ?? null,
     port: view.endpoint?.port ?? null,
     commit: instance?.commit ?? null,
@@ -143,6 +146,8 @@ export function statusToWire(view: DatabaseView) {
     phase: instance?.phase ?? null,
     computeState: instance?.computeState ?? null,
     compute: computeOf(view),
+    storage: storageOf(instance),
+    conditions: conditionsOf(instance),
     version: instance?.version ?? null,
     host: view.endpoint?.host ?? null,
     port: view.endpoint?.port ?? null,

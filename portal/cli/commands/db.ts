@@ -163,7 +163,7 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
           return compute?.units == null ? declared : `${compute.units} of ${declared}`;
         },
       },
-      { title: "STORAGE", value: (row) => (row.spec === null ? null : `${row.spec.storageBytes / 2 ** 30}Gi`) },
+      { title: "STORAGE", value: storageText },
       {
         title: "MONTH",
         value: (row) => (row.estimate === null ? null : `${row.estimate.month.amount} ${row.estimate.month.currency}`),
@@ -172,6 +172,15 @@ async function list(project: string | undefined, { output }: Output): Promise<vo
     ],
     output,
   );
+}
+
+/** What is declared, and how much of it is used once that matters. */
+function storageText({ spec, storage }: Database): string | null {
+  if (spec === null) return null;
+  const declared = `${spec.storageBytes / 2 ** 30}Gi`;
+  if (storage === null || storage.percent < 80) return declared;
+  const mode = storage.mode === "writable" ? "" : `, ${storage.mode}`;
+  return `${declared} (${storage.percent} %${mode})`;
 }
 
 /** Its databases run on as they were; whoever waits for a merge to arrive must know why it does not. */
