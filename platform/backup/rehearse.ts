@@ -122,7 +122,7 @@ async function furnish(
     for (const name of extensions)
       await sql
         .query(`create extension if not exists ${quoteIdent(name)} with schema public cascade`)
-        .catch(() => undefined);
+        .catch((e) => console.error("XXX", e));
   });
 }
 

@@ -23,6 +23,8 @@ export type RehearsedFile = {
   readonly file: string;
   readonly path: string;
   readonly ms: number;
+  /** The schema had it already: it was recorded and not run. */
+  readonly adopted: boolean;
   readonly statements: readonly RehearsedStatement[];
   /** Tables whose rows were written anew. */
   readonly rewrites: readonly Touched[];
@@ -65,10 +67,10 @@ export async function rehearse(
     async watch(statement, ms, backend) {
       statements.push(await measured(admin, statement, ms, { backend, tables, before: statements }));
     },
-    async told({ file, path }, _how, ms) {
+    async told({ file, path }, how, ms) {
       const after = await tablesIn(admin);
       const rewrites = [...after].flatMap(([oid, now]) => rewritten(tables.get(oid), now));
-      files.push({ file, path, ms: Math.round(ms), statements, rewrites });
+      files.push({ file, path, ms: Math.round(ms), adopted: how === "adopted", statements, rewrites });
       [tables, statements] = [after, []];
     },
   }).then(
@@ -96,7 +98,7 @@ async function tablesIn(admin: Sql): Promise<ReadonlyMap<number, TableFacts>> {
 const rewritten = (old: TableFacts | undefined, now: TableFacts): readonly Touched[] =>
   old === undefined || old.filenode === now.filenode ? [] : [{ table: now.table, rows: old.rows, bytes: old.bytes }];
 
-/** Those that somebody else waits for. */
+/** Those that somebody else waits for, from the weakest on. */
 const strong = ["ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"];
 
 type Measuring = {
@@ -110,12 +112,16 @@ async function measured(admin: Sql, { line }: Statement, ms: number, { backend, 
     "select relation as oid, mode from pg_locks where pid = $1 and locktype = 'relation' and granted and mode = any($2)",
     [backend, strong],
   );
+  const strongest = new Map<number, string>();
+  for (const { oid, mode } of held)
+    if (strong.indexOf(mode) > strong.indexOf(strongest.get(oid) ?? "")) strongest.set(oid, mode);
   const known = new Set(before.flatMap(({ locks }) => locks.map(({ table, mode }) => `${table} ${mode}`)));
-  const locks = held.flatMap(({ oid, mode }) => {
+  const locks = [...strongest].flatMap(([oid, lock]) => {
     const facts = tables.get(oid);
+    const mode = lock.replace(/Lock$/, "");
     if (facts === undefined || known.has(`${facts.table} ${mode}`)) return [];
     const { table, rows, bytes } = facts;
-    return [{ table, rows, bytes, mode: mode.replace(/Lock$/, "") }];
+    return [{ table, rows, bytes, mode }];
   });
   return { line, ms: Math.round(ms), locks };
 }

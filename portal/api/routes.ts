@@ -20,6 +20,7 @@ import { healthRoutes } from "./health.ts";
 import { importRoutes } from "./import.ts";
 import { keyRoutes } from "./keys.ts";
 import { memberRoutes } from "./members.ts";
+import { migrationRoutes } from "./migrations.ts";
 import { operationRoutes } from "./operations.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
@@ -46,6 +47,7 @@ export const routes: readonly AnyRoute[] = [
   ...backupRoutes,
   ...branchRoutes,
   ...importRoutes,
+  ...migrationRoutes,
   ...driftRoutes,
   ...rollbackRoutes,
   ...pullRoutes,

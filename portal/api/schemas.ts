@@ -99,6 +99,7 @@ export const change = named(
       "backup",
       "restore",
       "migrate",
+      "schema-diff",
       "reset",
       "import",
     ]),

@@ -18,6 +18,18 @@ export type Operation = {
   readonly finishedAt: string | null;
 };
 
+export type Migration = {
+  readonly file: string;
+  readonly state: string;
+  readonly checksum: string | null;
+  readonly appliedAt: string | null;
+  readonly commit: string | null;
+  readonly operation: string | null;
+  readonly adopted: boolean;
+  readonly message: string | null;
+  readonly line: number | null;
+};
+
 export type OperationEvent = {
   readonly at: string;
   readonly level: string;

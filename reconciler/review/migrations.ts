@@ -125,14 +125,19 @@ async function reviewDatabase(
   );
   const unreadable = migrations.flatMap((migration) => migration.problems);
   if (unreadable.length > 0) return { problems: unreadable };
-  const findings = lint(migrations);
-  const refused = refusing(findings).map(toProblem);
-  const about = { database: spec.name, files: migrations.map(({ file }) => file), findings };
+  const judged = lint(migrations);
+  const about = { database: spec.name, files: migrations.map(({ file }) => file), findings: judged };
   if (migrations.length === 0)
     return { review: { ...about, rehearsal: null, on: "every file ran already" }, problems: [] };
   const { rehearsal, on } = await tryOut(parts, one, migrations, signal);
+  const adopted = new Set((rehearsal?.files ?? []).filter((file) => file.adopted).map(({ path }) => path));
+  const findings = judged.map((one) => (adopted.has(one.path) ? { ...one, allowed: "it is there already" } : one));
+  const problems = refusing(findings).map(toProblem);
   const failed = rehearsal?.problem ?? null;
-  return { review: { ...about, rehearsal, on }, problems: [...refused, ...(failed === null ? [] : [failed])] };
+  return {
+    review: { ...about, findings, rehearsal, on },
+    problems: failed === null ? problems : [...problems, failed],
+  };
 }
 
 /** What ran stands; what is new comes after it. By what the ledger knows; the rehearsal asks the database itself. */

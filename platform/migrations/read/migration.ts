@@ -66,8 +66,11 @@ export async function readMigration({ file, text: given, path = `${file}.sql` }:
           );
     return { ...whole, ...rest, statements: [], problems: [problem] };
   }
-  const statements = parsed.statements.map((one): Statement & { readonly unknown: readonly string[] } => {
-    const { at: start, comments } = skipTrivia(text, one.start);
+  // A statement begins with its first word: what is said of it stands between the one before and it.
+  const statements = parsed.statements.map((one, i): Statement & { readonly unknown: readonly string[] } => {
+    const { at: start } = skipTrivia(text, one.start);
+    const after = parsed.statements[i - 1]?.end ?? 0;
+    const { comments } = skipTrivia(text.slice(0, start), text[after] === ";" ? after + 1 : after);
     const { allowed, unknown } = readDirectives(comments);
     return {
       ...{ text: text.slice(start, one.end), start, ...unwrap(one.tree), allowed, unknown },

@@ -13,7 +13,7 @@ import { databaseParams } from "./schemas.ts";
 import { findView } from "./view.ts";
 
 type Act = {
-  readonly step: "pause" | "resume" | "restart" | "rotate" | "migrate";
+  readonly step: "pause" | "resume" | "restart" | "rotate";
   readonly type: OperationType;
   readonly from: InstanceRecordPhase;
   readonly summary: string;
@@ -30,7 +30,6 @@ const acts: readonly Act[] = [
     from: "Ready",
     summary: "Give the owner and every role that logs in a new password; the old ones end",
   },
-  { step: "migrate", type: "MIGRATE", from: "Ready", summary: "Move a database; refused (NEB329) in this release" },
 ];
 
 export const databaseActs = acts.map(({ step, type, from, summary }) =>

@@ -8,6 +8,7 @@ import { addBackupCommands } from "./backups.ts";
 import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.ts";
 import { addConnectCommand } from "./connect.ts";
 import { addImportCommand } from "./import.ts";
+import { addMigrationCommands } from "./migrations.ts";
 import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
 import { addUrlCommand } from "./url.ts";
 
@@ -48,6 +49,7 @@ export function addDatabaseCommands(program: Command): void {
   addActs(db);
   addBackupCommands(db);
   addImportCommand(db);
+  addMigrationCommands(db);
   addUrlCommand(db);
   withFollowing(
     db

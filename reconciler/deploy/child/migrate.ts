@@ -78,7 +78,9 @@ async function act(tools: Tools, job: MigrateJob, inside: Inside): Promise<Reado
       return schemaDifference(door.admin);
     case "direct": {
       const fingerprint = await applyDirect(door, { ...by, text: job.sql ?? "" });
-      return { ran: 1, fingerprint };
+      const record = (await listRan(door.admin)).filter((row) => row.folder === folder);
+      await note(tools, job, toSchema(job, { record, fingerprint, waits: null }));
+      return { ran: [job.operation], fingerprint };
     }
     case "apply":
       return apply(tools, job, inside);
@@ -110,7 +112,10 @@ async function apply(tools: Tools, job: MigrateJob, { door, ownerRole, tell }: I
   }
 }
 
-const toSchema = (job: MigrateJob, { record, fingerprint, waits }: Applied): Omit<DatabaseSchema, "at"> => ({
+const toSchema = (
+  job: MigrateJob,
+  { record, fingerprint, waits }: Pick<Applied, "record" | "fingerprint" | "waits">,
+): Omit<DatabaseSchema, "at"> => ({
   ...{ instance: job.database, operation: job.operation, fingerprint, failed: null },
   applied: recordOf(record),
   waits: waits === null ? null : { file: waits.file, checksum: waits.checksum, why: losingWhy(waits) },
