@@ -27,10 +27,20 @@ import {
   text,
   withScope,
 } from "../platform/core/index.ts";
+import { makeParser } from "../platform/grammar/index.ts";
 import type { DatabaseId } from "../platform/spec/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
 import { makeScaler, type Scaler } from "./scaler/index.ts";
+import {
+  makeConnect,
+  makeSqlDesk,
+  makeSqlHttp,
+  makeSqlTokens,
+  type SqlHttp,
+  type SqlTokenOptions,
+  type VerifySqlToken,
+} from "./statements/index.ts";
 import { type Certificates, openCertificates } from "./tls/index.ts";
 import { askPortal, type DataWeb, type DataWebOptions, makeDataWeb, makeKeys } from "./web/index.ts";
 import {
@@ -137,9 +147,14 @@ async function run(scope: Scope): Promise<void> {
   }
   await keeper.start();
   const account = (id: DatabaseId) => meter.account(id);
-  const web = openDataWeb(config, { directory, keeper, account, tls: () => certificates.current().context, observe });
+  const parser = scope.add(makeParser(), (it) => it.close());
+  const desk = makeSqlDesk({ connect: makeConnect({ dataDir, keeper }), parser });
+  const elsewhere = sqlBelow(makeSqlHttp({ desk, verify: openSqlTokens(config), account, observe }));
+  const tls = () => certificates.current().context;
+  const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere });
   await web.listen(config.NEBULA_GATEWAY_API_PORT || first + 93, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
+  scope.add(desk, (it) => it.close()); // first: whoever waits for a statement has an answer, and does not hold the server up
   const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
   scaler.start();
   registerGauges(metrics, { keeper, scaler, direct, pooled });
@@ -151,14 +166,35 @@ async function run(scope: Scope): Promise<void> {
   isServing = false;
 }
 
+const portalOf = (config: Config): string =>
+  (config.NEBULA_PORTAL_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, "");
+
+/** The portal's public keys, from the portal. */
+function openSqlTokens(config: Config): VerifySqlToken {
+  const url = `${portalOf(config)}/.well-known/jwks.json`;
+  const ask = async () => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: "error" });
+    if (!response.ok) throw new Error(`the portal answered ${response.status}`);
+    return (await response.json()) as Awaited<ReturnType<SqlTokenOptions["ask"]>>;
+  };
+  return makeSqlTokens({ dataDir: config.NEBULA_DATA, ask, clock: systemClock });
+}
+
+/** The SQL endpoint stands beside a database's data API, also where it has none. */
+const sqlBelow =
+  (sql: SqlHttp): NonNullable<DataWebOptions["elsewhere"]> =>
+  (request, response, { named, path }) =>
+    sql(request, response, { path, database: named.by === "id" ? named.id : undefined });
+
 type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
+  readonly elsewhere: NonNullable<DataWebOptions["elsewhere"]>;
   readonly tls: NonNullable<DataWebOptions["tls"]>;
 };
 
 /** The data API: in clear on this machine alone, by TLS for others. */
 function openDataWeb(config: Config, { tls, ...parts }: DataWebParts): DataWeb {
   const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_GATEWAY_DOMAIN: domain } = config;
-  const url = (config.NEBULA_PORTAL_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, "");
+  const url = portalOf(config);
   const secret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
   return makeDataWeb({
     ...{ ...parts, dataDir, domain, clock: systemClock },

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { asNebulaError, type Observe, reportFault, toProblem } from "../../platform/core/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { SqlDesk } from "./desk.ts";
 import { sqlBadRequest, sqlTokenRefused } from "./errors.ts";
 import type { VerifySqlToken } from "./token.ts";
@@ -30,7 +31,13 @@ const runBody = z.strictObject({
 const cursorBody = z.strictObject({ cursor: z.string().max(200) });
 const cancelBody = z.strictObject({ request: z.string().max(100) });
 
-export type SqlHttpOptions = { readonly desk: SqlDesk; readonly verify: VerifySqlToken; readonly observe: Observe };
+export type SqlHttpOptions = {
+  readonly desk: SqlDesk;
+  readonly verify: VerifySqlToken;
+  /** Where a database's bytes are counted. */
+  readonly account: (id: DatabaseId) => { bytesIn: number; bytesOut: number };
+  readonly observe: Observe;
+};
 
 type Work = (desk: SqlDesk, caller: SqlCaller, body: unknown, gone: AbortSignal) => Promise<unknown>;
 
@@ -54,7 +61,7 @@ export type SqlHttp = (
 ) => Promise<boolean>;
 
 export const makeSqlHttp =
-  ({ desk, verify, observe }: SqlHttpOptions): SqlHttp =>
+  ({ desk, verify, account, observe }: SqlHttpOptions): SqlHttp =>
   async (request, response, { path, database }) => {
     if (!path.startsWith("/sql/")) return false;
     const gone = new AbortController();
@@ -67,7 +74,11 @@ export const makeSqlHttp =
         throw sqlTokenRefused("there is nothing here for this request");
       const caller = await verify(token);
       if (database !== caller.database) throw sqlTokenRefused("the token is for another database");
-      send(response, 200, await work(desk, caller, await readBody(request), gone.signal));
+      const sent = await readBody(request);
+      const length = send(response, 200, await work(desk, caller, parsedJson(sent), gone.signal));
+      const counted = account(caller.database);
+      counted.bytesIn += sent.length;
+      counted.bytesOut += length;
     } catch (thrown) {
       const fault = asNebulaError(thrown);
       if (fault.status >= 500) reportFault(observe, "sql.request", thrown, database ?? "");
@@ -76,15 +87,16 @@ export const makeSqlHttp =
     return true;
   };
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  if (response.destroyed) return;
+function send(response: ServerResponse, status: number, body: unknown): number {
+  if (response.destroyed) return 0;
   const bytes = Buffer.from(JSON.stringify(body));
   const type = status < 400 ? "application/json" : "application/problem+json";
   response.writeHead(status, { "content-type": type, "content-length": bytes.length, "cache-control": "no-store" });
   response.end(bytes);
+  return bytes.length;
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -92,8 +104,12 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     if (length > longestBody) throw sqlBadRequest("the body is too long");
     chunks.push(chunk);
   }
+  return Buffer.concat(chunks);
+}
+
+function parsedJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {
     throw sqlBadRequest("the body is not JSON", { cause });
   }

@@ -283,3 +283,11 @@ const asOption = (path: string): string => path.replaceAll(/\.(\d+)(?=\.|$)/g, "
 /** Problems of declared options, in the terms of the body that brought them. */
 export const optionProblems = (problems: readonly SpecProblem[]): NebulaError =>
   requestProblems(problems.map(({ path, message, code, hint }) => ({ path: path.join("."), message, code, hint })));
+
+export const sqlUnavailable = defineError({
+  code: "NEB789",
+  status: 503,
+  title: "SQL cannot be run now",
+  retry: true,
+  hint: "The gateway runs it, and does not answer; `nebula status` shows whether it runs. What was sent before may have been done: look before you run it again.",
+});

@@ -30,6 +30,9 @@ import { rollbackRoutes } from "./rollback.ts";
 import type { AnyRoute } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
 import { serviceAccountRoutes } from "./service-accounts.ts";
+import { sqlHistoryRoutes } from "./sql/history.ts";
+import { sqlQueryRoutes } from "./sql/queries.ts";
+import { sqlRunRoutes } from "./sql/run.ts";
 import { subjectRoutes } from "./subjects.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
@@ -44,6 +47,9 @@ export const routes: readonly AnyRoute[] = [
   ...databaseWrites,
   ...databaseActs,
   ...dataApiRoutes,
+  ...sqlRunRoutes,
+  ...sqlHistoryRoutes,
+  ...sqlQueryRoutes,
   ...backupRoutes,
   ...branchRoutes,
   ...importRoutes,

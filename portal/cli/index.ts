@@ -21,6 +21,7 @@ import { addRepositoryCommands } from "./commands/repo.ts";
 import { addRollbackCommand } from "./commands/rollback.ts";
 import { addSecretCommands } from "./commands/secret.ts";
 import { addServiceAccountCommands } from "./commands/service-account.ts";
+import { addSqlCommand } from "./commands/sql.ts";
 import { addSubjectCommands } from "./commands/subject.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
@@ -34,6 +35,7 @@ export { readConnection } from "./settings.ts";
 
 export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
+  addSqlCommand(program);
   addBranchCommands(program);
   addDriftCommands(program);
   addPullCommands(program);

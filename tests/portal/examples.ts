@@ -18,6 +18,7 @@ export const unknownExamples: Examples = {
   user: `usr_${"0".repeat(26)}`, // also fits a member
   provider: "none",
   passkey: "none",
+  query: "none",
   session: `ses_${"0".repeat(26)}`,
 };
 

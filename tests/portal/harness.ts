@@ -15,6 +15,7 @@ import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import {
   defaultLimits,
+  type Gateway,
   type GitSettings,
   type Limits,
   localGit,
@@ -79,6 +80,8 @@ export async function startPortal(
     readonly ledger?: TestDatabase;
     /** A port that is known before it listens: what says its own address needs one. Default: any. */
     readonly port?: number;
+    /** Where databases are reached. */
+    readonly gateway?: Partial<Gateway>;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
   } = {},
@@ -122,6 +125,7 @@ export async function startPortal(
     gateway: {
       ...{ host: "localhost", directPort: 4490, pooledPort: null, rootCertificate: async () => null },
       ...{ apiUrl: "http://localhost:4493", secret: async () => new Secret("the gateway's own") },
+      ...options.gateway,
     },
     limits: { ...defaultLimits, ...options.limits, rules: parseRules(options.rules ?? "") },
     checkAnswers: true,

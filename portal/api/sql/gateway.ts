@@ -1,0 +1,79 @@
+/** The way to the gateway's SQL endpoint: a token for one request, JSON there and back, and an end when nobody waits any more. */
+import { request as inClear } from "node:http";
+import { request as byTls } from "node:https";
+import { text } from "node:stream/consumers";
+import { NebulaError } from "../../../platform/core/index.ts";
+import { type SqlGrant, signSqlToken } from "../../../platform/identity/index.ts";
+import { sqlUnavailable } from "../errors.ts";
+import type { Portal } from "../portal.ts";
+
+type Work = "run" | "page" | "end" | "cancel";
+
+/** @throws what the gateway refused it with; NEB789 when there is none or it does not answer. */
+export async function askGateway<T>(
+  { gateway, auth, clock }: Pick<Portal, "gateway" | "auth" | "clock">,
+  grant: SqlGrant,
+  work: Work,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  if (gateway === null) throw sqlUnavailable("no gateway runs beside this portal");
+  const token = await signSqlToken({ keys: auth.identity.keys, clock }, grant);
+  const url = new URL(`${gateway.apiUrl}/${grant.database.replaceAll(".", "/")}/sql/v1/${work}`);
+  const ca = url.protocol === "https:" ? await gateway.rootCertificate() : null;
+  const sent = JSON.stringify(body);
+  const headers = {
+    authorization: `Bearer ${token.reveal()}`,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(sent),
+  };
+  const answer = await post(url, { headers, ca, signal }, sent);
+  if (answer.status === 200) return JSON.parse(answer.body) as T;
+  throw refusal(answer);
+}
+
+type Sending = {
+  readonly headers: Record<string, string | number>;
+  readonly ca: string | null;
+  readonly signal: AbortSignal | undefined;
+};
+type Answer = { readonly status: number; readonly body: string };
+
+function post(url: URL, { headers, ca, signal }: Sending, body: string): Promise<Answer> {
+  const options = { method: "POST", headers, agent: false as const, ...(signal === undefined ? {} : { signal }) };
+  return new Promise((resolve, reject) => {
+    const asked =
+      url.protocol === "https:" ? byTls(url, { ...options, ...(ca === null ? {} : { ca }) }) : inClear(url, options);
+    asked.on("error", (cause) => reject(sqlUnavailable("the gateway does not answer", { cause })));
+    asked.on("response", (response) => {
+      text(response).then(
+        (all) => resolve({ status: response.statusCode ?? 0, body: all }),
+        (cause) => reject(sqlUnavailable("the gateway's answer broke off", { cause })),
+      );
+    });
+    asked.end(body);
+  });
+}
+
+type Problem = { readonly [name: string]: unknown } & { readonly code: string; readonly detail: string };
+
+/** The gateway's own words: it names the place in the text, and what to do. */
+function refusal({ status, body }: Answer): NebulaError {
+  const problem = parse(body);
+  if (problem === undefined || status === 401) return sqlUnavailable(`the gateway answered ${status}`);
+  const { type: _, status: __, instance: ___, code, title, detail, hint, retry, ...fields } = problem;
+  const definition = {
+    ...{ code: code as `NEB${number}`, status, retry: retry === true },
+    ...{ title: String(title), hint: String(hint) },
+  };
+  return new NebulaError(definition, detail, { fields });
+}
+
+function parse(body: string): Problem | undefined {
+  try {
+    const value = JSON.parse(body) as Problem;
+    return /^NEB\d{3}$/.test(value.code) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
