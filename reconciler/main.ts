@@ -26,6 +26,7 @@ import {
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
 import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
+import { schemaDrift } from "../platform/migrations/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeBackupWorker, parseBackupTimes, registerBackupsGauges } from "./backup/index.ts";
@@ -139,7 +140,7 @@ async function run(scope: Scope): Promise<void> {
     }),
     once("storage", () => makeStoragePass({ sql, driver, clock, observe })),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
-    once("drift", () => makeDriftPass({ sql, driver, vault, observe })),
+    once("drift", () => makeDriftPass({ sql, driver, vault, observe, schemaOf: (id) => driver.machinery.peek(id, schemaDrift) })),
     ...(backupStores.on
       ? [
           once("backup", () => {

@@ -59,6 +59,8 @@ export async function rehearseOn<T>(
     const pgdata = join(site, "pgdata");
     if (of === null) await machinery.take(pgdata);
     else await hotCopy(ground, of, pgdata);
+    // What is tried on it is a stranger's: not even other copies are within its reach.
+    await machinery.separate(pgdata);
     const settings = { temp_file_limit: "2GB", max_wal_size: "1GB", log_statement: "none" };
     const logins = [input.names.ownerRole];
     const server = { site, pgdata, of: of ?? id, settings, timeoutMs: 600_000, logins, fresh: of === null };

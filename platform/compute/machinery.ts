@@ -18,7 +18,7 @@ import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./path
 import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import type { Programs } from "./programs.ts";
 import { adminPurpose, type Context, doorOf, templatePassword } from "./running.ts";
-import { guestOf, ownerOf } from "./server-user.ts";
+import { giveOwnUser, guestOf, ownerOf } from "./server-user.ts";
 import { commonSettings, type Settings, socketPort } from "./settings.ts";
 import { wakeInstance } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
@@ -70,6 +70,10 @@ export type Machinery = {
   /** An administrator's connection to a running instance, and how a program gets one. */
   admin<T>(id: DatabaseId, database: string, body: (sql: Sql) => Promise<T>): Promise<T>;
   address(id: DatabaseId): Promise<Address>;
+  /** The administrator's connection to an instance's database, where it answers now: undefined else. Wakes nothing. */
+  peek<T>(id: DatabaseId, body: (sql: Sql) => Promise<T>): Promise<T | undefined>;
+  /** Gives a cluster that stands still an OS user that nobody else has, where the machine allows it. */
+  separate(pgdata: string): Promise<unknown>;
   /**
    * Everything that it wrote so far goes into the spool. Of one that stands still that was done before. Answers a moment: what was
    * acknowledged before is there, unless something waits; undefined where nobody was asked.
@@ -149,6 +153,14 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
       const args = ["--host", place.socketDir, "--port", String(running.port), "--username", "nebula_admin"];
       return { args: [...args, "--no-password"], user: "nebula_admin", password: adminPassword(id) };
     },
+    peek: async (id, body) => {
+      const place = placeOf(layout, id);
+      const manifest = await readManifest(place);
+      const running = manifest === undefined ? undefined : await findPostmaster(place.pgdata);
+      if (manifest === undefined || running?.ready !== true || running.frozen) return undefined;
+      return asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, body);
+    },
+    separate: (pgdata) => giveOwnUser({ layout, users }, pgdata),
     flush: async (id) => {
       const place = placeOf(layout, id);
       const manifest = await readManifest(place);

@@ -9,6 +9,8 @@ export type LookParts = {
   readonly sql: Sql;
   readonly vault: Pick<Vault, "open">;
   readonly driver: Pick<ComputeDriver, "facts" | "inspect">;
+  /** What the schema of a running database has otherwise than its migrations give, in lines; undefined where nobody can say. */
+  readonly schemaOf?: (id: DriftCandidate["id"]) => Promise<readonly string[] | undefined>;
 };
 
 export type Looked = {
@@ -26,7 +28,7 @@ export async function lookAt(parts: LookParts, candidate: DriftCandidate, inside
   const facts = candidate.made === null ? undefined : await readFacts(parts, candidate);
   const runs = typeof facts === "object" && facts.phase === "Ready";
   const seen = inside && runs ? await lookInside(parts, candidate) : nothing;
-  const differences = driftOf(candidate, { facts, inside: seen.inside });
+  const differences = [...driftOf(candidate, { facts, inside: seen.inside }), ...schemaDifferences(seen.schema)];
   const identity = typeof facts === "object" && facts.identity === facts.folderIdentity ? facts.identity : null;
   // What cannot be asked now (it sleeps, it is paused) was looked at as far as it can be.
   const inspected = inside && seen.problem === null && (!runs || seen.inside !== undefined);
@@ -45,13 +47,26 @@ async function readFacts({ driver }: LookParts, { id }: DriftCandidate): Promise
 type Seen = {
   readonly inside: InstanceInside | "refused" | "no database" | undefined;
   readonly problem: string | null;
+  readonly schema?: readonly string[] | undefined;
 };
 const nothing: Seen = { inside: undefined, problem: null };
 
+/** So many lines are told; whoever wants all of them asks for the difference itself. */
+const mostLines = 40;
+
+/** Changed by hand: what is to become of it - a migration, or its undoing - is for a person to say. */
+const schemaDifferences = (lines: readonly string[] = []): readonly Difference[] =>
+  lines.length === 0
+    ? []
+    : [{ path: "schema", declared: "as its migrations give it", observed: lines.slice(0, mostLines), effect: "by hand", inside: true }];
+
 /** A server that goes away under the question was not looked into: that is no difference, and it is asked again. */
-async function lookInside({ sql, vault, driver }: LookParts, { id, made }: DriftCandidate): Promise<Seen> {
+async function lookInside(parts: LookParts, { id, made }: DriftCandidate): Promise<Seen> {
+  const { sql, vault, driver, schemaOf } = parts;
   try {
-    return { inside: await driver.inspect(id, await passwordsOf(sql, vault, id, made)), problem: null };
+    const inside = await driver.inspect(id, await passwordsOf(sql, vault, id, made));
+    const migrated = inside !== undefined && made?.spec.migrations !== undefined;
+    return { inside, problem: null, schema: migrated ? await schemaOf?.(id) : undefined };
   } catch (thrown) {
     const { code, message } = asNebulaError(thrown);
     if (code === "NEB355") return { inside: "refused", problem: null };

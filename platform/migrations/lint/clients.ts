@@ -120,8 +120,14 @@ const keyless: Check = (node) => {
   return keyed ? [] : [found(noPrimaryKey, `${table} has no primary key`, table)];
 };
 
+const enumValue: Check = (node) => {
+  const old = textAt(node, "oldVal");
+  return old === undefined ? [] : [found(renameOther, `renames the value ${old}`)];
+};
+
 export const clientChecks: Readonly<Record<string, readonly Check[]>> = {
   RenameStmt: [rename],
+  AlterEnumStmt: [enumValue],
   AlterTableStmt: [alter],
   GrantStmt: [grant],
   CreateFunctionStmt: [definer],

@@ -46,9 +46,14 @@ export function relationName(range: unknown): string | undefined {
   return name === undefined ? undefined : `${textAt(range, "schemaname") ?? "public"}.${name}`;
 }
 
-/** A name of parts, as `DROP` and `COMMENT` have them. */
+/** A name of parts, as `DROP` has it: of a relation, a function, a type. */
 export function listedName(object: Node): string | undefined {
-  const parts = listAt(nodeAt(object, "List"), "items").flatMap((one) => textAt(one, "String", "sval") ?? []);
+  const list = nodeAt(object, "List");
+  const parts = [
+    ...(list === undefined ? [] : listAt(list, "items")),
+    ...listAt(nodeAt(object, "ObjectWithArgs"), "objname"),
+    ...listAt(nodeAt(object, "TypeName"), "names"),
+  ].flatMap((one) => textAt(one, "String", "sval") ?? []);
   if (parts.length === 0) return textAt(object, "String", "sval");
   return parts.length === 1 ? `public.${parts[0]}` : parts.slice(-2).join(".");
 }
