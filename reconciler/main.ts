@@ -140,7 +140,9 @@ async function run(scope: Scope): Promise<void> {
     }),
     once("storage", () => makeStoragePass({ sql, driver, clock, observe })),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
-    once("drift", () => makeDriftPass({ sql, driver, vault, observe, schemaOf: (id) => driver.machinery.peek(id, schemaDrift) })),
+    once("drift", () =>
+      makeDriftPass({ sql, driver, vault, observe, schemaOf: (id) => driver.machinery.peek(id, schemaDrift) }),
+    ),
     ...(backupStores.on
       ? [
           once("backup", () => {

@@ -55,10 +55,10 @@ const nothing: Seen = { inside: undefined, problem: null };
 const mostLines = 40;
 
 /** Changed by hand: what is to become of it - a migration, or its undoing - is for a person to say. */
-const schemaDifferences = (lines: readonly string[] = []): readonly Difference[] =>
-  lines.length === 0
-    ? []
-    : [{ path: "schema", declared: "as its migrations give it", observed: lines.slice(0, mostLines), effect: "by hand", inside: true }];
+const schemaDifferences = (lines: readonly string[] = []): readonly Difference[] => {
+  const [declared, observed] = ["as its migrations give it", lines.slice(0, mostLines)];
+  return lines.length === 0 ? [] : [{ path: "schema", declared, observed, effect: "by hand", inside: true }];
+};
 
 /** A server that goes away under the question was not looked into: that is no difference, and it is asked again. */
 async function lookInside(parts: LookParts, { id, made }: DriftCandidate): Promise<Seen> {
