@@ -28,7 +28,9 @@ function namedBy(host: string | undefined, domain: string): Named | undefined {
   const labels = name.slice(0, -domain.length - 1).split(".");
   if (!labels.every((label) => /^[a-z0-9-]{1,63}$/.test(label))) return undefined;
   const [database, project, tenant] = labels;
-  if (labels.length === 1 && database !== undefined) return { by: "endpoint", endpoint: database };
+  // an endpoint's name ends with a hash; the gateway itself may have a name under the domain
+  if (labels.length === 1 && database !== undefined && /-[0-9a-f]{8}$/.test(database))
+    return { by: "endpoint", endpoint: database };
   if (labels.length !== 3 || ![tenant, project, database].every((label) => isName(label ?? ""))) return undefined;
   return { by: "id", id: `${tenant}.${project}.${database}` as DatabaseId };
 }

@@ -66,9 +66,9 @@ export function makeSessions(options: SessionsOptions): Sessions {
     });
   };
 
-  /** A server that was started anew has none of our sessions, and may have another socket. */
-  const poolAt = ({ socketPath, wake }: Entered): SessionPool => {
-    if (pool !== undefined && (pool.socketPath !== socketPath || wake?.kind === "start")) {
+  /** What a server that stopped had of our sessions is lost, and the pool knows; one that is started anew may have another socket. */
+  const poolAt = ({ socketPath }: Entered): SessionPool => {
+    if (pool !== undefined && pool.socketPath !== socketPath) {
       void endSoon(pool.sessions);
       pool = undefined;
     }

@@ -126,5 +126,11 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
+/** Beside the folder of its name: rooms whose tests belong to what it is about. */
+const roomsOf: Readonly<Record<string, readonly string[]>> = {
+  unit: unitRooms,
+  "data-api": ["tests/data-api", "gateway/rest", "gateway/web", "gateway/statements", "platform/migrations"],
+};
+
 const foldersOf = (suite: string): readonly string[] =>
-  (suite === "unit" ? unitRooms : [`tests/${suite}`]).map((path) => `${path}/`);
+  (roomsOf[suite] ?? [`tests/${suite}`]).map((path) => `${path}/`);

@@ -53,6 +53,11 @@ export type PolicyOptions = {
    * the operation that brings it back. Default `"report"`.
    */
   readonly drift?: "heal" | "report" | undefined;
+  /**
+   * Which data APIs databases may have: `"any"`, `"signed-in"` (none that serves requests without a credential) or `"none"`. Default
+   * `"any"`.
+   */
+  readonly dataApi?: "any" | "signed-in" | "none" | undefined;
 };
 
 /** Rules that every database of every tenant keeps. */

@@ -9,6 +9,7 @@ import {
 } from "../spec/index.ts";
 import type { Authority } from "./authority.ts";
 import {
+  dataApiNotAllowed,
   engineNotOffered,
   extensionNotAllowed,
   placementNotOffered,
@@ -85,9 +86,18 @@ function checkDatabase(database: DatabaseSpec, policies: Policies): PolicyFindin
         `${name} keeps backups ${formatDurationSeconds(backups.retentionSeconds)}; the least is ${formatDurationSeconds(policies.minBackupRetentionSeconds)}`,
       ),
     );
+  found.push(...checkDataApi(database, policies));
   for (const block of policies.allowPublicNetwork ? [] : allowFrom.filter(isPublicNetwork))
     found.push(finding(publicNetwork, name, `${name} lets ${block} connect`));
   return found;
+}
+
+function checkDataApi({ name, api }: DatabaseSpec, { dataApi }: Policies): PolicyFinding[] {
+  if (api === undefined || dataApi === undefined) return [];
+  if (dataApi === "none") return [finding(dataApiNotAllowed, name, `${name} has a data API; no database may have one`)];
+  return api.anonymous
+    ? [finding(dataApiNotAllowed, name, `the data API of ${name} serves requests without a credential`)]
+    : [];
 }
 
 function checkPlacement(project: ProjectSpec, { providers }: Authority): PolicyFinding[] {

@@ -71,6 +71,11 @@ export const unreachableNetwork = refused(
   "Allow-list beyond a gateway that listens on its machine only",
   "Whoever runs NebulaDB sets NEBULA_GATEWAY_HOST to an address that these networks reach, and starts it again.",
 );
+export const dataApiNotAllowed = refused(
+  "NEB775",
+  "Data API not allowed",
+  "Take `api` out of the declaration, or `anonymous` where only strangers are the problem; or ask a Platform Admin to change `dataApi` in the fleet's policies.",
+);
 export const placementNotOffered = refused(
   "NEB211",
   "No provider for the placement and region",

@@ -75,6 +75,19 @@ const fleet: FleetSpec = {
 const authority = authorityAtBase({ baseCommit: "c0ffee", baseFleet: fleet, baseTenant: null });
 const codes = (found: readonly { code: string; severity: string }[]) => found.map((f) => `${f.code} ${f.severity}`);
 
+describe("a data API", () => {
+  const served = (anonymous: boolean) =>
+    project([database({ api: { anonymous } as unknown as NonNullable<DatabaseSpec["api"]> })]);
+  const judged = (head: ProjectSpec, dataApi?: "signed-in" | "none") =>
+    codes(checkPolicy(head, { ...authority, policies: { ...fleet.policies, ...(dataApi && { dataApi }) } }, null));
+
+  test("is allowed unless the fleet says otherwise: none at all, or none for strangers", () => {
+    expect([judged(served(true)), judged(served(false), "signed-in")]).toEqual([[], []]);
+    expect(judged(served(true), "signed-in")).toEqual(["NEB775 error"]);
+    expect(judged(served(false), "none")).toEqual(["NEB775 error"]);
+  });
+});
+
 describe("quota", () => {
   test("counts max units, 2 GiB a unit, times the servers of a database", () => {
     const use = quotaUse(project([database({ replicas: 2 }), database({ name: "carts", instances: 3 })]));

@@ -107,5 +107,7 @@ function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput
     record("compute_unit_seconds", units * members * hoursPerMonth * 3600),
     record("storage_byte_hours", database.storageBytes * members * hoursPerMonth),
     record("backup_byte_hours", database.storageBytes * copies * hoursPerMonth),
+    // how many nobody knows beforehand: the line says what each costs
+    ...(database.api === undefined ? [] : [record("api_requests", 0)]),
   ];
 }

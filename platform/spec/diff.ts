@@ -1,4 +1,3 @@
-import type { ApiSpec } from "./api.ts";
 import { canonicalJson } from "./canonical.ts";
 import type { DatabaseSpec, ProjectSpec } from "./types.ts";
 
@@ -51,11 +50,7 @@ function diffDatabase(database: string, previous?: DatabaseSpec, next?: Database
 const byName = (spec: DatabaseSpec) => ({
   ...spec,
   roles: Object.fromEntries(spec.roles.map(({ name, ...role }) => [name, role])),
-  ...(spec.api === undefined ? {} : { api: comparable(spec.api) }),
 });
-
-/** Lists are compared as sets of texts further on: whose tokens are believed as text, and schemas in their order. */
-const comparable = (api: ApiSpec) => ({ ...api, schemas: api.schemas.join(", "), jwt: api.jwt.map(canonicalJson) });
 
 type Plain = Readonly<Record<string, unknown>>;
 const isPlain = (value: unknown): value is Plain =>

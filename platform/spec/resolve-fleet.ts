@@ -73,6 +73,7 @@ const policies = z.strictObject({
     })
     .optional(),
   drift: z.enum(["heal", "report"]).optional(),
+  dataApi: z.enum(["any", "signed-in", "none"]).optional(),
 });
 const provider = z.strictObject({
   name: z.string().refine(isName, "is no name of a provider"),
@@ -123,6 +124,7 @@ const parts = {
       retireGraceSeconds: policy.retireGrace ?? 3600,
       prune: { databases: policy.prune?.databases ?? 1, percent: policy.prune?.percent ?? 10 },
       drift: policy.drift ?? "report",
+      ...(policy.dataApi === undefined || policy.dataApi === "any" ? {} : { dataApi: policy.dataApi }),
     }),
   }),
   providers: part<typeof providers, readonly Provider[]>({

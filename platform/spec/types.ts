@@ -143,6 +143,8 @@ export type Policies = {
   readonly prune: { readonly databases: number; readonly percent: number };
   /** What becomes of a machine that is not as declared: brought back by an operation, or only shown. */
   readonly drift: "heal" | "report";
+  /** What a data API may be: none at all, or none that serves strangers. Absent: any. */
+  readonly dataApi?: "signed-in" | "none";
 };
 
 export type Provider = {

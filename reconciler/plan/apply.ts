@@ -36,6 +36,11 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
   }
   const [head = "", ...more] = path.split(".");
   const inner = more.join(".");
+  if (head === "api" && inner !== "" && spec.api !== undefined)
+    return {
+      ...spec,
+      api: setApi(spec.api as unknown as Plain, more, to) as unknown as NonNullable<DatabaseSpec["api"]>,
+    };
   if (head === "roles") return { ...spec, roles: setRole(spec.roles, inner, to) };
   if (inner !== "") {
     const record = (plain[head] ?? {}) as Plain;
@@ -46,7 +51,7 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
 }
 
 /** A field that a spec has only where it is declared; of the others null is a value. */
-const isLater = (head: string): boolean => head === "connections" || head === "branch" || head === "migrations";
+const isLater = (head: string): boolean => ["connections", "branch", "migrations", "api"].includes(head);
 
 function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): DatabaseSpec["roles"] {
   const [name = "", member] = path.split(".");
@@ -55,6 +60,15 @@ function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): Dat
   if (to === null) return others;
   const after = member === undefined ? { name, ...(to as object) } : { ...before, name, [member]: to };
   return [...others, after as DatabaseSpec["roles"][number]].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** `maxRows`, `cache.public.orders`, `limits.perSecond`, `limits.endpoints.public.orders`: a table's name has a dot of its own. */
+function setApi(api: Plain, [field = "", ...rest]: readonly string[], to: JsonValue): Plain {
+  if (rest.length === 0) return { ...api, [field]: to };
+  const record = (api[field] ?? {}) as Plain;
+  if (field === "limits" && rest[0] === "endpoints")
+    return { ...api, limits: setApi(record, ["endpoints", rest.slice(1).join(".")], to) };
+  return { ...api, [field]: setMember(record, rest.join("."), to) };
 }
 
 function setMember(record: Plain, key: string, to: JsonValue): Plain {

@@ -28,10 +28,15 @@ export function changesBetween(previous: DatabaseSpec, next: DatabaseSpec): read
 
 const nowhere = { tenant: "", project: "", placement: "local", region: "", quota: null } as const;
 
-/** Lists are sets: one that gained an element is one difference, `extensions[pgcrypto]`, not two whole lists. */
+/**
+ * Lists are sets: one that gained an element is one difference, `extensions[pgcrypto]`, not two whole lists. Those of a data API are
+ * not: the first schema is the default one, and what verifies tokens is no text.
+ */
 export function elementwise(changes: readonly SpecChange[]): Difference[] {
   return (changes as readonly Difference[]).flatMap((change) =>
-    Array.isArray(change.from) && Array.isArray(change.to) ? elements(change.path, change.from, change.to) : [change],
+    Array.isArray(change.from) && Array.isArray(change.to) && !change.path.startsWith("api.")
+      ? elements(change.path, change.from, change.to)
+      : [change],
   );
 }
 

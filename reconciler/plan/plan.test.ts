@@ -168,6 +168,17 @@ test("plans read as sentences", () => {
   ]);
   expect(summarisePlan(plan)).toBe("1 to create, 1 to change, 1 to retire");
   expect(summarisePlan(planProject(to, to))).toBe("no changes");
+  const api = { maxRows: 5, cache: {}, limits: { endpoints: {} }, schemas: ["a"] } as unknown as DatabaseSpec["api"];
+  const served = {
+    ...api,
+    maxRows: 6,
+    cache: { "public.t": 60 },
+    schemas: ["b", "a"],
+  } as unknown as DatabaseSpec["api"];
+  expect(describeStep(step({}, { ...(api && { api }) }))).toBe("change orders: data API on");
+  expect(describeStep(step({ ...(api && { api }) }, { ...(served && { api: served }) }))).toBe(
+    "change orders: api.cache.public.t none → 1m, api.maxRows 5 → 6, api.schemas a → b, a",
+  );
   const role: Change = { path: "roles.r", from: null, to: { login: false, access: "read" }, effect: "online", why: "" };
   expect(describeChange(role)).toBe("roles.r none → read, no login");
 });
@@ -175,31 +186,45 @@ test("plans read as sentences", () => {
 const names = fc.constantFrom("a", "b", "c");
 const word = fc.constantFrom("x", "y", "z");
 const set = fc.uniqueArray(word).map((all) => all.sort());
-const databases = fc.record({
-  engine: fc.constantFrom("postgres", "mysql"),
-  name: names,
-  version: fc.constantFrom("17", "18"),
-  compute: fc.record({
-    minUnits: fc.constantFrom(0.25, 0.5),
-    maxUnits: fc.constantFrom(1, 2),
-    suspendAfterSeconds: fc.constantFrom(0, 300),
-  }),
-  storageBytes: fc.constantFrom(GiB, 2 * GiB),
-  replicas: fc.nat(1),
-  instances: fc.integer({ min: 1, max: 2 }),
-  backups: fc.record({ retentionSeconds: fc.constantFrom(0, 60), pitr: fc.boolean() }),
-  extensions: set,
-  roles: fc
-    .uniqueArray(fc.record({ name: word, login: fc.boolean(), access: fc.constantFrom("read", "write") }), {
-      selector: ({ name }) => name,
-    })
-    .map((all) => all.sort((p, q) => (p.name < q.name ? -1 : 1))),
-  allowFrom: set,
-  tags: fc.dictionary(word, word),
-  passwordSecret: fc.option(word),
-  engineOptions: fc.dictionary(word, fc.oneof(word, fc.nat(3), fc.boolean())),
-  retire: fc.boolean(),
-}) as unknown as fc.Arbitrary<DatabaseSpec>;
+const tables = fc.dictionary(fc.constantFrom("public.a", "a.b.c", "rpc.f"), fc.integer({ min: 1, max: 3 }));
+/** Its lists are in an order, its records have dots in their names. */
+const apis = fc.record({
+  schemas: fc.uniqueArray(word, { minLength: 1 }),
+  anonymous: fc.boolean(),
+  roles: set,
+  maxRows: fc.nat(2),
+  jwt: fc.array(fc.record({ jwks: word, algorithms: set }, { noNullPrototype: true })),
+  limits: fc.record({ perSecond: fc.nat(2), endpoints: tables }),
+  cache: tables,
+});
+const databases = fc
+  .record({
+    api: fc.option(apis, { nil: undefined }),
+    engine: fc.constantFrom("postgres", "mysql"),
+    name: names,
+    version: fc.constantFrom("17", "18"),
+    compute: fc.record({
+      minUnits: fc.constantFrom(0.25, 0.5),
+      maxUnits: fc.constantFrom(1, 2),
+      suspendAfterSeconds: fc.constantFrom(0, 300),
+    }),
+    storageBytes: fc.constantFrom(GiB, 2 * GiB),
+    replicas: fc.nat(1),
+    instances: fc.integer({ min: 1, max: 2 }),
+    backups: fc.record({ retentionSeconds: fc.constantFrom(0, 60), pitr: fc.boolean() }),
+    extensions: set,
+    roles: fc
+      .uniqueArray(fc.record({ name: word, login: fc.boolean(), access: fc.constantFrom("read", "write") }), {
+        selector: ({ name }) => name,
+      })
+      .map((all) => all.sort((p, q) => (p.name < q.name ? -1 : 1))),
+    allowFrom: set,
+    tags: fc.dictionary(word, word),
+    passwordSecret: fc.option(word),
+    engineOptions: fc.dictionary(word, fc.oneof(word, fc.nat(3), fc.boolean())),
+    retire: fc.boolean(),
+  })
+  .map(({ api, ...rest }) => (api === undefined ? rest : { ...rest, api })) as unknown as fc.Arbitrary<DatabaseSpec>;
 const projects = fc
   .uniqueArray(databases, { selector: ({ name }) => name })
   .map((all) => project(...all.sort((p, q) => (p.name < q.name ? -1 : 1))));
@@ -211,6 +236,7 @@ describe("for any two specs", () => {
         const plan = planProject(from, to);
         const applied = applyPlan(from, plan.steps);
         expect(applied).toEqual(to);
+        expect(applyReviewed(from, plan)).toEqual(to);
         expect(planProject(applied, to)).toMatchObject({ steps: [], project: [], blocked: [], risk: "none" });
       }),
       { numRuns: 300 },
@@ -276,6 +302,20 @@ function write(target: Record<string, unknown>, path: string, to: unknown): void
   if (list !== undefined && element !== undefined) {
     const others = (target[list] as string[]).filter((one) => one !== element);
     target[list] = (to === true ? [...others, element] : others).sort();
+    return;
+  }
+  const [, place, key] = /^api\.(?:(limits\.endpoints|limits|cache)\.)?(.+)$/.exec(path) ?? [];
+  if (key !== undefined) {
+    type Nested = Record<string, Record<string, unknown>>;
+    const api = target.api as Nested;
+    const holder =
+      place === undefined ? api : place === "limits.endpoints" ? (api.limits as Nested).endpoints : api[place];
+    if (to === null) delete holder?.[key];
+    else if (holder !== undefined) holder[key] = to as Record<string, unknown>;
+    return;
+  }
+  if (path === "api" && to === null) {
+    delete target.api;
     return;
   }
   const [first = "", second, third] = path.split(".");

@@ -40,7 +40,8 @@ const preloaded = new Set([
 /** What changing one option of a running database does. To add an option, add its line here. */
 export function judge(one: Case): Verdict {
   const { path, from, to } = one;
-  const [grows, removed] = [Number(to) > Number(from), to === null];
+  const grows = typeof from === "number" && typeof to === "number" && to > from;
+  const removed = to === null;
   switch (optionOf(path)) {
     case "engine":
       return refuse(engineChanges, "data-loss", `${one.next.name} is ${from}; it cannot become ${to}`);
@@ -73,6 +74,8 @@ export function judge(one: Case): Verdict {
       return online("labels only");
     case "connections":
       return online("new sessions keep to it");
+    case "api":
+      return online(apiWhy(one));
     case "migrations":
       return online(removed ? "its file goes; what it did stays" : "it runs once the deployment is done");
     case "branch":
@@ -94,8 +97,17 @@ export function judge(one: Case): Verdict {
 
 /** `tags.owner` and `extensions[pgcrypto]` are options of `tags` and `extensions`; `compute.maxUnits` is one itself. */
 function optionOf(path: string): string {
-  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections|migrations)(?=[.[])/.exec(path);
+  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections|migrations|api)(?=[.[])/.exec(path);
   return whole?.[1] ?? path;
+}
+
+/** What becomes of those who ask over HTTP. */
+function apiWhy({ path, to }: Case): string {
+  if (path === "api")
+    return to === null ? "its requests are refused; its roles stay" : "served over HTTP, by the request";
+  return path.startsWith("api.exposeWithoutRls") && to !== null
+    ? "served without row-level security: whoever is granted it sees all of it"
+    : "in force with the next request";
 }
 
 /** Why a change restarts the server; undefined when it does not. */

@@ -65,7 +65,8 @@ function valueText(path: string, value: JsonValue): string {
   if (typeof value === "number" && path.endsWith("Bytes")) return formatSizeBytes(value);
   if (typeof value === "number" && (path.endsWith("Seconds") || path.startsWith("api.cache.")))
     return formatDurationSeconds(value);
-  if (Array.isArray(value)) return value.join(", ") || "none";
+  if (Array.isArray(value))
+    return value.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(", ") || "none";
   if (typeof value !== "object") return String(value);
   const { login, access } = value as { login?: boolean; access?: string };
   if (access === undefined) return JSON.stringify(value);

@@ -2,7 +2,7 @@ import { formatMoney } from "../../platform/pricing/index.ts";
 import { headlineOf, moneyLine, quotaLine, riskLine } from "./headline.ts";
 import { block, code, details, plain, prose, table } from "./markdown.ts";
 import { renderMigrations } from "./migration-text.ts";
-import { planRows, policyRows, priceRows, quotaRows } from "./rows.ts";
+import { planRows, policyRows, priceRows, quotaRows, startsToServe } from "./rows.ts";
 import type { Note, Preview, Problem, ProjectReview, Review } from "./types.ts";
 
 /** Finds the one comment again. Never shown. */
@@ -107,7 +107,8 @@ function renderBranches({ branches = [], stack }: ProjectReview): string {
 }
 
 function renderMoney({ price }: ProjectReview, limits: Limits): string {
-  if (price === null || price.databases.every(({ differenceMicros }) => differenceMicros === 0)) return "";
+  const changes = price?.databases.some((one) => one.differenceMicros !== 0 || startsToServe(one));
+  if (price === null || changes !== true) return "";
   const sum = formatMoney(price.differenceMicros, price.currency, { sign: true });
   const head = ["Database", "Now", "After", "After, at `min`", "Difference"];
   return details(`Price a month: ${plain(sum)}`, table(head, "lrrrr", priceRows(price, limits.rows)));

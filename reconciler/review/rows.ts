@@ -1,5 +1,10 @@
 import type { QuotaReport } from "../../platform/policy/index.ts";
-import { formatMoney, type PriceDifference } from "../../platform/pricing/index.ts";
+import {
+  type DatabaseDifference,
+  formatMoney,
+  type MonthlyEstimate,
+  type PriceDifference,
+} from "../../platform/pricing/index.ts";
 import { type Change, describeChange, describeStep, type Risk, type Step, type StepKind } from "../plan/index.ts";
 import { amount } from "./headline.ts";
 import { code, plain, prose } from "./markdown.ts";
@@ -99,7 +104,7 @@ export function policyRows({ policy, plan }: ProjectReview, most: number): Rows 
 
 /** Only what changes. */
 export function priceRows({ databases, currency }: PriceDifference, most: number): Rows {
-  const rows = databases
+  const amounts = databases
     .filter(({ differenceMicros }) => differenceMicros !== 0)
     .map(({ database, before, after, differenceMicros }) => [
       code(database),
@@ -108,8 +113,18 @@ export function priceRows({ databases, currency }: PriceDifference, most: number
       after === null ? "–" : formatMoney(after.atMinMicros, currency),
       `**${formatMoney(differenceMicros, currency, { sign: true })}**`,
     ]);
-  return cut(rows, most);
+  const requests = databases.filter(startsToServe).map(({ database, after }) => {
+    const each = formatMoney(requestLine(after)?.unitMicros ?? 0, currency);
+    return [`${code(database)}, data API`, "–", `${each} a million requests`, "–", "by use"];
+  });
+  return cut([...amounts, ...requests], most);
 }
+
+const requestLine = (estimate: MonthlyEstimate | null) => estimate?.lines.find(({ meter }) => meter === "api_requests");
+
+/** Its requests are billed from then on: how many there will be nobody knows. */
+export const startsToServe = ({ before, after }: DatabaseDifference): boolean =>
+  requestLine(before) === undefined && requestLine(after) !== undefined;
 
 export const quotaRows = ({ rows }: QuotaReport): Rows =>
   rows.map((row) => [
