@@ -8,26 +8,27 @@
  * 2. The first start can be killed anywhere and repeated: every step looks before it makes (`install`).
  */
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import {
-  asNebulaError,
+  type Config,
   choice,
   guardedFetch,
   hostPolicy,
   integer,
-  makeLogger,
-  makeMetrics,
+  type Main,
+  mainFields,
   newId,
   type Observe,
-  openScope,
   optional,
   resolveConfig,
+  runMain,
   type Scope,
   Secret,
+  say,
   secret,
   systemClock,
   text,
@@ -71,7 +72,6 @@ import { type Auth, ensureSetupToken, makeAuth, registrationModes, resolveProvid
 import { type Forge, makeForge, type Permissions } from "./forge/index.ts";
 
 const root = join(import.meta.dirname, "..");
-const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 const fields = {
   NEBULA_DATA: text(),
@@ -79,7 +79,6 @@ const fields = {
   NEBULA_LEDGER_URL: secret(),
   NEBULA_SERVE: choice(["api,forge", "api", "forge"], "api,forge"),
   NEBULA_API_PORT: integer(0),
-  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
   NEBULA_LIMITS: text(""),
   NEBULA_OPEN_OPERATIONS: integer(defaultLimits.openOperations),
   NEBULA_CORS_ORIGINS: text(""),
@@ -109,10 +108,11 @@ const fields = {
   NEBULA_GATEWAY_TLS_CERT: text(""),
   NEBULA_POOL_PORT: integer(0),
   NEBULA_PGBOUNCER_BIN: text(""),
+  ...mainFields,
   ...keyFields,
 };
 
-type Config = ReturnType<typeof resolveConfig<typeof fields>>;
+type Settings = Config<typeof fields>;
 
 const home = { owner: "nebula", name: "tenants" } as const;
 /** What docs/github.md asks for on GitHub too; protecting the branch is done here, from inside. */
@@ -130,15 +130,7 @@ type Parts = {
   readonly hookUrl: string;
 };
 
-async function main(scope: Scope): Promise<void> {
-  const config = resolveConfig(process.env, fields);
-  if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
-  const metrics = makeMetrics("portal");
-  const log = makeLogger("portal", config.NEBULA_LOG_LEVEL);
-  const observe: Observe = (observation) => {
-    log(observation);
-    metrics.observe(observation);
-  };
+async function run({ config, scope, metrics, observe, version, untilStopped }: Main<typeof fields>): Promise<void> {
   const port = config.NEBULA_PORT;
   const [draining, closing] = [new AbortController(), new AbortController()];
   const openOperations = config.NEBULA_OPEN_OPERATIONS;
@@ -173,7 +165,7 @@ async function main(scope: Scope): Promise<void> {
     const adminToken = await install({ sql, forge, vault, data: config.NEBULA_DATA, hookUrl });
     if (adminToken !== undefined) say({ adminToken: adminToken.reveal() });
   }
-  if (!serves.includes("api")) return untilStopped(observe);
+  if (!serves.includes("api")) return untilStopped();
   if (!serves.includes("forge")) scope.add(maintainKeys({ keyring, ledger: sql, observe }), (it) => it.close());
   const auth = await openAuth(scope, { sql, vault, observe, config, port });
   const git = makeGitDesk(vault, readGit(config), observe);
@@ -209,26 +201,19 @@ async function main(scope: Scope): Promise<void> {
   const keeping = { audit: makeAudit(sql, vault), observe, retentionDays: config.NEBULA_AUDIT_DAYS };
   const keeper = whileHolding({ sql, observe }, "audit", ({ signal }) => keepAudit(keeping, signal));
   scope.add(keeper, (once) => once.close()).start();
-  await untilStopped(observe);
-}
-
-async function untilStopped(observe: Observe): Promise<void> {
-  observe({ kind: "process.started", process: "portal", version });
-  say({ ready: true, process: "portal" });
-  observe({ kind: "process.stopping", process: "portal", reason: await stopSignal() });
+  await untilStopped();
 }
 
 type People = {
   readonly sql: Pool;
   readonly vault: Vault;
   readonly observe: Observe;
-  readonly config: Config;
+  readonly config: Settings;
   readonly port: number;
 };
 
-/** How people sign in, the mails that go with it, and the token for the first administrator's account. */
 /** The gateway beside this portal, by the settings that it has itself. */
-function readGateway(config: Config): Gateway {
+function readGateway(config: Settings): Gateway {
   const [name = ""] = config.NEBULA_GATEWAY_NAMES.split(",").map((one) => one.trim());
   const listens = config.NEBULA_GATEWAY_HOST;
   const everywhere = listens === "0.0.0.0" || listens === "::";
@@ -248,12 +233,13 @@ function readGateway(config: Config): Gateway {
 }
 
 /** In clear on this machine alone, by TLS for others, as the gateway serves it. */
-function apiAddress(config: Config, listens: string, name: string): string {
+function apiAddress(config: Settings, listens: string, name: string): string {
   const port = config.NEBULA_GATEWAY_API_PORT || config.NEBULA_PORT + 93;
   if (/^(127\.|::1$|localhost$)/.test(listens)) return `http://127.0.0.1:${port}`;
   return `https://${name !== "" && !name.startsWith("*") ? name : "localhost"}:${port}`;
 }
 
+/** How people sign in, the mails that go with it, and the token for the first administrator's account. */
 async function openAuth(scope: Scope, { sql, vault, observe, config, port }: People): Promise<Auth> {
   const publicUrl = (config.NEBULA_PUBLIC_URL || `http://127.0.0.1:${port}`).replace(/\/+$/, "");
   const lifetimes = resolveLifetimes({
@@ -405,7 +391,7 @@ async function openForge(
 }
 
 /** Whom this installation asks, and what it shows a Git host elsewhere. */
-function readGit(config: Config): GitSettings {
+function readGit(config: Settings): GitSettings {
   const { NEBULA_GITHUB_APP_ID: appId, NEBULA_GITHUB_APP_KEY: privateKey } = config;
   return {
     policy: hostPolicy({
@@ -443,21 +429,4 @@ function taken(port: number, cause: unknown): unknown {
   return inUse ? portTaken(`port ${port} on 127.0.0.1 is in use`, { cause }) : cause;
 }
 
-const stopSignal = (): Promise<string> =>
-  new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
-
-const say = (message: Readonly<Record<string, unknown>>): void =>
-  void process.stdout.write(`${JSON.stringify(message)}\n`);
-
-const scope = openScope();
-try {
-  await main(scope);
-} catch (thrown) {
-  const { code, message, hint } = asNebulaError(thrown);
-  process.stderr.write(`${JSON.stringify({ level: "error", process: "portal", code, message, hint })}\n`);
-  process.exitCode = 1;
-} finally {
-  await scope.close();
-}
+await runMain("portal", fields, run);

@@ -4,24 +4,18 @@
  * Any number of them share one ledger: repositories by a lease each, stacks by their claims, and what runs once by `whileHolding`.
  */
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { backupFields, backupSettings, makeBackups, openStores } from "../platform/backup/index.ts";
 import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/compute/index.ts";
 import {
-  asNebulaError,
-  choice,
   hostPolicy,
   integer,
-  makeLogger,
-  makeMetrics,
-  type Observe,
-  resolveConfig,
-  type Scope,
+  type Main,
+  mainFields,
+  runMain,
   secret,
   systemClock,
   text,
-  withScope,
 } from "../platform/core/index.ts";
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
@@ -39,10 +33,6 @@ import { makeRehearser } from "./review/index.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
 import { makeStoragePass, registerStorageGauge } from "./storage/index.ts";
 import { makeUsageWorker, observeWith, registerUsageGauges } from "./usage/index.ts";
-
-const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
-  version: string;
-};
 
 const fields = {
   NEBULA_DATA: text(),
@@ -62,20 +52,12 @@ const fields = {
   NEBULA_BACKUPS: text("off"),
   ...backupFields,
   NEBULA_DATABASE_BACKUP_TIMES: text("{}"),
-  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  ...mainFields,
   ...keyFields,
 };
 
-async function run(scope: Scope): Promise<void> {
-  const config = resolveConfig(process.env, fields);
-  if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
+async function run({ config, scope, metrics, observe, version, untilStopped }: Main<typeof fields>): Promise<void> {
   const [dataDir, port, pgBin] = [config.NEBULA_DATA, config.NEBULA_PORT, config.NEBULA_PG_BIN];
-  const metrics = makeMetrics("reconciler");
-  const log = makeLogger("reconciler", config.NEBULA_LOG_LEVEL);
-  const observe: Observe = (observation) => {
-    log(observation);
-    metrics.observe(observation);
-  };
   const clock = systemClock;
   await requireGit();
 
@@ -162,10 +144,7 @@ async function run(scope: Scope): Promise<void> {
   await scope.add(web, (it) => it.close()).listen(webPort);
   await Promise.all([deployer.start(), reconciler.start()]);
   for (const singleton of singletons) singleton.start();
-
-  observe({ kind: "process.started", process: "reconciler", version });
-  console.log(JSON.stringify({ ready: true, process: "reconciler" }));
-  observe({ kind: "process.stopping", process: "reconciler", reason: await stopSignal() });
+  await untilStopped();
 }
 
 /** What a machine's instances need from time to time, beside being up. */
@@ -183,16 +162,4 @@ async function tend(driver: LocalDriver, rows: readonly Instance[]): Promise<voi
 /** A mirror is fetched into by one process: replicas on one data folder have one each. */
 const mirrorFolder = (replica: number): string => (replica === 1 ? "mirror" : `mirror-${replica}`);
 
-const stopSignal = (): Promise<string> =>
-  new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
-
-try {
-  await withScope(run);
-  process.exit(0);
-} catch (thrown) {
-  const { code, message, hint } = asNebulaError(thrown);
-  console.error(`${code} ${message}. ${hint}`);
-  process.exit(1);
-}
+await runMain("reconciler", fields, run);

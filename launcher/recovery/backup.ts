@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { readSecretFile, type Secret } from "../../platform/core/index.ts";
+import { productVersion, readSecretFile, type Secret } from "../../platform/core/index.ts";
 import { runGit } from "../../platform/git/index.ts";
 import { readStanding } from "../../platform/store/index.ts";
 import { readSettings, repository } from "../data-folder.ts";
@@ -85,7 +85,7 @@ async function fill(access: LedgerAccess, site: string, options: BackupOptions):
   putKeys(access, site, before.keys, options);
   return writeManifest(site, {
     kind,
-    version: (JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { version: string }).version,
+    version: productVersion(),
     commit: await commitOf(),
     startedAt: before.now.toISOString(),
     consistentAt: before.now.toISOString(),

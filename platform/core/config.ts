@@ -12,8 +12,9 @@ export const badConfig = defineError({
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Field<T> = { readonly parse: (text: string) => T; readonly fallback?: T; readonly isSecret?: true };
-type Fields = Readonly<Record<string, Field<unknown>>>;
-type Values<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+/** What the settings say. */
+export type Config<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
 
 /** Field kinds. Without a fallback the setting is required. The key of a field is its environment variable. */
 export const text = (fallback?: string): Field<string> => field((raw) => raw, fallback);
@@ -45,7 +46,7 @@ function field<T>(parse: (raw: string) => T, fallback?: T): Field<T> {
  * Reads a process's settings from an environment, all problems at once, frozen.
  * @throws NEB901 naming every missing, malformed or exposed setting.
  */
-export function resolveConfig<F extends Fields>(environment: Environment, fields: F): Values<F> {
+export function resolveConfig<F extends Fields>(environment: Environment, fields: F): Config<F> {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, one] of Object.entries(fields)) {
@@ -59,7 +60,7 @@ export function resolveConfig<F extends Fields>(environment: Environment, fields
     }
   }
   if (problems.length > 0) throw badConfig(problems.join("; "));
-  return Object.freeze(values) as Values<F>;
+  return Object.freeze(values) as Config<F>;
 }
 
 /** A mounted file wins over a variable. */

@@ -1,6 +1,6 @@
 export type { Clock } from "./clock.ts";
 export { systemClock, toTimestamp } from "./clock.ts";
-export { badConfig, choice, integer, optional, resolveConfig, secret, text } from "./config.ts";
+export { badConfig, type Config, choice, integer, optional, resolveConfig, secret, text } from "./config.ts";
 export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
@@ -10,6 +10,7 @@ export { isProvedDead, ourHolder } from "./holder.ts";
 export { newId } from "./ids.ts";
 export type { LogLevel } from "./log.ts";
 export { makeLogger } from "./log.ts";
+export { type Main, mainFields, productVersion, runMain, say } from "./main.ts";
 export type { Metrics } from "./metrics.ts";
 export { makeMetrics } from "./metrics.ts";
 export type { Observation, Observe } from "./observations.ts";
