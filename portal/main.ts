@@ -1,18 +1,15 @@
 /**
  * The portal's process: the API on NEBULA_PORT and the embedded forge on the next port, or one of them (NEBULA_SERVE); any number of
  * processes may serve the API, one the forge. Wires by hand; everything that is opened here is closed in reverse order on SIGTERM.
- * The only importer of the forge: the API reaches it by HTTP.
+ * It and `portal/install` alone import the forge: the API reaches it by HTTP.
  *
  * 1. Prints one JSON line {"ready":true,"process":"portal"} when it serves, {"adminToken":"..."} once in the installation's
  *    life, {"setupToken":"..."} while it has no administrator's account, and nothing else on standard output.
- * 2. The first start can be killed anywhere and repeated: every step looks before it makes (`install`).
+ * 2. The first start can be killed anywhere and repeated: every step looks before it makes (`portal/install`).
  */
-import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import {
   type Config,
   choice,
@@ -21,7 +18,6 @@ import {
   integer,
   type Main,
   mainFields,
-  newId,
   type Observe,
   optional,
   resolveConfig,
@@ -35,8 +31,7 @@ import {
   type UrlPolicy,
   type Vault,
 } from "../platform/core/index.ts";
-import { hookEvents, requiredContexts } from "../platform/github/index.ts";
-import { defaultLifetimes, issueToken, makeIdentity, resolveLifetimes } from "../platform/identity/index.ts";
+import { defaultLifetimes, makeIdentity, resolveLifetimes } from "../platform/identity/index.ts";
 import { keyFields, keysFrom, maintainKeys, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
 import { makeMailer } from "../platform/mail/index.ts";
 import { makePool, type Pool } from "../platform/sql/index.ts";
@@ -44,15 +39,9 @@ import {
   expireIdentity,
   expireRequests,
   expireTokens,
-  findRepository,
-  getSetting,
   keepAudit,
   keepReplica,
   makeAudit,
-  putHook,
-  putRepository,
-  putSetting,
-  repositoryContext,
   requireSchema,
   whileHolding,
 } from "../platform/store/index.ts";
@@ -69,9 +58,8 @@ import {
   resolveReachable,
 } from "./api/index.ts";
 import { type Auth, ensureSetupToken, makeAuth, registrationModes, resolveProviders, startPost } from "./auth/index.ts";
-import { type Forge, makeForge, type Permissions } from "./forge/index.ts";
-
-const root = join(import.meta.dirname, "..");
+import { type Forge, makeForge } from "./forge/index.ts";
+import { install, writeSecret } from "./install/index.ts";
 
 const fields = {
   NEBULA_DATA: text(),
@@ -114,21 +102,7 @@ const fields = {
 
 type Settings = Config<typeof fields>;
 
-const home = { owner: "nebula", name: "tenants" } as const;
-/** What docs/github.md asks for on GitHub too; protecting the branch is done here, from inside. */
-const appGrant: Permissions = {
-  ...{ metadata: "read", contents: "write", pull_requests: "write", statuses: "write", checks: "write" },
-  ...{ deployments: "write", repository_hooks: "write", administration: "read" },
-};
 const housekeepingMs = 3_600_000;
-
-type Parts = {
-  readonly sql: Pool;
-  readonly forge: Forge;
-  readonly vault: Vault;
-  readonly data: string;
-  readonly hookUrl: string;
-};
 
 async function run({ config, scope, metrics, observe, version, untilStopped }: Main<typeof fields>): Promise<void> {
   const port = config.NEBULA_PORT;
@@ -264,110 +238,6 @@ async function openAuth(scope: Scope, { sql, vault, observe, config, port }: Peo
   return auth;
 }
 
-/** The installation's own repository, its App, hook and protection, the ledger's row and the first tokens. */
-async function install(parts: Parts): Promise<Secret | undefined> {
-  const { sql, forge, vault } = parts;
-  const { bootstrap } = forge;
-  const known = await findRepository(sql, home.owner, home.name);
-  const id = known?.id ?? newId("repo");
-  const open = (field: "bot-token" | "hook-secret", sealed: string | null | undefined) =>
-    sealed == null ? undefined : vault.open(sealed, repositoryContext(id, field));
-  const seal = (field: "bot-token" | "hook-secret" | "app-key", plain: Secret) =>
-    vault.seal(plain, repositoryContext(id, field));
-  await bootstrap.ensureOrganisation({ login: home.owner, name: "NebulaDB" });
-  await ensureSeeded(parts);
-  const app = await bootstrap.ensureApp({
-    ...{ owner: home.owner, name: "nebuladb", newKey: known?.appKeySealed == null },
-    permissions: appGrant,
-  });
-  await bootstrap.ensureUser({ login: "nebula-portal", name: "NebulaDB portal" });
-  const botToken = await bootstrap.ensureToken({
-    login: "nebula-portal",
-    owner: home.owner,
-    permissions: { contents: "write", pull_requests: "write", issues: "write", statuses: "read", checks: "read" },
-    current: open("bot-token", known?.botTokenSealed),
-  });
-  const hookSecret = open("hook-secret", known?.hookSecretSealed) ?? new Secret(randomBytes(32).toString("base64url"));
-  const hook = await bootstrap.ensureHook({
-    ...{ owner: home.owner, repository: home.name, url: parts.hookUrl, secret: hookSecret, events: [...hookEvents] },
-    formerly: /^http:\/\/127\.0\.0\.1:\d+\/hooks\/github$/, // of a start with another port
-  });
-  await bootstrap.ensureProtection({
-    owner: home.owner,
-    repository: home.name,
-    branch: "main",
-    checks: requiredContexts.map((context) => ({ context, appId: app.appId })),
-  });
-  await putRepository(sql, {
-    id,
-    ...home,
-    defaultBranch: "main",
-    apiUrl: `${forge.url()}/api/v3`,
-    gitUrl: `${forge.url()}/${home.owner}/${home.name}.git`,
-    appId: app.appId,
-    appKeySealed: app.privateKey === undefined ? (known?.appKeySealed ?? null) : seal("app-key", app.privateKey),
-    installationId: app.installationId,
-    hookSecretSealed: seal("hook-secret", hookSecret),
-    botTokenSealed: seal("bot-token", botToken),
-  });
-  await putHook(sql, id, { hookId: hook.id, hookUrl: parts.hookUrl });
-  // Whoever pushes with this installation's own token may change everything: a review asks for it (reconciler/review/author.ts).
-  await putSetting(sql, "forge.administrators", { [id]: ["admin"] });
-  await ensureGitToken(parts);
-  return ensureAdministrator(parts);
-}
-
-async function ensureSeeded({ forge, data }: Parts): Promise<void> {
-  const wanted = { ...home, description: "Databases of this installation's tenants" };
-  const { commit } = await forge.bootstrap.ensureRepository(wanted);
-  if (commit !== undefined) return;
-  const seed = await inWorker<ReadonlyMap<string, Uint8Array>>("../tools/seed-repository.ts", {
-    seed: true,
-    root,
-    cache: join(data, "cache"),
-  });
-  await forge.bootstrap.ensureRepository({
-    ...wanted,
-    seedFiles: new Map([...seed].map(([path, bytes]) => [path, Buffer.from(bytes)])),
-    seedMessage: "Seed the tenants' repository",
-  });
-}
-
-/** What a person pushes with: user `admin`, kept in <data>/secrets/git-token. */
-async function ensureGitToken({ sql, forge, vault, data }: Parts): Promise<void> {
-  const context = "forge:git-token";
-  const kept = await getSetting(sql, context);
-  await forge.bootstrap.ensureUser({ login: "admin", name: "Administrator" });
-  const token = await forge.bootstrap.ensureToken({
-    login: "admin",
-    owner: home.owner,
-    permissions: { contents: "write", pull_requests: "write", issues: "write", statuses: "read", checks: "read" },
-    current: typeof kept === "string" ? vault.open(kept, context) : undefined,
-  });
-  writeSecret(data, "git-token", token);
-  await putSetting(sql, context, vault.seal(token, context));
-}
-
-/** The first administrator's token: on disk before it is in force, so that a crash cannot lose the only way in. */
-const ensureAdministrator = ({ sql, data }: Parts): Promise<Secret | undefined> =>
-  sql.tx(async (tx) => {
-    if ((await getSetting(tx, "administrator")) !== undefined) return undefined;
-    const grant = { name: "first administrator", user: "admin", tenant: null, project: null, expiresAt: null };
-    const { text: token, row } = await issueToken(tx, null, { ...grant, role: "platform-admin" });
-    writeSecret(data, "admin-token", token);
-    await putSetting(tx, "administrator", { token: row.id });
-    return token;
-  });
-
-function writeSecret(data: string, name: string, value: Secret): void {
-  const folder = join(data, "secrets");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, name);
-  writeFileSync(`${file}.new`, `${value.reveal()}\n`, { mode: 0o600 });
-  chmodSync(`${file}.new`, 0o600);
-  renameSync(`${file}.new`, file);
-}
-
 type ForgePlace = {
   readonly data: string;
   readonly port: number;
@@ -403,17 +273,6 @@ function readGit(config: Settings): GitSettings {
     app: appId === 0 || privateKey === undefined ? null : { appId, privateKey },
   };
 }
-
-const inWorker = <T>(script: string, workerData: unknown): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(script, import.meta.url), {
-      workerData,
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-    });
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", (status) => reject(new Error(`${script} ended with ${status} and no answer`)));
-  });
 
 const listen = (server: Server, port: number): Promise<Server> =>
   new Promise((resolve, reject) => {

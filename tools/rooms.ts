@@ -52,6 +52,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "portal/forge": { rank: 5, says: "the embedded Git host" },
   "portal/auth": { rank: 5, says: "sign-in flows" },
   "portal/api": { rank: 6, says: "the portal API" },
+  "portal/install": { rank: 7, says: "the first start: repository, App, hook, first tokens" },
   "portal/main.ts": { rank: 8, says: "the portal's process" },
   "portal/cli": { rank: -1, says: "product commands over HTTP" },
   "gateway/tls": { rank: 5, says: "the platform's CA and the gateway's certificate" },

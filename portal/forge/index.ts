@@ -3,7 +3,7 @@
  *
  * Owns: accounts, tokens, Apps, bare repositories, pull requests, comments, statuses, check runs, deployments, hooks and their
  * deliveries - in its own database and folder. Knows nothing of NebulaDB: it could be replaced by github.com, and everybody
- * but `portal/main.ts` (which makes and seeds it) reaches it by HTTP alone.
+ * but `portal/main.ts` and `portal/install` (which make and seed it) reaches it by HTTP alone.
  *
  * 1. git is the truth for references and objects; pull requests follow the references, whoever moved them.
  * 2. An event is written with the change that it tells of, in one transaction, and sent at once after the commit.

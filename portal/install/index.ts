@@ -1,0 +1,2 @@
+export { install } from "./install.ts";
+export { writeSecret } from "./write-secret.ts";
