@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { gatewayPorts } from "../platform/core/index.ts";
 import { portTaken } from "./errors.ts";
 
 /**
@@ -24,16 +25,10 @@ export const defaultPort = 4400;
 /** N + 93 must still be a port, and those of further replicas. */
 export const highestPort = 65_000;
 
-export const portsFrom = (first: number): Ports => ({
-  portal: first,
-  forge: first + 1,
-  ledger: first + 2,
-  reconciler: first + 3,
-  direct: first + 90,
-  pooled: first + 91,
-  gateway: first + 92,
-  api: first + 93,
-});
+export function portsFrom(first: number): Ports {
+  const { direct, pooled, web: gateway, api } = gatewayPorts(first);
+  return { portal: first, forge: first + 1, ledger: first + 2, reconciler: first + 3, direct, pooled, gateway, api };
+}
 
 /** @throws NEB920 naming every taken port and what to do. */
 export async function requireFree(ports: Readonly<Record<string, number>>, command: string): Promise<void> {

@@ -13,6 +13,9 @@ import { join } from "node:path";
 import {
   type Config,
   choice,
+  gatewayFields,
+  gatewayNames,
+  gatewayPorts,
   guardedFetch,
   hostPolicy,
   integer,
@@ -89,13 +92,7 @@ const fields = {
   NEBULA_GITHUB_SIGN_IN: optional(secret()),
   NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
   NEBULA_AUDIT_DAYS: integer(366),
-  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
-  NEBULA_GATEWAY_PORT: integer(0),
-  NEBULA_GATEWAY_API_PORT: integer(0),
-  NEBULA_GATEWAY_NAMES: text(""),
-  NEBULA_GATEWAY_TLS_CERT: text(""),
-  NEBULA_POOL_PORT: integer(0),
-  NEBULA_PGBOUNCER_BIN: text(""),
+  ...gatewayFields,
   ...mainFields,
   ...keyFields,
 };
@@ -188,15 +185,16 @@ type People = {
 
 /** The gateway beside this portal, by the settings that it has itself. */
 function readGateway(config: Settings): Gateway {
-  const [name = ""] = config.NEBULA_GATEWAY_NAMES.split(",").map((one) => one.trim());
+  const [name = ""] = gatewayNames(config.NEBULA_GATEWAY_NAMES);
+  const ports = gatewayPorts(config.NEBULA_PORT, config);
   const listens = config.NEBULA_GATEWAY_HOST;
   const everywhere = listens === "0.0.0.0" || listens === "::";
   const own = config.NEBULA_GATEWAY_TLS_CERT === "";
   return {
     host: name !== "" && !name.startsWith("*") ? name : everywhere ? "localhost" : listens,
-    directPort: config.NEBULA_GATEWAY_PORT || config.NEBULA_PORT + 90,
-    pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : config.NEBULA_POOL_PORT || config.NEBULA_PORT + 91,
-    apiUrl: apiAddress(config, listens, name),
+    directPort: ports.direct,
+    pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : ports.pooled,
+    apiUrl: apiAddress(ports.api, listens, name),
     secret: async () => {
       const bytes = await readFile(join(config.NEBULA_DATA, "gateway", "portal-secret")).catch(() => undefined);
       return bytes === undefined ? null : new Secret(bytes.toString("base64url"));
@@ -207,8 +205,7 @@ function readGateway(config: Settings): Gateway {
 }
 
 /** In clear on this machine alone, by TLS for others, as the gateway serves it. */
-function apiAddress(config: Settings, listens: string, name: string): string {
-  const port = config.NEBULA_GATEWAY_API_PORT || config.NEBULA_PORT + 93;
+function apiAddress(port: number, listens: string, name: string): string {
   if (/^(127\.|::1$|localhost$)/.test(listens)) return `http://127.0.0.1:${port}`;
   return `https://${name !== "" && !name.startsWith("*") ? name : "localhost"}:${port}`;
 }

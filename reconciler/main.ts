@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { backupFields, backupSettings, makeBackups, openStores } from "../platform/backup/index.ts";
 import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/compute/index.ts";
 import {
+  gatewayFields,
   hostPolicy,
   integer,
   type Main,
@@ -48,7 +49,7 @@ const fields = {
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
-  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
+  NEBULA_GATEWAY_HOST: gatewayFields.NEBULA_GATEWAY_HOST,
   NEBULA_BACKUPS: text("off"),
   ...backupFields,
   NEBULA_DATABASE_BACKUP_TIMES: text("{}"),

@@ -5,6 +5,7 @@ export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
 export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
+export { type GatewayPorts, gatewayFields, gatewayNames, gatewayPorts } from "./gateway-settings.ts";
 export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";
 export { isProvedDead, ourHolder } from "./holder.ts";
 export { newId } from "./ids.ts";
