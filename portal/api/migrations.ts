@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { can, type Principal, scopeMissing } from "../../platform/identity/index.ts";
 import { numberOf, onlyOnBranches, readMigration } from "../../platform/migrations/index.ts";
 import { databaseId } from "../../platform/spec/index.ts";
 import { type DatabaseSchema, enqueueOperation, getSchema, type Operation } from "../../platform/store/index.ts";
@@ -100,6 +101,7 @@ export const migrationRoutes = [
           hint,
         })),
       );
+    if (direct) mustWriteBranches(call.principal, inDatabase(call.params));
     if (direct) return runDirect(portal, view, { sql, name, requestedBy: call.principal.user });
     const base = await readBase(portal, domain, project);
     const schema = await getSchema(portal.sql, databaseId(domain, project, database));
@@ -137,7 +139,7 @@ export const migrationRoutes = [
     method: "post",
     path: `${member}/schema/diff`,
     operationId: "databases.schemaDiff",
-    scope: "databases:run",
+    scope: "sql:read",
     target: inDatabase,
     atomic: true,
     summary: "Compare a database's schema with the one that its migrations give",
@@ -173,6 +175,12 @@ const queued = (operation: Operation, step: "migrate" | "schema-diff") => ({
   headers: { location: `/api/v1/operations/${operation.id}` },
   trail: { operation: operation.id },
 });
+
+/** What runs at once is SQL that writes, whatever route it comes by. */
+function mustWriteBranches(principal: Principal, target: ReturnType<typeof inDatabase>): void {
+  if (can(principal, "sql:branch", target)) return;
+  throw scopeMissing("running SQL on a branch needs sql:branch", { fields: { scope: "sql:branch" } });
+}
 
 /** @throws NEB446 unless it is a branch, and nobody's preview of anything but itself */
 async function runDirect(

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { schemaDrift } from "../../platform/migrations/index.ts";
 import type { DatabaseId, DatabaseSpec } from "../../platform/spec/index.ts";
 import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
 import {
@@ -10,11 +11,13 @@ import {
   getCredential,
   getProject,
   getSchema,
+  listDriftFindings,
   listOperations,
   type Operation,
   putMigrationTexts,
 } from "../../platform/store/index.ts";
-import type { Deployer } from "../../reconciler/deploy/index.ts";
+import { type Deployer, queueMigrations } from "../../reconciler/deploy/index.ts";
+import { makeDriftPass } from "../../reconciler/drift/index.ts";
 import { recordOutcome } from "../../reconciler/reconcile.ts";
 import { database, makeStand, project, type Stand } from "../deploy/stand.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -157,4 +160,69 @@ test("what was changed by hand is told with the SQL that would do it", async () 
     undo: 'alter table public.counts drop column "by_hand";',
   });
   expect(await statusOf()).toBe("Ready Applied");
+});
+
+test("another schema than the migrations give is drift that is shown and not healed, and is gone with the difference", async () => {
+  const pass = makeDriftPass({
+    ...{ sql: stand.sql, driver: stand.driver, vault: stand.vault, observe: () => undefined },
+    schemaOf: (database) => stand.driver.machinery.peek(database, schemaDrift),
+  });
+  const found = await eventually(
+    "the drift is seen",
+    async () => (await pass.run({ everything: true })).opened.includes(`${id()} schema`) || undefined,
+    { timeoutMs: 60_000 },
+  );
+  expect(found).toBe(true);
+  const [finding] = (await listDriftFindings(stand.sql, { stack: stack() })).filter(({ path }) => path === "schema");
+  expect(finding).toMatchObject({ effect: "by hand", observed: ["~ table public.counts", "    + by_hand integer"] });
+  await ask("alter table counts drop column by_hand");
+  const closed = await pass.run({ everything: true });
+  expect(closed.closed).toContain(`${id()} schema`);
+  await pass.close();
+});
+
+test("after a restore what is missing runs again, up to what loses data; that one waits for a person", async () => {
+  await merge({ "5000_add": "alter table counts add column a int;" });
+  await merge({
+    "5001_drop": "-- nebula: allow drop-column because unused\nalter table counts drop column a;",
+    "5002_x": "create table x (id bigint);",
+  });
+  const admin = <T>(text: string) => stand.driver.machinery.peek(id(), (sql) => sql.query<T>(text));
+  // As the data of an earlier time have it: neither what the files did is there, nor their rows.
+  await admin("drop table public.x; delete from nebula.migrations where file like '500_%'");
+  const restored = {
+    type: "RESTORE",
+    state: "COMPLETED",
+    stack: stack(),
+    database: "orders",
+    params: {},
+  } as unknown as Operation;
+  await stand.sql.tx((tx) => queueMigrations(tx, { ...restored, requestedBy: "t", pullNumber: null, commit: null }));
+  const again = await lastMigrate();
+  expect(again).toMatchObject({ state: "COMPLETED", result: { ran: ["5000_add"], waits: "5001_drop" } });
+  expect((await getSchema(stand.sql, id()))?.waits).toMatchObject({
+    file: "5001_drop",
+    why: "it drops the column a of public.counts",
+  });
+  // A deployment leaves it waiting.
+  const other = await merge({}, { tags: { team: "red" } });
+  expect(other.id).toBe(again.id);
+  const asked = { stack: stack(), database: "orders", type: "MIGRATE", requestedBy: "t" } as const;
+  const { id: go } = await enqueueOperation(stand.sql, { ...asked, params: { verb: "apply", go: true } });
+  expect(await stand.ended(go)).toMatchObject({
+    state: "COMPLETED",
+    result: { ran: ["5001_drop", "5002_x"], waits: null },
+  });
+});
+
+test("SQL that runs at once has a row and no file, and a repeat after a kill runs it once", async () => {
+  const asked = { stack: stack(), database: "orders", type: "MIGRATE", requestedBy: "t" } as const;
+  writeFileSync(armed, "migrate.committed");
+  const params = { verb: "direct", sql: "insert into counts values ('direct')" };
+  const { id: operation } = await enqueueOperation(stand.sql, { ...asked, params });
+  const ended = await stand.ended(operation, 120_000);
+  expect(ended).toMatchObject({ state: "COMPLETED" });
+  expect(ended.attempt).toBeGreaterThan(1);
+  expect(await ask("select count(*) as n from counts where what = 'direct'")).toEqual([{ n: 1 }]);
+  expect((await getSchema(stand.sql, id()))?.applied[`direct-${operation}`]).toMatchObject({ operation });
 });

@@ -97,6 +97,12 @@ export async function makeLane() {
       await world.push("main", { "tenants/acme/shop/orders.ts": text(lane.rev()), ...more });
       await notify(sql, "nebula_pulls", "repo_test:0"); // what a webhook says: look there
     },
+    /** A commit with a migration more. */
+    pushMigration: () => {
+      const file = `${String(rev + 1).padStart(4, "0")}_more.sql`;
+      const created = `create table made_${rev + 1} (id bigint primary key);\n`;
+      return lane.push({ [`tenants/acme/shop/orders/migrations/${file}`]: created });
+    },
     /** The same by a pull request that merges itself when its review has passed. */
     async propose(): Promise<void> {
       rev++;
@@ -148,7 +154,9 @@ export async function makeLane() {
         .map(({ inputs }) => [inputs?.name, inputs?.tags]);
       const head = (await world.git("ls-remote", "origin", "refs/heads/main")).split("\t")[0] ?? "";
       const statuses = (await world.person.listStatuses(head)).filter(({ context }) => context === "nebula/deploy");
-      const rows = await sql.query(`select id, phase, spec from instances where phase <> 'Removed' order by id`);
+      const rows = await sql.query(
+        `select id, phase, spec - 'migrations' as spec from instances where phase <> 'Removed' order by id`,
+      );
       const observed = await driver.facts(id);
       const leases = await sql.query("select stack from stacks where operation is not null");
       const doubled = await sql.query(
@@ -158,8 +166,12 @@ export async function makeLane() {
       const usage = await sql.query(
         "select instance from usage_samples where awake_ms > slot_seconds * 1000 or measured_until > now() + interval '1 minute'",
       );
+      const unmigrated = await sql.query(
+        `select m.key from instances i, jsonb_each_text(i.spec -> 'migrations') m left join database_schemas s on true
+         where i.phase <> 'Removed' and (s.instance is null or (s.instance = i.id and s.applied -> m.key is null))`,
+      );
       return {
-        ...{ locks, pending: latest.pending_operations ?? [], made, rows, leases, doubled, usage },
+        ...{ locks, pending: latest.pending_operations ?? [], made, rows, leases, doubled, usage, unmigrated },
         status: statuses[0]?.state ?? "none",
         machine: { tags: observed?.tags, phase: observed?.phase, files: observed?.files },
       };

@@ -34,6 +34,13 @@ async function reach(lane: Lane, point: Failpoint, random: Random): Promise<bool
       lane.arm(point, hit);
       await lane.propose();
       break;
+    case "migrate.held":
+    case "migrate.begun":
+    case "migrate.ran":
+    case "migrate.committed":
+      lane.arm(point, hit);
+      await lane.pushMigration();
+      break;
     case "usage.rolled":
       // The hours that ended are rolled up by whoever starts.
       await lane.push();
