@@ -8,8 +8,14 @@
  */
 import { basename, dirname } from "node:path";
 import { readGate, readServiceKey, sqlLogins } from "../../platform/compute/index.ts";
-import type { Secret } from "../../platform/core/index.ts";
-import { connectionUrl, connectOnce, openStatementSession, type StatementSession } from "../../platform/sql/index.ts";
+import { asNebulaError, type Secret } from "../../platform/core/index.ts";
+import {
+  authenticationRefused,
+  connectionUrl,
+  connectOnce,
+  openStatementSession,
+  type StatementSession,
+} from "../../platform/sql/index.ts";
 import type { Keeper } from "../keeper/index.ts";
 import { sqlBadRequest, sqlLoginMissing } from "./errors.ts";
 import type { SqlCaller, SqlRequest } from "./types.ts";
@@ -48,7 +54,12 @@ export function makeConnect({ dataDir, keeper }: { dataDir: string; keeper: Pick
     };
     try {
       const url = urlOf(entered.socketPath, role, password, gate.databaseName);
-      const session = await openStatementSession({ url, applicationName, hardBytes, onNotice });
+      const session = await openStatementSession({ url, applicationName, hardBytes, onNotice }).catch((thrown) => {
+        if (asNebulaError(thrown).code !== authenticationRefused.definition.code) throw thrown;
+        throw sqlLoginMissing(`${role} of ${id} has another password than ours: somebody changed it by hand`, {
+          cause: thrown,
+        });
+      });
       const close = async () => {
         await session.close();
         leave();
@@ -93,7 +104,7 @@ async function settle(
     idle_in_transaction_session_timeout: "120000",
     client_connection_check_interval: "1000",
     ...(timeZone === null ? {} : { timezone: timeZone }),
-    ...(owner === null ? {} : { role: owner }),
+    ...(owner === null ? { default_transaction_read_only: "on" } : { role: owner }),
   };
   const entries = Object.entries(settings);
   const text = `select ${entries.map((_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, false)`).join(", ")}`;
