@@ -23,6 +23,7 @@ import {
   markHost,
   type Operation,
   pruneDeliveries,
+  pruneMigrationTexts,
   type RepositoryRow,
   recordEnding,
 } from "../platform/store/index.ts";
@@ -146,7 +147,7 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
       releases.push(await sql.listen("nebula_pulls", (payload) => void watch.wake(payload.split(":")[0] ?? "")));
       releases.push(await sql.listen(hints, (payload) => guarded("reconcile.hint", passedOn(payload))));
       await share.start();
-      const daily = setInterval(() => guarded("reconcile.prune", pruneDeliveries(sql)), 86_400_000);
+      const daily = setInterval(() => guarded("reconcile.prune", prune(sql)), 86_400_000);
       releases.push(() => clearInterval(daily));
       watch.start();
     },
@@ -185,6 +186,11 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
   }
 }
 
+const prune = async (sql: Sql): Promise<void> => {
+  await pruneDeliveries(sql);
+  await pruneMigrationTexts(sql);
+};
+
 /** How a deployment ended, as the project's status; in the transaction that ends the operation. */
 export async function recordOutcome(tx: Sql, operation: Operation): Promise<void> {
   const { stack, type, outcome, error, params } = operation;
@@ -203,7 +209,8 @@ const underway = (databases: number) =>
 async function recordMigrated(tx: Sql, { stack, outcome, error, params }: Operation): Promise<void> {
   const [project] = await getProjects(tx, [stack]);
   const isOurs = ["Migrating", "MigrationFailed", "Applied"].includes(project?.reason ?? "");
-  if (outcome === null || params.verb !== "apply" || !isOurs) return;
+  // What is tried on the branch of a pull request is not its project's.
+  if (outcome === null || params.verb !== "apply" || params.folder !== undefined || !isOurs) return;
   const derived = deriveStatus({ outcome, problem: error });
   const failed = derived.status === "Stalled" ? { ...derived, reason: "MigrationFailed" } : derived;
   const others = outcome === "applied" ? await countMigrating(tx, stack) : 0;

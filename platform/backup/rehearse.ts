@@ -28,6 +28,8 @@ export type RehearsalInput = {
   readonly roles: readonly string[];
   /** Above it nothing is copied. */
   readonly mostBytes?: number;
+  /** What it may grow by, beside what it was. Default: 2 GiB. */
+  readonly growthBytes?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 };
@@ -40,16 +42,13 @@ export type Rehearsed<T> =
   | { readonly kind: "too large"; readonly bytes: number };
 
 const gib = 1024 ** 3;
-/** What it may grow by, beside what it was. */
-const growthBytes = 2 * gib;
-
 export async function rehearseOn<T>(
   ground: Ground,
   input: RehearsalInput,
   body: (stage: Stage) => Promise<T>,
 ): Promise<Rehearsed<T>> {
   const { machinery } = ground;
-  const { of, id, mostBytes = 20 * gib, timeoutMs = 120_000 } = input;
+  const { of, id, mostBytes = 20 * gib, growthBytes = 2 * gib, timeoutMs = 120_000 } = input;
   if (of !== null) await machinery.wake(of);
   const bytes = of === null ? 0 : await sizeOf(ground, of);
   if (bytes > mostBytes) return { kind: "too large", bytes };

@@ -10,6 +10,7 @@ import {
   listPreviewBranches,
   listPreviewWishes,
 } from "../../platform/store/index.ts";
+import { queuePreviewMigrations } from "./preview-migrations.ts";
 import { type PreviewChange, previewChanges } from "./previews.ts";
 
 export type BranchPass = {
@@ -33,7 +34,8 @@ export function makeBranchPass({ sql, observe, clock = systemClock, intervalMs =
       await enqueueOperation(sql, { stack, database, type: "BRANCH", params: { verb: "expire" }, requestedBy });
     const changes = (await wantedChanges(sql)).filter((one) => !left.has(idOf(one)));
     for (const change of changes) await queue(sql, change);
-    return overdue.length + changes.length;
+    const migrating = await queuePreviewMigrations(sql);
+    return overdue.length + changes.length + migrating;
   };
 
   const repeat = makeRepeat({ clock, everyMs: intervalMs, where: "branches.pass", observe }, run);

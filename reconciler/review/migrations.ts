@@ -15,7 +15,7 @@ import {
 } from "../../platform/migrations/index.ts";
 import { type DatabaseId, type DatabaseSpec, type DeclarationProblem, databaseId } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { type DatabaseSchema, getInstance, listSchemas } from "../../platform/store/index.ts";
+import { type DatabaseSchema, getInstance, listSchemas, putMigrationTexts } from "../../platform/store/index.ts";
 import { readFiles, type Snapshot } from "../source/index.ts";
 import type { Touched } from "./projects.ts";
 
@@ -24,6 +24,8 @@ export type MigrationReview = {
   readonly database: string;
   /** Those that have not run, in order. */
   readonly files: readonly string[];
+  /** Every file with the hash of what it says, as the merge would have it. */
+  readonly declared: Readonly<Record<string, string>>;
   readonly findings: readonly LintFinding[];
   /** null: it could not be rehearsed, or there was no use in it. */
   readonly rehearsal: Rehearsal | null;
@@ -126,7 +128,17 @@ async function reviewDatabase(
   const unreadable = migrations.flatMap((migration) => migration.problems);
   if (unreadable.length > 0) return { problems: unreadable };
   const judged = lint(migrations);
-  const about = { database: spec.name, files: migrations.map(({ file }) => file), findings: judged };
+  const about = {
+    database: spec.name,
+    files: migrations.map(({ file }) => file),
+    declared: spec.migrations ?? {},
+    findings: judged,
+  };
+  // For the branch of this pull request, which may run them before they are merged.
+  await putMigrationTexts(
+    parts.sql,
+    new Map(migrations.map(({ checksum, path }) => [checksum, texts.get(path) ?? ""])),
+  );
   if (migrations.length === 0)
     return { review: { ...about, rehearsal: null, on: "every file ran already" }, problems: [] };
   const { rehearsal, on } = await tryOut(parts, one, migrations, signal);

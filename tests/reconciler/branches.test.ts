@@ -111,6 +111,36 @@ test("an open pull request gets its branches once, with everything that is neede
   expect(await pass.run(), "one is under way").toBe(0);
 });
 
+test("the branch of a pull request runs the migrations that its review let pass, each set of files once", async () => {
+  const declared = { "0001_a": "a".repeat(64) };
+  const review = (verdict: "success" | "failure", files: object) => ({
+    ...{ repository: "repo_1", number: 7, head: "h7", planHash: "p", verdict },
+    review: {
+      projects: [{ stack: "acme.shop", kind: "changed", migrations: [{ database: "orders", declared: files }] }],
+    },
+  });
+  const migrating = () =>
+    db.sql.query<Pick<Operation, "database" | "params">>(
+      "select database, params from operations where type = 'MIGRATE' order by seq",
+    );
+  await pull(7, "changed");
+  await pass.run();
+  await done("COMPLETED");
+  await made(preview(7));
+  await recordReview(db.sql, review("failure", declared));
+  expect(await pass.run()).toBe(0);
+  await recordReview(db.sql, review("success", declared));
+  expect(await pass.run()).toBe(1);
+  expect(await migrating()).toEqual([
+    { database: "pr-7-orders", params: { verb: "apply", folder: "orders", files: declared } },
+  ]);
+  await done("FAILED");
+  expect(await pass.run(), "the same files are not tried again").toBe(0);
+  await recordReview(db.sql, review("success", { ...declared, "0002_b": "b".repeat(64) }));
+  expect(await pass.run()).toBe(1);
+  expect(await migrating()).toHaveLength(2);
+});
+
 test("a label asks for branches of everything; without declaration and label there are none", async () => {
   const { previewBranches: _, ...silent } = shop;
   await deploy(silent);

@@ -39,9 +39,12 @@ export async function recordWanted(sql: Sql, wanted: Wanted): Promise<{ readonly
        wanted_tree = excluded.wanted_tree,
        wanted_spec = coalesce(excluded.wanted_spec, p.wanted_spec),
        wanted_hash = coalesce(excluded.wanted_hash, p.wanted_hash),
-       status = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Ready' else excluded.status end,
-       reason = case when excluded.wanted_hash = p.applied_hash and not $13 then 'Applied' else excluded.reason end,
-       message = excluded.message, problems = excluded.problems, updated_at = now(),
+       status = case when excluded.wanted_hash = p.applied_hash and not $13 then
+         case when p.reason in ('Migrating', 'MigrationFailed') then p.status else 'Ready' end else excluded.status end,
+       reason = case when excluded.wanted_hash = p.applied_hash and not $13 then
+         case when p.reason in ('Migrating', 'MigrationFailed') then p.reason else 'Applied' end else excluded.reason end,
+       message = case when excluded.wanted_hash = p.applied_hash and not $13 and p.reason in ('Migrating', 'MigrationFailed')
+         then p.message else excluded.message end, problems = excluded.problems, updated_at = now(),
        wanted_reviews = case
          when excluded.wanted_hash = p.applied_hash and not $13 then '[]'
          when excluded.wanted_reviews is null then null
