@@ -161,7 +161,8 @@ function workOf(
       plan.kind === "read" || (plan.kind === "call" && plan.isReadOnly),
     ),
     steps,
-    isCall: plan.kind === "call" && !plan.isReadOnly,
+    // what is written may have a trigger that leaves as much as a function does
+    isCall: plan.kind !== "read" && !(plan.kind === "call" && plan.isReadOnly),
   };
   if (!mustDecide(request, plan, settings) && !(request.media.kind === "plan" && plan.kind !== "read")) return work;
   const undoes = request.media.kind === "plan" || (settings.allowTxEnd && request.prefer.tx === "rollback");

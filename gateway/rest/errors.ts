@@ -9,6 +9,14 @@ export const schemaUnreadable = defineError({
   hint: "The message has the server's own words. The data API works as soon as the schema can be read by its login role.",
 });
 
+export const answerTooLarge = defineError({
+  code: "NEB752",
+  status: 413,
+  title: "The answer is too large",
+  retry: false,
+  hint: "Ask for fewer rows or columns at once: limit, offset, select. The declaration's `maxResponseBytes` sets how much an answer may be.",
+});
+
 export const answerUnreadable = defineError({
   code: "NEB751",
   status: 500,

@@ -10,7 +10,7 @@
  * 5. What a client did wrong is an answer in PostgREST's words; what throws is ours.
  */
 export { type DataApi, type DataApiOptions, makeDataApi } from "./data-api.ts";
-export { answerUnreadable, schemaUnreadable } from "./errors.ts";
+export { answerTooLarge, answerUnreadable, schemaUnreadable } from "./errors.ts";
 export type { RefusalBody } from "./refusal.ts";
 export type {
   AnyRelationship,

@@ -16,7 +16,7 @@ import { quoteIdent } from "./quote.ts";
 export type Step = {
   readonly text: string;
   readonly values?: readonly (string | null)[];
-  /** Keeps the statement prepared on this connection; the same name must always have the same text. */
+  /** Keeps the statement prepared on this connection. */
   readonly name?: string;
 };
 
@@ -59,7 +59,7 @@ const mostPrepared = 300;
 
 export async function openSession({ url, applicationName, listen = [], onNotify, onLost }: SessionOptions) {
   const client = new pg.Client(clientConfig(url, applicationName));
-  const prepared = new Map<string, true>();
+  const prepared = new Map<string, string>();
   let isUsable = true;
   let isClosing = false;
   client.on("error", () => {
@@ -107,7 +107,7 @@ type Wire = {
 
 class Script implements pg.Submittable {
   readonly #steps: readonly Step[];
-  readonly #prepared: Map<string, true>;
+  readonly #prepared: Map<string, string>;
   readonly #results: StepResult[] = [];
   readonly #resolve: (end: ScriptEnd) => void;
   readonly #reject: (thrown: unknown) => void;
@@ -118,7 +118,7 @@ class Script implements pg.Submittable {
 
   constructor(
     steps: readonly Step[],
-    prepared: Map<string, true>,
+    prepared: Map<string, string>,
     resolve: (end: ScriptEnd) => void,
     reject: (thrown: unknown) => void,
   ) {
@@ -145,8 +145,9 @@ class Script implements pg.Submittable {
   }
 
   #prepare(wire: Wire, name: string, text: string): void {
-    const isKnown = this.#prepared.delete(name);
-    this.#prepared.set(name, true); // the newest is last
+    const isKnown = this.#prepared.get(name) === text;
+    this.#prepared.delete(name);
+    this.#prepared.set(name, text); // the newest is last
     if (isKnown) return;
     wire.close({ type: "S", name }); // a failed script may have left it behind; closing what is not there is no error
     wire.parse({ name, text });

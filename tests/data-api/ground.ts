@@ -8,8 +8,8 @@ import { buffer } from "node:stream/consumers";
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { type DataApi, makeDataApi, type RestResponse, type RestSettings } from "../../gateway/rest/index.ts";
 import { type Observation, Secret, systemClock } from "../../platform/core/index.ts";
-import { makeSessionPool, openSession, type SessionPool } from "../../platform/sql/index.ts";
-import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
+import { connectOnce, makeSessionPool, openSession, type SessionPool } from "../../platform/sql/index.ts";
+import { type TestDatabase, testDatabase, testServer } from "../harness/postgres.ts";
 import { roles, schema } from "./schema.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a schema without types, as the client's own documentation writes it
@@ -60,7 +60,7 @@ export async function makeApiGround(
   max = 6,
 ): Promise<ApiGround> {
   const db = await testDatabase({ empty: true });
-  await db.sql.query(roles);
+  await connectOnce((await testServer()).url, (sql) => sql.query(roles));
   for (const text of sql) await db.sql.query(text);
   const observations: Observation[] = [];
   const url = new URL(db.url.reveal());

@@ -1,8 +1,8 @@
 /** What the tests of the dialect ask about. */
 
-/** Roles belong to the server and stay; several test files make them at once. */
+/** Roles belong to the server and stay; several test files make them at once, in one database: its locks are its own. */
 export const roles = `
-select pg_advisory_lock(7100);
+select pg_advisory_xact_lock(7100);
 do $$
 begin
   if not exists (select 1 from pg_roles where rolname = 'anon') then create role anon nologin; end if;
@@ -10,8 +10,7 @@ begin
   if not exists (select 1 from pg_roles where rolname = 'service_role') then create role service_role nologin bypassrls; end if;
   if not exists (select 1 from pg_roles where rolname = 'nebula_api') then create role nebula_api login noinherit password 'api'; end if;
   grant anon, authenticated, service_role to nebula_api;
-end $$;
-select pg_advisory_unlock(7100);`;
+end $$;`;
 
 export const schema = `
 create schema other;

@@ -89,6 +89,12 @@ describe("insert", () => {
       { id: 211, title: "untitled" },
     ]);
   });
+  test("missing=default knows what numbers an identity", async () => {
+    const { data, error } = await from("tasks")
+      .insert([{ id: 214, title: "x" }, { title: "y" }], { defaultToNull: false })
+      .select("title");
+    expect([error, data]).toEqual([null, [{ title: "x" }, { title: "y" }]]);
+  });
   test("missing=null is the rule", async () => {
     expect(
       (

@@ -1,6 +1,6 @@
-import { quoteIdent } from "../../../platform/sql/index.ts";
+import { quoteIdent, quoteLiteral } from "../../../platform/sql/index.ts";
 import type { MutatePlan, PlannedItem, PlannedLogic, ReadNode, Value } from "../plan/types.ts";
-import type { Column } from "../schema/types.ts";
+import type { Column, Relation } from "../schema/types.ts";
 import { conditions } from "./node.ts";
 import { logicSql } from "./values.ts";
 import { qualified, rowColumn, type Writer } from "./writer.ts";
@@ -59,12 +59,15 @@ const counting = (by: 1 | -1) =>
 export const insertedSql = `nullif(pg_catalog.current_setting(${counter}, true), '')`;
 
 /** Rows of the body as `b`, typed by the columns. */
-function bodyRows({ columns, isArray, usesDefaults }: MutatePlan, writer: Writer, isOne: boolean): string {
+function bodyRows({ relation, columns, isArray, usesDefaults }: MutatePlan, writer: Writer, isOne: boolean): string {
   const body = `${writer.param({ kind: "body" })}::json`;
   const list = `b(${columns.map(({ name, type }) => `${quoteIdent(name)} ${type}`).join(", ")})`;
   const one = isArray && isOne ? `(${body} -> 0)` : body;
   if (!usesDefaults) return `pg_catalog.json_to_record${isArray && !isOne ? "set" : ""}(${one}) as ${list}`;
-  const defaults = columns.filter(hasDefault).map((column) => `${keyLiteral(column.name)}, ${column.default}`);
+  const defaults = columns.flatMap((column) => {
+    const fallback = defaultOf(column, relation);
+    return fallback === undefined ? [] : [`${keyLiteral(column.name)}, ${fallback}`];
+  });
   const each = isArray && !isOne ? `pg_catalog.jsonb_array_elements(${body}::jsonb)` : `(select ${one}::jsonb)`;
   return (
     `${each} as d(value) cross join lateral pg_catalog.jsonb_to_record(` +
@@ -72,8 +75,14 @@ function bodyRows({ columns, isArray, usesDefaults }: MutatePlan, writer: Writer
   );
 }
 
-const hasDefault = (column: Column) => column.default !== null && column.default !== "" && !column.isGenerated;
-const keyLiteral = (name: string) => `'${name.replaceAll("'", "''")}'::text`;
+/** An identity has a sequence and no expression. */
+function defaultOf(column: Column, relation: Relation): string | undefined {
+  if (column.default === null || column.isGenerated) return undefined;
+  if (column.default !== "") return column.default;
+  return `pg_catalog.nextval(pg_catalog.pg_get_serial_sequence(${quoteLiteral(qualified(relation))}, ${quoteLiteral(column.name)}))`;
+}
+
+const keyLiteral = (name: string) => `${quoteLiteral(name)}::text`;
 
 /** No row, with the columns of one. */
 const nothing = (plan: MutatePlan) =>

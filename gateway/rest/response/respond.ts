@@ -1,4 +1,5 @@
 /** From Postgres's answer to HTTP: status, headers, body. */
+import { answerTooLarge } from "../errors.ts";
 import type { MutatePlan, Plan } from "../plan/types.ts";
 import { Refusal } from "../refusal.ts";
 import { contentTypeOf } from "../request/media.ts";
@@ -51,12 +52,16 @@ export function refusalIn(
     return new Refusal(406, "PGRST116", "Cannot coerce the result to a single JSON object", {
       details: `The result contains ${answer.page} rows`,
     });
-  if (answer.sizeBytes > maxBytes)
-    return new Refusal(413, "NEB752", "The answer is too large", {
-      details: `It has ${answer.sizeBytes} bytes; at most ${maxBytes} are given.`,
-      hint: "Ask for fewer rows or columns at once: limit, offset, select.",
-    });
+  if (answer.sizeBytes > maxBytes) return tooLarge(answer.sizeBytes, maxBytes);
   return undefined;
+}
+
+function tooLarge(sizeBytes: number, maxBytes: number): Refusal {
+  const { code, status, title, hint } = answerTooLarge.definition;
+  return new Refusal(status, code, title, {
+    details: `It has ${sizeBytes} bytes; at most ${maxBytes} are given.`,
+    hint,
+  });
 }
 
 /** Whether the end of the transaction depends on what came out. */

@@ -17,6 +17,7 @@ export type Settings = {
   readonly method: string;
   readonly path: string;
   readonly headers: string;
+  readonly cookies: string;
   readonly schema: string;
   readonly statementMs: number;
   readonly isReadOnly: boolean;
@@ -43,7 +44,7 @@ const prepare: Step = {
     "select pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('statement_timeout', $2, true), " +
     "pg_catalog.set_config('transaction_read_only', coalesce($3, pg_catalog.current_setting('transaction_read_only')), true), pg_catalog.set_config('request.method', $4, true), " +
     "pg_catalog.set_config('request.path', $5, true), pg_catalog.set_config('request.headers', $6, true), " +
-    "pg_catalog.set_config('request.jwt.claims', $7, true), pg_catalog.pg_advisory_unlock_all(), " +
+    "pg_catalog.set_config('request.jwt.claims', $7, true), pg_catalog.set_config('request.cookies', $9, true), pg_catalog.pg_advisory_unlock_all(), " +
     "pg_catalog.set_config('role', $8, true)",
 };
 const setTimezone = "select pg_catalog.set_config('timezone', $1, true)";
@@ -78,8 +79,8 @@ function taking(end: ScriptEnd, from: number): Ended {
 }
 
 function settingSteps(settings: Settings): Step[] {
-  const { schema, statementMs, isReadOnly, method, path, headers, claims, role, timezone } = settings;
-  const values = [schema, `${statementMs}`, isReadOnly ? "on" : null, method, path, headers, claims, role];
+  const { schema, statementMs, isReadOnly, method, path, headers, cookies, claims, role, timezone } = settings;
+  const values = [schema, `${statementMs}`, isReadOnly ? "on" : null, method, path, headers, claims, role, cookies];
   const own = timezone === undefined ? [] : [{ text: setTimezone, values: [timezone] }];
   return [...own, { ...prepare, values }];
 }

@@ -16,7 +16,14 @@ export function settingsOf(
     ...{ role, statementMs, isReadOnly, method: raw.method, path: raw.path },
     claims: JSON.stringify(claims),
     headers: JSON.stringify(headers),
+    cookies: cookiesOf(raw.headers.cookie),
     schema: request.schema === "public" ? '"public"' : `"${request.schema.replaceAll('"', '""')}", "public"`,
     ...(timezone === undefined ? {} : { timezone }),
   };
+}
+
+function cookiesOf(header: string | undefined): string {
+  if (header === undefined) return "{}";
+  const pairs = header.split(";").map((pair) => pair.trim().split(/=(.*)/s));
+  return JSON.stringify(Object.fromEntries(pairs.map(([name = "", value = ""]) => [name, value])));
 }
