@@ -13,11 +13,12 @@ import { type Alive, type Expired, expireBackups } from "./expire.ts";
 import { type ImportDumpInput, importDump } from "./import-dump.ts";
 import { readPart } from "./log-feed.ts";
 import { lookAt, previewRestore, type RestorePreview } from "./preview.ts";
-import { type Rehearsed, type RehearsalInput, rehearseOn } from "./rehearse.ts";
+import { type RehearsalInput, type Rehearsed, rehearseOn } from "./rehearse.ts";
 import { findSource, restoreInPlace, restoreInto } from "./restore.ts";
 import { type Shipped, shipWal, type Waiting, waitingIn } from "./ship.ts";
 import { type TakeInput, takeBackup } from "./take.ts";
 import { type Target, type Window, windowOf } from "./target.ts";
+import { type UpgradeInput, upgradeDatabase } from "./upgrade.ts";
 
 export type BackupsOptions = {
   readonly driver: MachineDriver;
@@ -43,6 +44,8 @@ export type Backups = {
   /** The log that waits in the spool of an instance. */
   ship(id: DatabaseId): Promise<Shipped>;
   take(id: DatabaseId, input: TakeInput): Promise<Base>;
+  /** Another major version, tried on a copy first. @throws NEB425 when that fails */
+  upgrade(wanted: Pick<InstanceWanted, "id" | "version">, input: UpgradeInput): Promise<void>;
   /** Oldest first. @throws NEB416 */
   lines(id: DatabaseId): Promise<readonly LineView[]>;
   /** Everything of which something is kept, also when it is gone. */
@@ -74,7 +77,14 @@ export function makeBackups({ driver, store, second, vault }: BackupsOptions): B
     second: second?.address ?? null,
     waiting: (id) => waitingIn(ground, id),
     ship: (id) => shipWal(ground, id),
-    take: (id, input) => takeBackup(ground, id, input),
+    async take(id, input) {
+      const base = await takeBackup(ground, id, input);
+      // what an upgrade has put aside is not needed once there is a backup of what it made
+      const origin = (await driver.machinery.find(id))?.manifest.origin;
+      if (origin?.kind === "upgrade") await driver.forget(id, origin.identity);
+      return base;
+    },
+    upgrade: (wanted, input) => upgradeDatabase(ground, wanted, input),
     async lines(id) {
       const lines = await linesOf(ground, id);
       return Promise.all(

@@ -1,6 +1,6 @@
 import type { Ensured, InstanceWanted, MachineDriver, Origin } from "../compute/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
-import { noBackups } from "./errors.ts";
+import { noBackups, otherVersion } from "./errors.ts";
 import type { Ground } from "./ground.ts";
 import { handOver } from "./hand-over.ts";
 import { hotCopy } from "./hot-copy.ts";
@@ -21,6 +21,13 @@ export async function branchFrom(
   if (known?.manifest.origin?.of === of) return driver.ensure(wanted);
   const source = (await machinery.find(of))?.manifest;
   if (source === undefined) throw noBackups(`there is no database ${of} to branch from`);
+  if (source.version !== wanted.version)
+    throw otherVersion(
+      `${of} is PostgreSQL ${source.version}, and its branch ${wanted.id} is to be ${wanted.version}`,
+      {
+        hint: "A branch has its parent's version: upgrade that first.",
+      },
+    );
   const origin: Origin = {
     note: {
       ...{ kind: "branch", of, identity: source.identity ?? "" },

@@ -21,7 +21,12 @@ import { type ObjectStore, objectMissing, openStream, sealStream } from "../obje
 import type { DatabaseId } from "../spec/index.ts";
 import { backupDamaged } from "./errors.ts";
 
-const origin = z.object({ kind: z.enum(["restore", "branch"]), of: z.string(), identity: z.string(), at: z.string() });
+const origin = z.object({
+  kind: z.enum(["restore", "branch", "upgrade"]),
+  of: z.string(),
+  identity: z.string(),
+  at: z.string(),
+});
 
 const lineSchema = z.object({
   format: z.literal(1),

@@ -135,7 +135,7 @@ type Trial = { readonly line: LineStore; readonly index: Index; readonly base: B
 
 async function restoreOnTrial(ground: Ground, { line, index, base, site }: Trial): Promise<void> {
   const { machinery } = ground;
-  const { programs } = machinery;
+  const programs = await machinery.programsFor(base.version);
   const pgdata = join(site, "pgdata");
   const options = { fault: backupDamaged, as: programs.user, background: true };
   await layOutChain(machinery, line, { chain: chainOf(index.bases, base), site, pgdata });

@@ -87,3 +87,27 @@ export const importFailed = defineError({
   retry: false,
   hint: "Nothing of it is in the database. The message says at which object it ended.",
 });
+
+export const rehearsalFailed = defineError({
+  code: "NEB425",
+  status: 422,
+  title: "Upgrade failed in its rehearsal",
+  retry: false,
+  hint: "Nothing was changed: the database runs on in its old version. Change what the message names, then `nebula ops retry` or merge anew.",
+});
+
+export const upgradeDiffers = defineError({
+  code: "NEB426",
+  status: 500,
+  title: "Converted data is not what it was",
+  retry: false,
+  hint: "The converted copy was thrown away, and the database runs on in its old version. Report this with the named tables.",
+});
+
+export const otherVersion = defineError({
+  code: "NEB427",
+  status: 409,
+  title: "Backup of another major version",
+  retry: false,
+  hint: "It was taken before an upgrade. Restore to a moment after it; what was before is kept in the final copy of the upgrade until the next good backup.",
+});

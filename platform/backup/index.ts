@@ -27,3 +27,4 @@ export type { Shipped } from "./ship.ts";
 export type { TakeInput } from "./take.ts";
 export type { Target, Window } from "./target.ts";
 export { nameOf } from "./target.ts";
+export type { UpgradeInput } from "./upgrade.ts";

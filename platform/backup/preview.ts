@@ -59,26 +59,30 @@ export async function lookAt<T>(
   );
 }
 
-type Counted = { readonly rows: number; readonly counted: boolean };
+/** `counted`: not what the statistics say of a big one. */
+export type TableLook = { readonly rows: number; readonly counted: boolean };
+type Counted = TableLook;
 type Look = { readonly sizeBytes: number; readonly tables: ReadonlyMap<string, Counted> };
 const emptyLook: Look = { sizeBytes: 0, tables: new Map() };
 
 /** Above it, counting takes longer than a person waits. */
 const countBelow = 20_000_000;
 
-const look = (ask: Asking): Promise<Look> =>
-  ask(async (sql) => {
-    const { bytes } = await sql.one<{ bytes: number }>("select pg_database_size(current_database()) as bytes");
-    const found = await sql.query<{ schema: string; name: string; about: number }>(
-      `select n.nspname as schema, c.relname as name, greatest(c.reltuples, 0)::float8 as about
+const look = (ask: Asking): Promise<Look> => ask(lookInside);
+
+/** The tables of a database with their rows, and its size. */
+export async function lookInside(sql: Sql): Promise<Look> {
+  const { bytes } = await sql.one<{ bytes: number }>("select pg_database_size(current_database()) as bytes");
+  const found = await sql.query<{ schema: string; name: string; about: number }>(
+    `select n.nspname as schema, c.relname as name, greatest(c.reltuples, 0)::float8 as about
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'm') and c.relpersistence = 'p' and n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%'
        order by 1, 2`,
-    );
-    const tables = new Map<string, Counted>();
-    for (const one of found) tables.set(`${one.schema}.${one.name}`, await count(sql, one));
-    return { sizeBytes: bytes, tables };
-  });
+  );
+  const tables = new Map<string, Counted>();
+  for (const one of found) tables.set(`${one.schema}.${one.name}`, await count(sql, one));
+  return { sizeBytes: bytes, tables };
+}
 
 async function count(
   sql: Sql,

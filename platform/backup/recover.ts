@@ -70,7 +70,7 @@ type Replay = { readonly names: readonly string[]; readonly settings: Readonly<R
 
 async function replay<T>(
   { machinery }: Ground,
-  { line, site, pgdata }: RecoverInput,
+  { line, base, site, pgdata }: RecoverInput,
   { names, settings }: Replay,
   body: (as: Lend) => Promise<T>,
 ): Promise<T> {
@@ -83,7 +83,11 @@ async function replay<T>(
   try {
     const recovery = { restore_command: feed.restoreCommand, recovery_target_timeline: "latest" };
     return await machinery.scratch(
-      { site, pgdata, of: line.id as DatabaseId, settings: { ...recovery, ...settings }, timeoutMs: startTimeoutMs },
+      {
+        ...{ site, pgdata, of: line.id as DatabaseId, version: base.version },
+        settings: { ...recovery, ...settings },
+        timeoutMs: startTimeoutMs,
+      },
       body,
     );
   } catch (thrown) {

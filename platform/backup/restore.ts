@@ -10,7 +10,7 @@ import type { Ensured, InstanceObserved, InstanceWanted, MachineDriver, Origin, 
 import type { DatabaseId } from "../spec/index.ts";
 import { type Base, type Index, type LineStore, linesOf } from "./catalog.ts";
 import { chainOf, layOutChain } from "./chain.ts";
-import { noBackups, targetOutside } from "./errors.ts";
+import { noBackups, otherVersion, targetOutside } from "./errors.ts";
 import type { Ground } from "./ground.ts";
 import { handOver, type Names } from "./hand-over.ts";
 import { recover } from "./recover.ts";
@@ -94,6 +94,14 @@ export async function makeRecovered<T>(
   }
 }
 
+/** @throws NEB427 */
+function mustBeOfVersion({ id, base, target }: Source, version: string): void {
+  if (base.version !== version)
+    throw otherVersion(
+      `the backup that leads to ${nameOf(target)} of ${id} is of PostgreSQL ${base.version}, and ${version} is wanted`,
+    );
+}
+
 type Parts = Ground & { readonly driver: MachineDriver };
 
 /** Into a database that is not there yet. @throws NEB353 when it is, NEB414-417, NEB419 */
@@ -110,6 +118,7 @@ export async function restoreInto(
   // A kill came after it was made: what is left to do is what any deployment does.
   if (known?.manifest.origin?.of === of) return parts.driver.ensure(wanted);
   const source = await findSource(parts, of, target);
+  mustBeOfVersion(source, wanted.version);
   return parts.driver.ensure(wanted, originOf(parts, source, { to: wanted, as: { kind } }));
 }
 
@@ -121,9 +130,10 @@ export async function restoreInPlace(
 ): Promise<InstanceObserved> {
   const lent = await parts.machinery.find(id);
   if (lent === undefined) throw noBackups(`there is no instance ${id}`);
-  const { databaseName, ownerRole, origin } = lent.manifest;
+  const { databaseName, ownerRole, origin, version } = lent.manifest;
   if (origin?.request === request && lent.running) return parts.driver.start(id);
   const source = await findSource(parts, id, target);
+  mustBeOfVersion(source, version);
   const to = { id, databaseName, ownerRole };
   return parts.driver.replace(id, originOf(parts, source, { to, as: { kind: "restore", request } }));
 }

@@ -23,9 +23,7 @@ export async function makeCluster(
       ["--pwfile", passwordFile],
       ["--auth", "scram-sha-256"],
       ["--encoding", "UTF8"],
-      ["--locale", "C"],
-      ["--locale-provider", "builtin"],
-      ["--builtin-locale", "C.UTF-8"],
+      ...(Number(programs.major) >= 17 ? builtinLocale : [["--locale", "C.UTF-8"]]),
       ["--text-search-config", "english"],
     ].flat();
     await runProgram(join(programs.bin, "initdb"), [...args, "--data-checksums", "--no-sync"], programs);
@@ -33,6 +31,13 @@ export async function makeCluster(
     await rm(passwordFile, { force: true });
   }
 }
+
+/** Before 17 there is none: then it is the system's. */
+const builtinLocale = [
+  ["--locale", "C"],
+  ["--locale-provider", "builtin"],
+  ["--builtin-locale", "C.UTF-8"],
+];
 
 /** Copies a stopped cluster, sharing blocks where the file system can; owners and modes stay. */
 export async function copyCluster(from: string, to: string, background: boolean): Promise<void> {

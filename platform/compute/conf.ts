@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { archiveCommand } from "./archive.ts";
+import { knownTo } from "./majors.ts";
 import { type Settings, type Shape, settingsOf } from "./settings.ts";
 import type { Fullness } from "./storage.ts";
 
@@ -15,6 +16,8 @@ export type ConfInput = Shape & {
   readonly hbaPath: string;
   /** Where its log goes; null: nowhere, it has no backups. */
   readonly spool?: string | null;
+  /** Major version; absent: the newest that is known here. */
+  readonly version?: string;
   /** What it may store. */
   readonly storageBytes?: number;
   /** Set while it is full. */
@@ -37,7 +40,7 @@ export function renderConf({ spool = null, ...input }: ConfInput): { conf: strin
     ...(input.storageBytes === undefined ? {} : { temp_file_limit: `${temporaryKilobytes(input.storageBytes)}kB` }),
     ...(input.full === undefined ? {} : { default_transaction_read_only: "on" }),
   };
-  const lines = settingLines(settings);
+  const lines = settingLines(input.version === undefined ? settings : knownTo(input.version, settings));
   const fingerprint = createHash("sha256").update(lines).update(hba).digest("hex").slice(0, 16);
   return { conf: `${header}${lines}${settingLines({ [loadedSetting]: fingerprint })}`, hba, fingerprint };
 }

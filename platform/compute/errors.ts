@@ -184,6 +184,14 @@ export const freezeFailed = defineError({
   hint: "Its processes do not stand still; it goes on running. The log of the gateway says which.",
 });
 
+export const upgradeFailed = defineError({
+  code: "NEB364",
+  status: 422,
+  title: "Data not converted to another version",
+  retry: false,
+  hint: "The message has pg_upgrade's own words. The database runs on as it was; change what it names, then deploy again.",
+});
+
 export const storageClosed = defineError({
   code: "NEB362",
   status: 409,

@@ -11,7 +11,7 @@ import type { FinalCopy } from "./types.ts";
  * (`acme.shop.orders-20261121T115907123Z`), `instance.json` in it says what it was; putting one aside writes nothing, so it
  * works on a full disk.
  */
-export async function putAside(layout: Layout, id: DatabaseId, now: Date): Promise<void> {
+export async function putAside(layout: Layout, id: DatabaseId, now: Date): Promise<string> {
   const place = placeOf(layout, id);
   await closedFolder(layout.retired);
   const copy = join(layout.retired, `${id}-${now.toISOString().replaceAll(/[-:.]/g, "")}`);
@@ -20,6 +20,7 @@ export async function putAside(layout: Layout, id: DatabaseId, now: Date): Promi
   await rename(place.log, join(copy, "log")).catch(() => undefined);
   await rm(`${place.log}.1`, { force: true });
   await rm(place.socketDir, { recursive: true, force: true });
+  return copy;
 }
 
 const namePattern = /^(.+)-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
@@ -42,12 +43,18 @@ async function readCopy(layout: Layout, path: string, id: DatabaseId, removedAt:
   const place: Place = { ...placeOf(layout, id), manifest: join(path, "instance.json") };
   const manifest: Manifest | undefined = await readManifest(place).catch(() => undefined);
   const { bytes } = await measure(path).catch(() => ({ bytes: 0 }));
-  const { version = "", databaseName = "" } = manifest ?? {};
-  return { id, path, removedAt, version, databaseName, sizeBytes: bytes };
+  const { version = "", databaseName = "", identity = null } = manifest ?? {};
+  return { id, path, removedAt, version, databaseName, identity, sizeBytes: bytes };
 }
 
-export async function purgeCopies(layout: Layout, id: DatabaseId, before: Date | undefined): Promise<number> {
-  const copies = (await finalCopiesIn(layout, id)).filter((copy) => before === undefined || copy.removedAt < before);
+export async function purgeCopies(
+  layout: Layout,
+  id: DatabaseId,
+  before: Date | undefined,
+  only: (copy: FinalCopy) => boolean = () => true,
+): Promise<number> {
+  const old = (await finalCopiesIn(layout, id)).filter((copy) => before === undefined || copy.removedAt < before);
+  const copies = old.filter(only);
   for (const { path } of copies) {
     const grave = join(layout.retired, `.purging-${path.slice(layout.retired.length + 1)}`);
     await rename(path, grave); // gone at once, also when the deletion is cut short

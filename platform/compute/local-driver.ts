@@ -14,6 +14,7 @@ import { readJournal } from "./journal.ts";
 import { runnerOf } from "./local-runner.ts";
 import { withLock } from "./lock.ts";
 import { type Machinery, machineryOf } from "./machinery.ts";
+import { programsFor } from "./majors.ts";
 import { type Manifest, readManifest, writeManifest } from "./manifest.ts";
 import { type Origin, replaceData } from "./origin.ts";
 import { mustReach } from "./os-user.ts";
@@ -28,6 +29,7 @@ import { asAdmin } from "./sync.ts";
 import { makeTemplate, measure } from "./template.ts";
 import { readTraces } from "./traces.ts";
 import type { ComputeDriver, Ensured, InstanceMeasured, InstanceObserved, InstanceWanted } from "./types.ts";
+import { type Conversion, upgradeInstance } from "./upgrade.ts";
 import { mustBeSensible, mustOffer } from "./validate.ts";
 
 export type LocalDriverOptions = {
@@ -40,6 +42,8 @@ export type LocalDriverOptions = {
   readonly osUser?: string;
   /** Prepared copies kept ready. */
   readonly spares?: number;
+  /** Older major versions that new instances may be asked for as well; for drills of an upgrade. */
+  readonly older?: readonly string[];
   /** Bytes that must be left on the disk before another instance is made. */
   readonly reserveBytes?: number;
   /** How long a password that was rotated away still opens the gate. Default: an hour. */
@@ -67,6 +71,10 @@ export type MachineDriver = Omit<LocalDriver, "ensure"> & {
   ensure(wanted: InstanceWanted, origin?: Origin): Promise<Ensured>;
   /** Puts the data of an instance aside as a final copy, and other data in its place. Passwords are as in that data: `ensure` again. */
   replace(id: DatabaseId, origin: Origin): Promise<InstanceObserved>;
+  /** Puts the data of an instance aside, and the same data in another major version in its place. */
+  upgrade(id: DatabaseId, conversion: Conversion): Promise<InstanceObserved>;
+  /** Deletes the final copy with this identity for good. How many there were. */
+  forget(id: DatabaseId, identity: string): Promise<number>;
   /** What lies on this machine, and servers for a moment. */
   readonly machinery: Machinery;
 };
@@ -84,7 +92,13 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
   await mustReach(users && guestOf(users), layout.root, "the data folder");
   const context: Context = { layout, programs, users, vault, observe, groups, now, overlapSeconds };
   const runner = runnerOf(context);
-  const template = makeTemplate({ layout, programs, users, password: templatePassword(vault), spares, reserveBytes });
+  const ground = { layout, users, password: templatePassword(vault), reserveBytes };
+  const template = makeTemplate({ ...ground, programs, spares });
+  const { older = [] } = options;
+  const templateOf = async (version: string) =>
+    version === programs.major
+      ? template
+      : makeTemplate({ ...ground, programs: await programsFor(programs, version), spares: 0 });
 
   let refilling: Promise<void> = Promise.resolve();
   const refillLater = () => {
@@ -163,9 +177,11 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
 
   return {
     ensure: async (wanted, origin) => {
-      mustBeSensible(wanted, programs.major);
+      // what is there runs on in the version that it has
+      const there = (await readManifest(placeOf(layout, wanted.id)))?.version ?? programs.major;
+      mustBeSensible(wanted, [programs.major, ...older, there]);
       return locked(wanted.id, async () => {
-        const changes = await ensureInstance(context, template, wanted, origin);
+        const changes = await ensureInstance(context, await templateOf(wanted.version), wanted, origin);
         if (changes.created) refillLater();
         return { ...(await mustObserve(wanted.id)), ...changes };
       });
@@ -232,6 +248,12 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
       await replaceData(context, id, origin, (body) => locked(id, body));
       return mustObserve(id);
     },
+    upgrade: async (id, conversion) => {
+      await locked(id, () => upgradeInstance(context, id, conversion));
+      return mustObserve(id);
+    },
+    forget: (id, identity) =>
+      locked(id, () => purgeCopies(layout, id, undefined, (copy) => copy.identity === identity)),
     machinery: machineryOf(context, (id, body) => locked(id, body), template.take),
     prepare: async () => {
       await template.prepare();

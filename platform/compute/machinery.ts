@@ -11,8 +11,10 @@ import { quoteIdent, type Sql } from "../sql/index.ts";
 import { spoolOf } from "./archive.ts";
 import { clearSite, copyCluster, syncCluster } from "./cluster.ts";
 import { settingLines } from "./conf.ts";
+import { convertCluster } from "./convert.ts";
 import { flushLog } from "./flush-log.ts";
 import { readIdentity } from "./identity.ts";
+import { knownTo, programsFor } from "./majors.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./paths.ts";
 import { findPostmaster, startPostmaster, stopPostmaster } from "./postmaster.ts";
@@ -49,6 +51,8 @@ export type ScratchInput = {
   readonly logins?: readonly string[];
   /** A copy of the template that was never started. */
   readonly fresh?: boolean;
+  /** Its major version; default: that of new instances. */
+  readonly version?: string;
   readonly timeoutMs: number;
 };
 
@@ -88,8 +92,25 @@ export type Machinery = {
   /** A cluster that is nobody's yet: a copy of the template, with a database and an owner that wait for their names. */
   take(pgdata: string): Promise<unknown>;
   copy(from: string, to: string): Promise<void>;
+  /** The programs of a major version. @throws NEB349 when it is not on this machine */
+  programsFor(version: string): Promise<Programs>;
+  /**
+   * Makes a cluster that was stopped cleanly into one of another major version; what it was is used up. @throws NEB349 when one of the two
+   * is not on this machine, NEB364 when it cannot be converted
+   */
+  convert(input: Converting): Promise<void>;
   /** Writes a cluster through to the disk. */
   sync(pgdata: string): Promise<void>;
+};
+
+export type Converting = {
+  readonly site: string;
+  readonly old: string;
+  readonly fresh: string;
+  /** Whose administrator's password opens it. */
+  readonly of: DatabaseId;
+  readonly from: string;
+  readonly to: string;
 };
 
 /** Lends connections of the administrator's; `socket` is where other roles sign in. */
@@ -174,6 +195,13 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
     closedSite: (body) => inSite(closedFolder, body),
     scratch: (input, body) => withScratchServer(context, input, body),
     copy: (from, to) => copyCluster(from, to, false),
+    programsFor: (version) => programsFor(programs, version),
+    convert: async ({ of, from, to, ...folders }) =>
+      convertCluster({
+        ...{ ...folders, layout, adminPassword: adminPassword(of) },
+        from: await programsFor(context.programs, from),
+        to: await programsFor(context.programs, to),
+      }),
     sync: (pgdata) => syncCluster(programs, pgdata),
   };
 }
@@ -205,10 +233,11 @@ const scratchSettings: Settings = {
 };
 
 async function withScratchServer<T>(
-  { layout, programs, vault }: Context,
-  { site, pgdata, of, settings, timeoutMs, logins = [], fresh = false }: ScratchInput,
+  { layout, programs: newest, vault }: Context,
+  { site, pgdata, of, settings, timeoutMs, logins = [], fresh = false, version = newest.major }: ScratchInput,
   body: Scratched<T>,
 ): Promise<T> {
+  const programs = await programsFor(newest, version);
   const own = join(site, `server-${randomUUID()}`);
   await mkdir(own, { mode: 0o711 });
   await openFolder(own);
@@ -217,7 +246,9 @@ async function withScratchServer<T>(
   await folderOf(await ownerOf(pgdata), socketDir);
   const [configFile, hba, logFile] = [join(own, "postgresql.conf"), join(own, "pg_hba.conf"), join(own, "log")];
   const files = { unix_socket_directories: socketDir, hba_file: hba, ident_file: "/dev/null" };
-  await writeFile(configFile, settingLines({ ...scratchSettings, ...settings, ...files }), { mode: 0o644 });
+  await writeFile(configFile, settingLines(knownTo(version, { ...scratchSettings, ...settings, ...files })), {
+    mode: 0o644,
+  });
   const rules = ["nebula_admin", ...logins.map(quoteIdent)].map((role) => `local all ${role} scram-sha-256\n`);
   await writeFile(hba, rules.join(""), { mode: 0o644 });
   const door = {

@@ -26,6 +26,7 @@ export async function observeInstance({ layout }: Context, id: DatabaseId): Prom
     startedAt: running?.startedAt ?? null,
     createdAt: new Date(manifest.createdAt),
     identity: manifest.identity ?? null,
+    ...(manifest.origin?.kind === "upgrade" ? { formerIdentity: manifest.origin.identity } : {}),
   };
 }
 

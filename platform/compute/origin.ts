@@ -23,7 +23,7 @@ import type { Managed } from "./sync.ts";
 
 /** Kept in the manifest. */
 export type OriginNote = {
-  readonly kind: "restore" | "branch";
+  readonly kind: "restore" | "branch" | "upgrade";
   readonly of: DatabaseId;
   /** Of the folder that it was made of. */
   readonly identity: string;
@@ -112,8 +112,8 @@ async function swapIn(context: Context, id: DatabaseId, { place, origin, locked 
   }
 }
 
-const swapPrefix = (id: string) => `.swap-${id}-`;
-const makingPrefix = (id: string) => `.making-${id}-`;
+export const swapPrefix = (id: string) => `.swap-${id}-`;
+export const makingPrefix = (id: string) => `.making-${id}-`;
 
 async function mustBeThere({ layout }: Context, id: DatabaseId, place: Place): Promise<Manifest> {
   const manifest = await readManifest(place);
@@ -122,12 +122,12 @@ async function mustBeThere({ layout }: Context, id: DatabaseId, place: Place): P
 }
 
 /** What belongs to the name and not to the data: who may come in, when it was awake. */
-async function carryFiles(from: string, to: string): Promise<void> {
+export async function carryFiles(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true }))
     if (entry.isFile() && entry.name !== "asleep") await copyFile(join(from, entry.name), join(to, entry.name));
 }
 
-async function finishSwap({ layout }: Context, id: DatabaseId, place: Place): Promise<void> {
+export async function finishSwap({ layout }: Pick<Context, "layout">, id: DatabaseId, place: Place): Promise<void> {
   const names = (await readdir(layout.instances).catch(() => [])).filter((name) => name.startsWith(swapPrefix(id)));
   const there = (await lstat(place.folder).catch(() => undefined)) !== undefined;
   for (const name of names) {

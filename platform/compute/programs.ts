@@ -40,6 +40,9 @@ type RunOptions = {
   readonly user: OsUser | null;
   /** Leaves the processor and the disk to others. */
   readonly background?: boolean;
+  readonly cwd?: string;
+  /** Beside the clean one. */
+  readonly environment?: Readonly<Record<string, string>>;
 };
 
 /**
@@ -49,13 +52,12 @@ type RunOptions = {
 export function runProgram(
   path: string,
   args: readonly string[],
-  { user, background = false }: RunOptions,
+  { user, background = false, cwd = "/", environment = {} }: RunOptions,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(path, [...args], {
-      ...identity(user),
-      cwd: "/",
-      env: cleanEnvironment,
+      ...{ ...identity(user), cwd },
+      env: { ...cleanEnvironment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
@@ -69,7 +71,8 @@ export function runProgram(
     child.on("error", (cause) => reject(internalError(`${path} could not be run: ${cause.message}`, { cause })));
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(output);
-      const words = complaint.trim().split("\n").slice(-6).join("; ");
+      // a program that says nothing there has said it on its standard output
+      const words = (complaint.trim() || output.slice(-2000).trim()).split("\n").slice(-6).join("; ");
       const fault = saysDiskFull(complaint) ? diskFull : internalError;
       reject(fault(`${path} ended with ${signal ?? code}: ${words}`));
     });

@@ -7,10 +7,11 @@ import type { Groups } from "./cgroups.ts";
 import { closeOrOpen, isClosed, shouldBeClosed } from "./closed.ts";
 import { renderConf } from "./conf.ts";
 import { parseConf } from "./conf-read.ts";
-import { instanceDamaged, startFailed, versionUnavailable } from "./errors.ts";
+import { instanceDamaged, startFailed } from "./errors.ts";
 import { thawPostmaster } from "./frozen.ts";
 import { ownerPurpose } from "./identity.ts";
 import { appendJournal, type JournalState, lastTransition } from "./journal.ts";
+import { programsFor } from "./majors.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
 import { type Layout, openFolder, type Place, socketFolder } from "./paths.ts";
 import {
@@ -171,10 +172,9 @@ export async function startServer(
   manifest: Manifest,
   { spawned = () => undefined }: StartOptions = {},
 ): Promise<Started> {
-  const { programs, observe } = context;
+  const { observe } = context;
   const { id, version } = manifest;
-  if (version !== programs.major)
-    throw versionUnavailable(`${id} is PostgreSQL ${version}; the programs here are ${programs.version}`);
+  const programs = await programsFor(context.programs, version);
   if (!(await looksWhole(place.pgdata))) throw instanceDamaged(`${id}: ${place.pgdata} lacks its control file`);
   await giveItsUser(context, place);
   const [units] = await Promise.all([

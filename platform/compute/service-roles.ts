@@ -68,6 +68,8 @@ type Step = { readonly what: string; readonly text: string };
 
 /** Makes them so; what was done, in words. */
 export async function syncServiceRoles(door: Door, place: Place, wanted: InstanceWanted): Promise<readonly string[]> {
+  // memberships without inheriting came with 16: what an earlier release left in an older version is served once it is upgraded
+  if (Number(wanted.version) < 16) return [];
   const services = servicesFor(wanted);
   const keys = new Map<string, Secret>();
   for (const { name } of services.logins) keys.set(name, await keptServiceKey(place, name));

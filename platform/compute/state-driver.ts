@@ -252,6 +252,6 @@ const toInside = ({ ownerRole, roles, extensions }: Kept): InstanceInside => ({
 });
 
 const toCopy = ({ id, version, databaseName, removedAt }: Kept, folder: string): FinalCopy => ({
-  ...{ id, version, databaseName, path: join(folder, `${id}.json`), sizeBytes: 0 },
+  ...{ id, version, databaseName, identity: null, path: join(folder, `${id}.json`), sizeBytes: 0 },
   removedAt: new Date(removedAt ?? 0),
 });

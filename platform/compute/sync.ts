@@ -156,7 +156,7 @@ export async function observeDatabase(sql: Sql, ownerRole: string): Promise<Seen
           where d.datname = current_database() and g.rolname in ('nebula_read', 'nebula_write')
             and a.privilege_type = 'CONNECT'),
       'encoding', (select pg_encoding_to_char(encoding) from pg_database where datname = current_database()),
-      'locale', (select coalesce(datlocale, datcollate) from pg_database where datname = current_database()),
+      'locale', (select coalesce(to_jsonb(d) ->> 'datlocale', datcollate) from pg_database d where datname = current_database()),
       'roles', (select coalesce(json_agg(json_build_object(
           'name', rolname, 'login', rolcanlogin, 'verifier', rolpassword,
           'attributes', array_remove(array[

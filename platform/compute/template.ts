@@ -19,6 +19,7 @@ import { clearSite, copyCluster, makeCluster, removeTree, syncCluster } from "./
 import { adminRole, settingLines } from "./conf.ts";
 import { diskFull, templateDamaged } from "./errors.ts";
 import { withLock } from "./lock.ts";
+import { knownTo } from "./majors.ts";
 import { closedFolder, folderOf, type Layout, openFolder, socketDirOf } from "./paths.ts";
 import { startPostmaster, stopPostmaster } from "./postmaster.ts";
 import { freeBytes, type Programs, translateFs } from "./programs.ts";
@@ -206,7 +207,8 @@ async function furnish(layout: Layout, programs: Programs, site: string, passwor
   await folderOf(programs.user, socketDir);
   const configFile = join(site, "postgresql.conf");
   const settings = { ...commonSettings, fsync: "off", port: String(socketPort), listen_addresses: "" };
-  await writeFile(configFile, settingLines({ ...settings, unix_socket_directories: socketDir }));
+  const known = knownTo(programs.major, { ...settings, unix_socket_directories: socketDir });
+  await writeFile(configFile, settingLines(known));
   const logFile = join(site, "log");
   const name = "template";
   await startPostmaster({ programs, pgdata, configFile, logFile, socketDir, name });

@@ -61,10 +61,10 @@ export type InstanceObserved = {
   readonly phase: InstancePhase;
   readonly running: boolean;
   readonly pid: number | null;
+  /** What a client of Postgres's on its machine takes as host: the folder of its Unix socket. It listens nowhere else. */
   readonly host: string;
   /** The number in the socket's name. */
   readonly socketPort: number;
-  /** What a client of Postgres's on its machine takes as host: the folder of its Unix socket. It listens nowhere else. */
   readonly dataDir: string;
   readonly version: string;
   readonly databaseName: string;
@@ -76,6 +76,8 @@ export type InstanceObserved = {
   readonly createdAt: Date;
   /** Names the data folder that belongs to it; null where none was ever written. */
   readonly identity: string | null;
+  /** That of the folder which an upgrade has put this one in the place of. */
+  readonly formerIdentity?: string;
 };
 
 /** What can be seen of an instance without asking its server. */
@@ -216,6 +218,8 @@ export type FinalCopy = {
   readonly removedAt: Date;
   readonly version: string;
   readonly databaseName: string;
+  /** Of its data folder; null where none was ever written. */
+  readonly identity: string | null;
   readonly sizeBytes: number;
 };
 

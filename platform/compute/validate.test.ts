@@ -19,7 +19,7 @@ const good: InstanceWanted = {
 };
 
 test("a sensible wish passes", () => {
-  expect(() => mustBeSensible(good, "18")).not.toThrow();
+  expect(() => mustBeSensible(good, ["18"])).not.toThrow();
 });
 
 test("every problem is said at once", () => {
@@ -33,7 +33,7 @@ test("every problem is said at once", () => {
   };
   const message = (() => {
     try {
-      mustBeSensible(bad, "18");
+      mustBeSensible(bad, ["18"]);
       return "";
     } catch (thrown) {
       return (thrown as Error).message;
@@ -46,7 +46,9 @@ test("every problem is said at once", () => {
 });
 
 test("another version than the programs' is refused by name", () => {
-  expect(() => mustBeSensible({ ...good, version: "17" }, "18")).toThrow(/wants PostgreSQL 17; this machine offers 18/);
+  expect(() => mustBeSensible({ ...good, version: "17" }, ["18"])).toThrow(
+    /wants PostgreSQL 17; this machine offers 18/,
+  );
 });
 
 test("what reaches beyond the database is never offered, also when the binaries bring it", () => {

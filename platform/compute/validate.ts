@@ -23,8 +23,8 @@ export const allowedExtensions: readonly string[] = [
   ...["seg", "tablefunc", "tcn", "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "vector"],
 ];
 
-/** @throws NEB353 with every problem at once, NEB349 for another version than the programs'. */
-export function mustBeSensible(wanted: InstanceWanted, major: string): void {
+/** @throws NEB353 with every problem at once, NEB349 for a version that is not offered; the first is that of new instances. */
+export function mustBeSensible(wanted: InstanceWanted, majors: readonly string[]): void {
   const problems = [
     ...(idPattern.test(wanted.id) ? [] : [`id "${wanted.id}" is not <tenant>.<project>.<database>`]),
     ...nameProblems("database", wanted.databaseName),
@@ -38,8 +38,8 @@ export function mustBeSensible(wanted: InstanceWanted, major: string): void {
     ...wanted.allowFrom.filter((cidr) => !isCidr(cidr)).map((cidr) => `"${cidr}" is no CIDR block`),
   ];
   if (problems.length > 0) throw badInstance(`${wanted.id}: ${problems.join("; ")}`);
-  if (wanted.version !== major)
-    throw versionUnavailable(`${wanted.id} wants PostgreSQL ${wanted.version}; this machine offers ${major}`);
+  if (!majors.includes(wanted.version))
+    throw versionUnavailable(`${wanted.id} wants PostgreSQL ${wanted.version}; this machine offers ${majors[0]}`);
 }
 
 const idPattern = /^([a-z]([a-z0-9-]{0,38}[a-z0-9])?\.){2}[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;

@@ -19,6 +19,7 @@ import { dataMissing, foreignStack, notRetired, secretMissing } from "./errors.t
 import { idOf, specOf } from "./inputs.ts";
 import { inputsOf, makeOperations } from "./operate.ts";
 import { makePasswords } from "./passwords.ts";
+import { type UpgradeInstance, upgradeFirst } from "./upgrades.ts";
 
 /** Under which right an effect is done. */
 export type EffectScope = { readonly stack: string; readonly fence: number; readonly commit: string | null };
@@ -37,6 +38,8 @@ export type DirectOptions = {
   readonly keepSeconds?: number;
   /** How a branch gets its data; without it none is made. */
   readonly makeBranch?: MakeBranch;
+  /** How an instance gets another major version; without it none does. */
+  readonly upgrade?: UpgradeInstance;
   /** Whether the logs of databases that declare backups are archived: somebody must take them from there. Default: no. */
   readonly archive?: boolean;
 };
@@ -74,6 +77,8 @@ export function makeDirectEffects(options: DirectOptions) {
     if (phase === "Creating" || phase === "Expired" || retire) return;
     const observed = await driver.observe(id);
     if (observed === undefined) throw dataMissing(`${id} was made once, and its folder is gone`);
+    // an upgrade that was killed before it could be noted has put another folder in the place of the noted one
+    if (identity !== null && identity === observed.formerIdentity) return;
     if (identity !== null && observed.identity !== null && identity !== observed.identity)
       throw dataMissing(
         `${id} has another folder (${observed.identity}) than the one that was made for it (${identity})`,
@@ -105,6 +110,7 @@ export function makeDirectEffects(options: DirectOptions) {
       await mustHaveItsData(known, inputs.retire);
       await admitQuota(tx, { stack: scope.stack, id: wanted.id, spec: specOf(inputs) });
       await furnishBranch(options, wanted, inputs);
+      await upgradeFirst(options, scope, wanted, inputs);
       const observed = await bring(driver, wanted, inputs.retire);
       failpoint("provider.effect-done");
       const { host, dataDir, phase, identity } = observed;

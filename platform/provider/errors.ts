@@ -95,3 +95,11 @@ export const branchOverdue = defineError({
   retry: false,
   hint: "Extend its ttl in its file and merge that, or delete the file.",
 });
+
+export const upgradeUnavailable = defineError({
+  code: "NEB363",
+  status: 501,
+  title: "No upgrade here",
+  retry: false,
+  hint: "An upgrade needs the local placement and a place for backups (NEBULA_BACKUPS, NEBULA_BACKUP_STORE). Declare the version that it has until then.",
+});

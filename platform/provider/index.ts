@@ -16,3 +16,4 @@ export { idOf, specOf, toInputs } from "./inputs.ts";
 export type { MachineOperations } from "./operate.ts";
 export { makeQueuedEffects, type QueuedOptions } from "./queued.ts";
 export { type ServedProvider, serveProvider } from "./serve.ts";
+export type { UpgradeInstance } from "./upgrades.ts";

@@ -21,7 +21,7 @@ import {
   type OperationType,
   workerTypes,
 } from "../../platform/store/index.ts";
-import { backupsOf, branchBy } from "./branching.ts";
+import { backupsOf, byBackups } from "./branching.ts";
 import { clearScratch } from "./clear-scratch.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
@@ -92,9 +92,8 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const local = compute === "state" ? undefined : await makeLocalDriver({ dataDir, pgBin, vault, observe });
   const driver = local ?? makeStateDriver({ dataDir });
   const backups = backupsOf(local, vault, options.backups);
-  const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
   const archive = options.backups?.on === true;
-  const direct = makeDirectEffects({ sql, vault, driver, secretOf: secrets.get, archive, ...branching });
+  const direct = makeDirectEffects({ sql, vault, driver, secretOf: secrets.get, archive, ...byBackups(backups) });
   const executor = makeEffectsExecutor({ sql, observe, direct });
   const running = new Map<Claim, { readonly worker: WorkerProcess; readonly done: Promise<void> }>();
   const pokes = new Map<string, () => void>();

@@ -23,11 +23,6 @@ export const placementChanges = blocked(
   "Placement or region cannot change while databases live",
   "Declare a new project there, copy the data, then retire the databases here.",
 );
-export const versionNotInPlace = blocked(
-  "NEB216",
-  "This placement does not upgrade in place yet",
-  "Make a new database of that version under another name, copy the data, then retire this one.",
-);
 export const momentToCome = blocked(
   "NEB136",
   "A branch of a moment that has not come",

@@ -97,7 +97,6 @@ describe("the effect of an option", () => {
   test.each([
     ["storage down", {}, { storageBytes: 5 * GiB }, "NEB212", "change"],
     ["version down", {}, { version: "17" }, "NEB213", "change"],
-    ["version up on the local placement", { version: "17" }, {}, "NEB216", "change"],
     ["another engine", {}, { engine: "mysql", version: "8.4" }, "NEB214", "replace"],
   ] as [string, Partial<DatabaseSpec>, Partial<DatabaseSpec>, string, string][])(
     "%s is blocked",
@@ -109,6 +108,12 @@ describe("the effect of an option", () => {
       ]);
     },
   );
+
+  test("of a version is an upgrade with a rehearsal on the local placement", () => {
+    const plan = planProject(project(database({ version: "17" })), project(database()));
+    expect([plan.risk, plan.blocked]).toEqual(["downtime", []]);
+    expect(plan.steps[0]?.changes[0]?.why).toMatch(/^upgrade from PostgreSQL 17 to 18: rehearsed on a copy first/);
+  });
 
   test("of a version is downtime or a restart where the placement upgrades in place", () => {
     const there = (version: string) =>

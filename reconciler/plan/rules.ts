@@ -7,7 +7,7 @@ import {
 } from "../../platform/spec/index.ts";
 import { judgeBranch } from "./branches.ts";
 import type { Difference } from "./differences.ts";
-import { engineChanges, storageShrinks, versionGoesDown, versionNotInPlace } from "./errors.ts";
+import { engineChanges, storageShrinks, versionGoesDown } from "./errors.ts";
 import { localRestarts } from "./local.ts";
 import type { Block, Effect, JsonValue } from "./types.ts";
 
@@ -128,11 +128,18 @@ function judgeVersion({ from, to, next, placement }: Case): Verdict {
   const [old, wanted] = [versionParts(from), versionParts(to)];
   if (compareVersions(wanted, old) < 0)
     return refuse(versionGoesDown, "data-loss", `${name} runs ${from}; it cannot go down to ${to}`);
-  if (placement === "local")
-    return refuse(versionNotInPlace, "downtime", `${name} runs ${from}; it cannot become ${to} in place here`);
+  if (placement === "local" && wanted[0] !== old[0]) return { effect: "downtime", why: localUpgrade(from, to) };
   if (wanted[0] === old[0]) return restart(`minor version ${from} to ${to}`);
   return { effect: "downtime", why: `major version ${from} to ${to}: the data folder is converted` };
 }
+
+/** What an upgrade means to who reads the review. */
+const localUpgrade = (from: JsonValue, to: JsonValue): string =>
+  [
+    `upgrade from PostgreSQL ${from} to ${to}: rehearsed on a copy first, and given up where that fails`,
+    "then a backup, and nobody can connect while the data is converted",
+    "the old folder is kept until the next backup",
+  ].join("; ");
 
 function judgeStorage({ from, to, next, usedBytes }: Case): Verdict {
   if (Number(to) > Number(from)) return online("room is added; nothing moves");

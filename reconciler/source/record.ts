@@ -1,6 +1,6 @@
 import type { Git } from "../../platform/git/index.ts";
 import { pruneBudget } from "../../platform/policy/index.ts";
-import type { StackName } from "../../platform/spec/index.ts";
+import type { ProjectSpec, StackName } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
   countApplied,
@@ -89,6 +89,15 @@ type Provenance = {
   readonly strange: readonly string[];
 };
 
+/** An upgrade copies and converts all data twice. */
+const upgradeSeconds = 6 * 3600;
+
+/** Whether a database of it gets another version than it has. */
+const isUpgrade = (applied: ProjectSpec | null, { databases }: ProjectSpec): boolean =>
+  databases.some(({ name, version }) =>
+    (applied?.databases ?? []).some((before) => before.name === name && before.version !== version),
+  );
+
 async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Recorded> {
   const { stack, tenant, project, tree, admission } = one;
   const { commit, repository } = cause;
@@ -122,6 +131,7 @@ async function recordOne(tx: Sql, one: Understood, cause: Cause): Promise<Record
     },
     requestedBy: cause.requestedBy,
     supersede: true,
+    ...(isUpgrade(one.row?.appliedSpec ?? null, admission.spec) ? { deadlineSeconds: upgradeSeconds } : {}),
   });
   return { ...nothing, operation: operation.id };
 }

@@ -3,3 +3,4 @@ export { type CiRole, ensureCiRole, statePassphrase, statePurpose } from "./ci-r
 export { holdFence, letGo, showFence } from "./fence.ts";
 export { expireLease, type Lease, listLeases, listLiveLeases } from "./leases.ts";
 export { type DeadLock, removeDeadLocks } from "./locks.ts";
+export { operationOf } from "./operation-of.ts";

@@ -4,7 +4,7 @@ import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/inde
 import { asNebulaError, failpoint, makeBorrowedVault, Secret } from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
-import { backupsOf, branchBy } from "../branching.ts";
+import { backupsOf, byBackups } from "../branching.ts";
 import type { JobLoan } from "../lend.ts";
 import {
   type FromWorker,
@@ -97,9 +97,8 @@ async function warmUp(settings: WorkerSettings) {
   const local = settings.compute === "state" ? undefined : await makeLocalDriver({ dataDir, pgBin, vault, observe });
   const driver = local ?? makeStateDriver({ dataDir });
   const backups = backupsOf(local, vault, settings.backups);
-  const branching = backups === undefined ? {} : { makeBranch: branchBy(backups) };
   const archive = settings.backups?.on === true;
-  const direct = makeDirectEffects({ sql, vault, driver, secretOf, archive, ...branching });
+  const direct = makeDirectEffects({ sql, vault, driver, secretOf, archive, ...byBackups(backups) });
   const recorder: Recorder = makeRecorder((progress) => send({ kind: "progress", progress }));
   const provider = await serveProvider(recorder.effects);
   const command = await findPulumi(settings.pulumiBin);
