@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exitCodes } from "../../portal/cli/index.ts";
-import { isComplete } from "../../portal/cli/sql/complete.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type SqlPortal, sqlPath, startSqlPortal } from "./sql-portal-ground.ts";
 
@@ -153,20 +152,3 @@ test(
   },
   patient,
 );
-
-test.each([
-  ["select 1;", true],
-  ["select 1", false],
-  ["select ';", false],
-  ["select ';';", true],
-  ["select $$;$$", false],
-  ["select $a$ ; $$ $a$;", true],
-  ["select 1; -- done", true],
-  ["select 1 -- ;", false],
-  ["/* ; */", false],
-  ["select 1; select", false],
-  ['select ";";', true],
-  [";", true],
-])("a line typed at the prompt is whole or not: %s", (typed, whole) => {
-  expect(isComplete(typed)).toBe(whole);
-});
