@@ -110,9 +110,10 @@ export function makePulls(call: Call, repository: Repository): Pulls {
           return { sha: data.sha };
         });
       } catch (thrown) {
-        // An earlier try whose answer was lost may have merged it: the next one is refused, or lost too.
+        // An earlier try whose answer was lost may have merged it: the next one is refused, or lost too. Who cannot look either does
+        // not know, and must not say that it is refused.
         const unsure = [githubNotMergeable, githubConflict, githubUnavailable].some((fault) => isFault(thrown, fault));
-        const now = unsure ? await pulls.getPull(number).catch(() => undefined) : undefined;
+        const now = unsure ? await pulls.getPull(number) : undefined;
         if (now?.mergeCommit == null || now.head.sha !== sha) throw thrown;
         return { sha: now.mergeCommit };
       }

@@ -75,6 +75,15 @@ describe("a lost answer makes nothing twice", () => {
     expect(seen.filter(({ method }) => method === "POST")).toHaveLength(1);
   });
 
+  test("a merge that was refused is no refusal while nobody can look whether it was made before", async () => {
+    const sha = "a".repeat(40);
+    const refusal = { status: 405, body: { message: "Pull Request is not mergeable" } };
+    const blind = await host(({ method }) => (method === "PUT" ? refusal : { status: 502 }));
+    await expect(blind.connect().mergePull(4, { sha })).rejects.toMatchObject({ status: 503, retry: true });
+    const open = await host(({ method }) => (method === "PUT" ? refusal : { status: 200, body: pull(4) }));
+    await expect(open.connect().mergePull(4, { sha })).rejects.toMatchObject({ retry: false });
+  });
+
   test("the sticky comment is found by its marker and changed in place", async () => {
     const comment = { id: 9, body: "<!-- m -->\nold", user: { login: "bot" } };
     const { connect, seen } = await host(({ method }) => ({
