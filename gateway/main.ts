@@ -12,20 +12,21 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gatesIn, makeLocalRunner, readGate, resolveOsUser } from "../platform/compute/index.ts";
 import {
-  asNebulaError,
+  type Config,
   choice,
+  gatewayFields,
+  gatewayNames,
+  gatewayPorts,
   hostPolicy,
   integer,
+  type Main,
   type Metrics,
-  makeLogger,
-  makeMetrics,
+  mainFields,
   type Observe,
-  resolveConfig,
-  type Scope,
+  runMain,
   Secret,
   systemClock,
   text,
-  withScope,
 } from "../platform/core/index.ts";
 import { makeParser } from "../platform/grammar/index.ts";
 import type { DatabaseId } from "../platform/spec/index.ts";
@@ -54,49 +55,27 @@ import {
   readGatewayLimits,
 } from "./wire/index.ts";
 
-const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
-  version: string;
-};
-
 const fields = {
   NEBULA_DATA: text(),
   NEBULA_PORT: integer(4400),
   NEBULA_PG_BIN: text(),
-  NEBULA_GATEWAY_HOST: text("127.0.0.1"),
-  NEBULA_GATEWAY_PORT: integer(0),
-  NEBULA_POOL_PORT: integer(0),
+  ...gatewayFields,
   NEBULA_GATEWAY_WEB_PORT: integer(0),
-  NEBULA_GATEWAY_API_PORT: integer(0),
   NEBULA_PORTAL_URL: text(""),
   NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_GATEWAY_DOMAIN: text("db.localhost"),
-  NEBULA_GATEWAY_NAMES: text(""),
-  NEBULA_GATEWAY_TLS_CERT: text(""),
   NEBULA_GATEWAY_TLS_KEY: text(""),
   NEBULA_GATEWAY_REQUIRE_TLS: choice(["outside", "never"], "outside"),
   NEBULA_GATEWAY_LIMITS: text(""),
   NEBULA_GATEWAY_DRAIN_SECONDS: integer(5),
-  NEBULA_PGBOUNCER_BIN: text(""),
-  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  ...mainFields,
 };
 
-type Config = ReturnType<typeof resolveConfig<typeof fields>>;
+type Settings = Config<typeof fields>;
 
-async function run(scope: Scope): Promise<void> {
-  const config = resolveConfig(process.env, fields);
-  if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
-  const [dataDir, pgBin, first, host] = [
-    config.NEBULA_DATA,
-    config.NEBULA_PG_BIN,
-    config.NEBULA_PORT,
-    config.NEBULA_GATEWAY_HOST,
-  ];
-  const metrics = makeMetrics("gateway");
-  const log = makeLogger("gateway", config.NEBULA_LOG_LEVEL);
-  const observe: Observe = (observation) => {
-    log(observation);
-    metrics.observe(observation);
-  };
+async function run({ config, scope, metrics, observe, untilStopped }: Main<typeof fields>): Promise<void> {
+  const [dataDir, pgBin, host] = [config.NEBULA_DATA, config.NEBULA_PG_BIN, config.NEBULA_GATEWAY_HOST];
+  const ports = gatewayPorts(config.NEBULA_PORT, config);
   const clock = systemClock;
   const mockSecret = keepSecret(dataDir, "mock-secret");
   const limits = readGatewayLimits(config.NEBULA_GATEWAY_LIMITS);
@@ -124,14 +103,14 @@ async function run(scope: Scope): Promise<void> {
   const watch = makeWatch({ metrics, isReady: () => isServing });
   let isServing = false;
 
-  await scope.add(watch, (it) => it.close()).listen(config.NEBULA_GATEWAY_WEB_PORT || first + 92);
-  await direct.listen(config.NEBULA_GATEWAY_PORT || first + 90, host);
+  await scope.add(watch, (it) => it.close()).listen(ports.web);
+  await direct.listen(ports.direct, host);
   scope.add(direct, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   if (config.NEBULA_PGBOUNCER_BIN !== "") {
     pooled = await openPooledEndpoint({
       ...{ dataDir, keeper, observe, clock, bin: config.NEBULA_PGBOUNCER_BIN },
       user: await resolveOsUser(),
-      port: config.NEBULA_POOL_PORT || first + 91,
+      port: ports.pooled,
       addresses: host === "127.0.0.1" ? ["127.0.0.1"] : [host],
       tls: certificates.files,
       mockVerifier: (id, role) => mockVerifierText(mockSecret, `${id}:${role}`),
@@ -152,7 +131,7 @@ async function run(scope: Scope): Promise<void> {
   const elsewhere = sqlBelow(makeSqlHttp({ desk, verify: openSqlTokens(config), account, observe }));
   const tls = () => certificates.current().context;
   const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere });
-  await web.listen(config.NEBULA_GATEWAY_API_PORT || first + 93, host);
+  await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   scope.add(desk, (it) => it.close()); // first: whoever waits for a statement has an answer, and does not hold the server up
   const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
@@ -160,17 +139,15 @@ async function run(scope: Scope): Promise<void> {
   registerGauges(metrics, { keeper, scaler, direct, pooled });
   isServing = true;
   process.on("SIGHUP", () => void certificates.reload());
-  observe({ kind: "process.started", process: "gateway", version });
-  console.log(JSON.stringify({ ready: true, process: "gateway" }));
-  observe({ kind: "process.stopping", process: "gateway", reason: await stopSignal() });
+  await untilStopped();
   isServing = false;
 }
 
-const portalOf = (config: Config): string =>
+const portalOf = (config: Settings): string =>
   (config.NEBULA_PORTAL_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, "");
 
 /** The portal's public keys, from the portal. */
-function openSqlTokens(config: Config): VerifySqlToken {
+function openSqlTokens(config: Settings): VerifySqlToken {
   const url = `${portalOf(config)}/.well-known/jwks.json`;
   const ask = async () => {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: "error" });
@@ -192,7 +169,7 @@ type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "o
 };
 
 /** The data API: in clear on this machine alone, by TLS for others. */
-function openDataWeb(config: Config, { tls, ...parts }: DataWebParts): DataWeb {
+function openDataWeb(config: Settings, { tls, ...parts }: DataWebParts): DataWeb {
   const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_GATEWAY_DOMAIN: domain } = config;
   const url = portalOf(config);
   const secret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
@@ -204,13 +181,12 @@ function openDataWeb(config: Config, { tls, ...parts }: DataWebParts): DataWeb {
   });
 }
 
-function openGatewayCertificates(config: Config, observe: Observe): Promise<Certificates> {
+function openGatewayCertificates(config: Settings, observe: Observe): Promise<Certificates> {
   const { NEBULA_GATEWAY_TLS_CERT: cert, NEBULA_GATEWAY_TLS_KEY: key, NEBULA_GATEWAY_DOMAIN: domain } = config;
   const names = ["localhost", "127.0.0.1", "::1", domain, `*.${domain}`];
-  const more = config.NEBULA_GATEWAY_NAMES.split(",").map((name) => name.trim());
   return openCertificates({
     dataDir: config.NEBULA_DATA,
-    names: [...new Set([...names, ...more.filter((name) => name !== "")])],
+    names: [...new Set([...names, ...gatewayNames(config.NEBULA_GATEWAY_NAMES)])],
     ...(cert === "" && key === "" ? {} : { given: { cert, key } }),
     ...{ clock: systemClock, observe },
   });
@@ -275,16 +251,4 @@ function registerSizes(metrics: Metrics, scaler: Scaler): void {
   gauge("nebuladb_compute_used_units", "CPUs that a database used in the last second.", "cpuUnits");
 }
 
-const stopSignal = (): Promise<string> =>
-  new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
-
-try {
-  await withScope(run);
-  process.exit(0);
-} catch (thrown) {
-  const { code, message, hint } = asNebulaError(thrown);
-  console.error(`${code} ${message}. ${hint}`);
-  process.exit(1);
-}
+await runMain("gateway", fields, run);
