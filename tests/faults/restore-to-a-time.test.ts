@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import pLimit from "p-limit";
 import type { Target } from "../../platform/backup/index.ts";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
@@ -6,6 +7,9 @@ import { archived, type BackupGround, keep, makeBackupGround } from "../backup/g
 import { addressOf, asTenant, codeOf } from "../compute/ground.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
+
+/** A restore waits for other programs more than it works. */
+const restoresAtOnce = 2;
 
 /** The client's own ledger: number n was not there before `sent`, and is there from `acknowledged` on. */
 type Noted = { readonly n: number; readonly sent: number; readonly acknowledged: number };
@@ -33,8 +37,10 @@ async function write(
   return noted;
 }
 
-/** A moment at which exactly the first n were committed. */
-function moments(noted: readonly Noted[]): readonly { readonly at: Date; readonly n: number }[] {
+/** At which exactly the first n were committed. */
+type Moment = { readonly at: Date; readonly n: number };
+
+function moments(noted: readonly Noted[]): readonly Moment[] {
   return noted.slice(0, -1).flatMap(({ n, acknowledged }, i) => {
     const next = noted[i + 1];
     return next !== undefined && next.sent >= acknowledged + 2 ? [{ n, at: new Date(acknowledged + 1) }] : [];
@@ -53,8 +59,8 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
     const { lastSegment } = await backups.ship(wanted.id);
     const violations: string[] = [];
     const tookMs: number[] = [];
-    for (let i = 0; i < n; i++) {
-      const { at, n: expected } = random.pick(all);
+    const picked = Array.from({ length: n }, () => random.pick(all));
+    const restore = async ({ at, n: expected }: Moment) => {
       const target: Target = guarded ? { kind: "time", at } : { kind: "latest" };
       const began = performance.now();
       const found = await backups.look(wanted.id, target, async (sql) => ({
@@ -67,7 +73,9 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
         violations.push(
           `${at.toISOString()} has ${found.numbers.length} rows and a total of ${found.total}, not ${expected}`,
         );
-    }
+    };
+    const limit = pLimit(restoresAtOnce);
+    await Promise.all(picked.map((moment) => limit(() => restore(moment))));
     if (guarded)
       violations.push(
         ...(await refuseGaps(ground, wanted, {
@@ -110,10 +118,11 @@ async function refuseGaps(
     const kept: Buffer[] = [];
     for await (const chunk of await store.get(key)) kept.push(chunk as Buffer);
     await store.delete([key]);
-    for (const target of [{ kind: "time", at: last }, { kind: "latest" }] as const) {
+    const refused = async (target: Target) => {
       const code = await codeOf(backups.look(wanted.id, target, async () => undefined));
       if (code !== "NEB415" && code !== "NEB419") violations.push(`without ${key} ${target.kind} ended with ${code}`);
-    }
+    };
+    await Promise.all([refused({ kind: "time", at: last }), refused({ kind: "latest" })]);
     await store.put(key, Buffer.concat(kept));
   }
   return violations;
