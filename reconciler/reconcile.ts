@@ -212,9 +212,10 @@ async function recordMigrated(tx: Sql, { stack, outcome, error, params }: Operat
   // What is tried on the branch of a pull request is not its project's.
   if (outcome === null || params.verb !== "apply" || params.folder !== undefined || !isOurs) return;
   const derived = deriveStatus({ outcome, problem: error });
-  const failed = derived.status === "Stalled" ? { ...derived, reason: "MigrationFailed" } : derived;
+  const reasons = { Stalled: "MigrationFailed", Reconciling: "Migrating", Ready: derived.reason };
+  const said = { ...derived, reason: reasons[derived.status] };
   const others = outcome === "applied" ? await countMigrating(tx, stack) : 0;
-  await recordEnding(tx, stack, others > 0 ? underway(others) : failed);
+  await recordEnding(tx, stack, others > 0 ? underway(others) : said);
 }
 
 /** What failed for a reason that may be over: a full disk, a host that was away. */

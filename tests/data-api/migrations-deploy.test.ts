@@ -111,6 +111,7 @@ test.each(["migrate.held", "migrate.begun", "migrate.ran", "migrate.committed"])
     expect(ended.attempt).toBeGreaterThan(1);
     expect(await ask(`select what from counts where what = '${file}'`)).toEqual([{ what: file }]);
     expect((await getSchema(stand.sql, id()))?.applied[file]).toBeDefined();
+    expect(await statusOf()).toBe("Ready Applied");
   },
 );
 

@@ -72,7 +72,7 @@ const columns = `(select coalesce(json_agg(json_build_object('name', a.attname, 
 
 const tables = listed(`select c.oid::bigint as rank, ${named}(c.relname) as name, json_build_object('kind', 'table',
     'name', ${named}(c.relname), 'columns', ${columns}, 'unlogged', c.relpersistence = 'u',
-    'rowSecurity', case when c.relforcerowsecurity then 'forced' when c.relrowsecurity then 'on' else 'off' end,
+    'rowSecurity', case when not c.relrowsecurity then 'off' when c.relforcerowsecurity then 'forced' else 'on' end,
     'partitionBy', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
     'partitionOf', (select i.inhparent::regclass::text || ' ' || pg_get_expr(c.relpartbound, c.oid)
       from pg_inherits i where i.inhrelid = c.oid and c.relispartition)) as object
@@ -94,7 +94,7 @@ const constraints =
   where k.contype not in ('n', 't') and k.conparentid = 0 and c.relkind in ('r', 'p') and ${ownTable}`);
 
 const indexes = listed(`select i.indexrelid::bigint as rank, ${partName("x.relname")},
-    ${part("index", "x.relname", "pg_get_indexdef(i.indexrelid) || case when i.indisvalid then '' else ' /* invalid */' end")}
+    ${part("index", "x.relname", "case when x.relkind = 'I' then replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') else pg_get_indexdef(i.indexrelid) end || case when i.indisvalid then '' else ' /* invalid */' end")}
   from pg_index i join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid ${ofTable}
   where not x.relispartition and ${ownTable}
     and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))`);

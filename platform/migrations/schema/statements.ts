@@ -2,46 +2,67 @@ import { quoteIdent } from "../../sql/index.ts";
 import { columnsOf, columnText, type SchemaChange } from "./diff.ts";
 import type { Column, SchemaObject, Table } from "./types.ts";
 
+type Kind = SchemaObject["kind"];
+
 /** In which order kinds are made; they go the other way round. */
-const order: readonly SchemaObject["kind"][] = [
+const order: readonly Kind[] = [
   ...(["schema", "type", "sequence", "function", "table", "constraint", "index", "view", "materialized view"] as const),
   ...(["trigger", "policy", "grant", "comment"] as const),
 ];
 const rank = ({ kind }: SchemaObject): number => order.indexOf(kind);
+/** What columns can stand on is there before tables change and goes after them; what stands on columns the other way round. */
+const isBelow = (object: SchemaObject): boolean => rank(object) <= order.indexOf("table");
+
+/** What is made anew when it is otherwise; a function is replaced, and the others are said to be for a person. */
+const remade: readonly Kind[] = ["constraint", "index", "view", "materialized view", "trigger", "policy"];
+const replaced: readonly Kind[] = ["function", "grant", "comment"];
 
 /**
  * SQL that makes one schema the other. What it cannot say exactly it says as a comment: a person reads it before it becomes a
  * migration. Pure.
  */
 export function statementsOf(changes: readonly SchemaChange[]): readonly string[] {
-  const gone = new Set(
-    changes.flatMap((one) => (one.change === "removed" && one.object.kind === "table" ? [one.object.name] : [])),
+  const removed = changes.flatMap((one) => (one.change === "removed" ? [one.object] : []));
+  const added = changes.flatMap((one) => (one.change === "added" ? [one.object] : []));
+  const changed = changes.flatMap((one) => (one.change === "changed" ? [one] : []));
+  const dropped = [...removed, ...changed.flatMap(({ from }) => (remade.includes(from.kind) ? [from] : []))];
+  const created = [...added, ...changed.flatMap(({ to }) => ([...remade, ...replaced].includes(to.kind) ? [to] : []))];
+  const tables = changed.flatMap(({ from, to }) =>
+    from.kind === "table" && to.kind === "table" ? alterTable(from, to) : [],
   );
-  const replaced = changes.flatMap((one) => (one.change === "changed" && one.to.kind !== "table" ? [one] : []));
-  const removed = [
-    ...changes.flatMap((one) => (one.change === "removed" ? [one.object] : [])),
-    ...replaced
-      .filter(({ to }) => to.kind !== "function" && to.kind !== "comment" && to.kind !== "grant")
-      .map(({ from }) => from),
-  ].filter((one) => !("table" in one && gone.has(one.table)));
-  const added = [
-    ...changes.flatMap((one) => (one.change === "added" ? [one.object] : [])),
-    ...replaced.map(({ to }) => to),
-  ];
-  const tables = changes.flatMap((one) =>
-    one.change === "changed" && one.from.kind === "table" && one.to.kind === "table"
-      ? alterTable(one.from, one.to)
-      : [],
+  const byHand = changed.flatMap(({ to }) =>
+    [...remade, ...replaced, "table"].includes(to.kind)
+      ? []
+      : [`-- ${to.kind} ${to.name} is otherwise: write it by hand`],
   );
-  const [before, after] = [removed.toSorted((a, b) => rank(b) - rank(a)), added.toSorted((a, b) => rank(a) - rank(b))];
-  const until = order.indexOf("table");
+  const drops = dropped
+    .filter((one) => !goesAlong(one, removed))
+    .toSorted((a, b) => rank(b) - rank(a) || late(a) - late(b));
+  const creates = created.toSorted((a, b) => rank(a) - rank(b));
+  const unchecked = created.some(({ kind }) => kind === "function") ? ["set local check_function_bodies = off"] : [];
   return [
-    ...before.map(dropOf),
-    ...after.filter((one) => rank(one) <= until).flatMap(createOf),
+    ...unchecked,
+    ...drops.filter((one) => !isBelow(one)).map(dropOf),
+    ...creates.filter(isBelow).flatMap(createOf),
+    ...byHand,
     ...tables,
-    ...after.filter((one) => rank(one) > until).flatMap(createOf),
+    ...creates.filter((one) => !isBelow(one)).flatMap(createOf),
+    ...drops.filter(isBelow).map(dropOf),
   ];
 }
+
+/** What goes with its table: all but a foreign key, which keeps the other table from going. */
+function goesAlong(object: SchemaObject, removed: readonly SchemaObject[]): boolean {
+  const isGone = (name: string | undefined) => removed.some((one) => one.kind === "table" && one.name === name);
+  if (object.kind === "table") return isGone(object.partitionOf?.split(" ")[0]);
+  if (object.kind === "comment")
+    return removed.some(({ name }) => object.name.endsWith(` ${name}`) || object.name.includes(` ${name}.`));
+  return "table" in object && isGone(object.table) && !object.definition.startsWith("FOREIGN KEY");
+}
+
+/** Foreign keys before the keys that they need; views on views before those. */
+const late = (object: SchemaObject): number =>
+  "definition" in object && object.definition.startsWith("FOREIGN KEY") ? -1 : 0;
 
 function dropOf(object: SchemaObject): string {
   switch (object.kind) {
@@ -98,7 +119,10 @@ function createTable(table: Table): string[] {
 
 function rowSecurityOf(name: string, from: Table["rowSecurity"], to: Table["rowSecurity"]): string[] {
   if (from === to) return [];
-  if (to === "off") return [`alter table ${name} disable row level security`];
+  if (to === "off") {
+    const relax = from === "forced" ? [`alter table ${name} no force row level security`] : [];
+    return [...relax, `alter table ${name} disable row level security`];
+  }
   const enable = from === "off" ? [`alter table ${name} enable row level security`] : [];
   const force = to === "forced" ? "force" : "no force";
   return to === "forced" || from === "forced" ? [...enable, `alter table ${name} ${force} row level security`] : enable;
