@@ -3,9 +3,8 @@
  *
  * 1. Each use goes through the keeper: it wakes the database, and while it lasts nobody suspends it. Between two uses the connections
  *    are idle sessions like a client's, which keep nothing awake, and half a minute later they are closed.
- * 2. What a request leaves in a session (settings, role, temporary tables, cursors, advisory locks, the last number of a sequence) is
- *    gone before the next one has it. A session that cannot be cleaned is closed.
- * 3. An answer does not wait for the cleaning.
+ * 2. What a request leaves in a session is gone before the next one: the engine begins with that (gateway/rest/transaction). A session
+ *    that was lost, or is in a transaction still, is closed.
  */
 import { basename, dirname } from "node:path";
 import { apiLogin } from "../../platform/compute/index.ts";
@@ -37,16 +36,6 @@ export type SessionsOptions = {
   /** What a wake was made of. */
   readonly onEntered?: (entered: Entered, waitedMs: number) => void;
 };
-
-/** One flight of statements that leaves a session as it was born, but for its prepared statements and what it listens to. */
-const cleaning = [
-  "reset role",
-  "reset all",
-  "close all",
-  "discard temp",
-  "discard sequences",
-  "select pg_catalog.pg_advisory_unlock_all()",
-].map((text, index) => ({ text, name: `nebula_clean_${index}` }));
 
 const channel = "pgrst";
 const closingMs = 1_000;
@@ -80,37 +69,23 @@ export function makeSessions(options: SessionsOptions): Sessions {
   };
 
   return {
-    lend<T>(body: (session: Session) => Promise<T>): Promise<T> {
-      return new Promise((resolve, reject) => {
-        const use = async () => {
-          const beganMs = performance.now();
-          const entered = await keeper.enter(id, "api");
-          options.onEntered?.(entered, performance.now() - beganMs);
-          try {
-            await poolAt(entered).lend(async (session) => {
-              await body(session).then(resolve, reject);
-              await clean(session);
-            });
-          } finally {
-            // Until here it stood as somebody who is still to sign in: that keeps a suspend from beginning.
-            entered.confirm();
-            entered.leave();
-          }
-        };
-        use().catch(reject);
-      });
+    async lend(body) {
+      const beganMs = performance.now();
+      const entered = await keeper.enter(id, "api");
+      options.onEntered?.(entered, performance.now() - beganMs);
+      try {
+        return await poolAt(entered).lend(body);
+      } finally {
+        // Until here it stood as somebody who is still to sign in: that keeps a suspend from beginning.
+        entered.confirm();
+        entered.leave();
+      }
     },
     async close() {
       if (pool !== undefined) await endSoon(pool.sessions);
       pool = undefined;
     },
   };
-}
-
-async function clean(session: Session): Promise<void> {
-  if (!session.isClean()) return; // its pool closes it
-  const end = await session.run(cleaning).catch(() => undefined);
-  if (end?.kind !== "done") await session.close();
 }
 
 /** A server whose processes stand still hears nobody say goodbye. */
