@@ -5,13 +5,14 @@
  * 1. The source serves meanwhile; its lock is held, so that nobody stops or freezes it.
  * 2. A temporary slot keeps the log that the copy needs, and goes with the session.
  * 3. Files that vanish while they are copied were dropped: the log says so.
+ * 4. Only files that the source's own server owns are read: it may put links into its folder, and we may read everything.
  */
-import { constants } from "node:fs";
-import { chmod, copyFile, lchown, mkdir, readdir, writeFile } from "node:fs/promises";
+import { chmod, lchown, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import type { Programs } from "../compute/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
+import { copyOwnFile, ownerIdOf } from "./copy-file.ts";
 import type { Ground } from "./ground.ts";
 import { numberOf } from "./log-names.ts";
 
@@ -26,19 +27,20 @@ export async function hotCopy({ machinery }: Ground, id: DatabaseId, pgdata: str
     const lent = await machinery.find(id);
     if (lent === undefined) throw new Error(`${id} is gone`);
     const { programs } = machinery;
+    const copying = { programs, owner: await ownerIdOf(lent.pgdata) };
     return machinery.admin(id, "postgres", async (sql) => {
       const at = new Date(machinery.now());
       await sql.query("select pg_create_physical_replication_slot($1, true, true)", [slot]);
       const { first } = await sql.one<{ first: string }>(
         "select pg_walfile_name(pg_backup_start('branch', true)) as first",
       );
-      await copyTree(programs, lent.pgdata, pgdata);
+      await copyTree(copying, lent.pgdata, pgdata);
       const { last, label } = await sql.one<{ last: string; label: string }>(
         `select pg_walfile_name(lsn) as last, labelfile as label from pg_backup_stop(false)`,
       );
       await writeFile(join(pgdata, "backup_label"), label, { mode: 0o600 });
       await give(programs, join(pgdata, "backup_label"));
-      await copyLog(programs, lent.pgdata, pgdata, { first, last });
+      await copyLog(copying, lent.pgdata, pgdata, { first, last });
       return { at };
     });
   });
@@ -52,7 +54,7 @@ const emptied: ReadonlySet<string> = new Set([
   ...["pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"],
 ]);
 
-async function copyTree(programs: Programs, from: string, to: string): Promise<void> {
+async function copyTree({ programs, owner }: Copying, from: string, to: string): Promise<void> {
   const limit = pLimit(8);
   const folder = async (inner: string): Promise<void> => {
     await makeFolder(programs, join(to, inner));
@@ -63,7 +65,7 @@ async function copyTree(programs: Programs, from: string, to: string): Promise<v
         if (left.has(entry.name) || entry.name.startsWith("pgsql_tmp")) return;
         const path = join(inner, entry.name);
         if (entry.isDirectory()) return folder(path);
-        if (entry.isFile()) await limit(() => copyOne(programs, join(from, path), join(to, path)));
+        if (entry.isFile()) await limit(() => copyOne({ programs, owner }, join(from, path), join(to, path)));
       }),
     );
   };
@@ -71,21 +73,21 @@ async function copyTree(programs: Programs, from: string, to: string): Promise<v
   for (const name of ["archive_status", "summaries"]) await makeFolder(programs, join(to, "pg_wal", name));
 }
 
-/** Blocks are shared where the file system can; else they are copied by the kernel. */
-async function copyOne(programs: Programs, from: string, to: string): Promise<void> {
-  const made = await copyFile(from, to, constants.COPYFILE_FICLONE).then(() => true, gone);
-  if (made !== undefined) await give(programs, to);
+type Copying = { readonly programs: Programs; readonly owner: number };
+
+async function copyOne({ programs, owner }: Copying, from: string, to: string): Promise<void> {
+  if (await copyOwnFile(from, to, owner)) await give(programs, to);
 }
 
 async function copyLog(
-  programs: Programs,
+  copying: Copying,
   from: string,
   to: string,
   { first, last }: { readonly first: string; readonly last: string },
 ): Promise<void> {
   const names = (await readdir(join(from, "pg_wal"))).filter((name) => /^[0-9A-F]{24}$/.test(name));
   const needed = names.filter((name) => numberOf(name) >= numberOf(first) && numberOf(name) <= numberOf(last));
-  for (const name of needed) await copyOne(programs, join(from, "pg_wal", name), join(to, "pg_wal", name));
+  for (const name of needed) await copyOne(copying, join(from, "pg_wal", name), join(to, "pg_wal", name));
 }
 
 async function makeFolder(programs: Programs, path: string): Promise<void> {

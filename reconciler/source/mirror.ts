@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NebulaError, resolveSafely, type Secret, safeUrl, type UrlPolicy } from "../../platform/core/index.ts";
 import {
@@ -66,6 +66,9 @@ export function makeMirrors(folder: string, policy: UrlPolicy = { inside: ["127.
     turns(repository.id, async () => {
       if (!existsSync(join(of(repository).dir, "HEAD"))) {
         forget(repository);
+        // every tenant's declarations: for no server's user to read
+        await mkdir(folder, { recursive: true });
+        await chmod(folder, 0o700);
         await initBare(of(repository).dir, repository.defaultBranch);
       }
       return work(of(repository));
