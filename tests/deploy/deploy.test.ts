@@ -123,7 +123,7 @@ test("retired first, then deleted: stopped, kept, then taken away with a final c
   expect(await stand.ended((await stand.want(shop())).id)).toMatchObject({ outcome: "applied" });
   expect(await stand.driver.observe(id("orders"))).toBeUndefined();
   expect(await stand.driver.finalCopies(id("orders"))).toHaveLength(1);
-  expect(await getInstance(stand.sql, id("orders"))).toMatchObject({ phase: "Removed", port: null });
+  expect(await getInstance(stand.sql, id("orders"))).toMatchObject({ phase: "Removed" });
 });
 
 test("an operation for a text that is not wanted any more ends as superseded", async () => {

@@ -49,11 +49,12 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   const ground = await makeBackupGround();
   const { store, backups } = ground;
   try {
-    const wanted = await furnished(ground);
+    const { wanted, startLsn } = await furnished(ground);
     await furnished(ground);
     const kept = await keepAll(store);
-    // a backup's history file is a note beside the log that no restore reads
-    const isNeeded = (key: string) => key.startsWith(`${wanted.id}/`) && !key.endsWith(".backup");
+    // a backup's history file is a note beside the log, and no restore reads the log before the first backup
+    const isEarlier = (key: string) => key.includes("/wal/") && (key.split("/wal/")[1] ?? "") < segmentOf(startLsn);
+    const isNeeded = (key: string) => key.startsWith(`${wanted.id}/`) && !key.endsWith(".backup") && !isEarlier(key);
     const own = [...kept.keys()].filter(isNeeded);
     const violations: string[] = [];
     const seen = new Map<string, number>();
@@ -79,7 +80,7 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
 async function furnished(ground: BackupGround) {
   const wanted = await archived(ground);
   const { backups, driver } = ground;
-  await backups.take(wanted.id, { kind: "full", ...keep });
+  const { startLsn } = await backups.take(wanted.id, { kind: "full", ...keep });
   for (const n of [1, 2, 3]) await insert(ground, wanted, n);
   await backups.take(wanted.id, { kind: "incremental", ...keep });
   await insert(ground, wanted, 4);
@@ -88,7 +89,14 @@ async function furnished(ground: BackupGround) {
   // from here on only what is stored counts, and nobody adds to it
   await driver.stop(wanted.id);
   await backups.ship(wanted.id);
-  return wanted;
+  return { wanted, startLsn };
+}
+
+/** The part of the first timeline that holds a place in the log. */
+function segmentOf(lsn: string): string {
+  const [high = "", low = ""] = lsn.split("/");
+  const part = (Number.parseInt(low, 16) >>> 24).toString(16).toUpperCase();
+  return ["1", high, part].map((hex) => hex.padStart(8, "0")).join("");
 }
 
 /** A restore that needs the piece makes nothing; one that does not need it may come to its end. */
