@@ -9,6 +9,8 @@ import type { Ports } from "./ports.ts";
 /** Where clients of databases connect. */
 export type Endpoints = {
   readonly host: string;
+  /** The address that the gateway binds to; absent in the file of an earlier release. */
+  readonly listens?: string;
   readonly direct: number;
   readonly pooled: number;
   /** The certificate authority's file: sslrootcert. */
@@ -34,7 +36,7 @@ export function describePlatform(
   folder: DataFolder,
   ports: Ports,
   planned: readonly Main[],
-  startedAt: Date,
+  { startedAt, listens }: { readonly startedAt: Date; readonly listens: string },
 ): PlatformFile {
   const at = (port: number) => `http://127.0.0.1:${port}`;
   return {
@@ -44,6 +46,7 @@ export function describePlatform(
     reconcilerUrl: at(ports.reconciler),
     endpoints: {
       host: "localhost",
+      listens,
       direct: ports.direct,
       pooled: ports.pooled,
       ca: join(folder.root, "tls", "ca.pem"),

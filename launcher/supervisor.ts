@@ -85,7 +85,10 @@ export async function supervise(input: SuperviseInput): Promise<Running> {
     const { mains, ...tokens } = await startMains(input, scope, planned, env, isFirst);
     if (isFirst || settings.port !== ports.portal || settings.replicas !== replicas)
       writeSettings(folder, { port: ports.portal, replicas });
-    const platform = describePlatform(folder, ports, planned, new Date());
+    const platform = describePlatform(folder, ports, planned, {
+      startedAt: new Date(),
+      listens: env.NEBULA_GATEWAY_HOST || "127.0.0.1",
+    });
     writePlatform(folder, platform);
     scope.add(folder, removePlatform);
     const watch = setInterval(() => {

@@ -201,7 +201,8 @@ async function checkGateway(data: string): Promise<Finding> {
 
 /** Allow-lists of instances that a gateway on this machine alone makes idle. */
 async function checkAllowLists(data: string, env: Env): Promise<Finding> {
-  const listens = env.NEBULA_GATEWAY_HOST || "127.0.0.1";
+  const running = findRunning(layout(data))?.platform.endpoints.listens;
+  const listens = running ?? (env.NEBULA_GATEWAY_HOST || "127.0.0.1");
   const gates = await Promise.all((await gatesIn(data)).map((id) => readGate(data, id).catch(() => undefined)));
   const idle = gates.flatMap((gate) => (gate?.allowFrom.every(staysInside) === false ? [gate.id] : []));
   return idle.length === 0 || !staysInside(listens)
@@ -209,7 +210,7 @@ async function checkAllowLists(data: string, env: Env): Promise<Finding> {
     : warn(
         "allow-lists",
         `${idle.join(", ")}: open to other machines, and the gateway listens on ${listens} only`,
-        "Set NEBULA_GATEWAY_HOST to an address of this machine (0.0.0.0: every one), for `nebula up` and here.",
+        "Set NEBULA_GATEWAY_HOST to an address of this machine (0.0.0.0: every one) for `nebula up`.",
       );
 }
 
