@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { endpointName } from "../../gateway/wire/index.ts";
 import { Secret } from "../../platform/core/index.ts";
+import { wish } from "../compute/ground.ts";
 import { eventually } from "../harness/eventually.ts";
 import { domain, type GatewayGround, makeGateway } from "./ground.ts";
 import { type Login, makeLogin, withClient } from "./node-client.ts";
@@ -156,6 +157,20 @@ describe("who may not come in", () => {
       expect(told.message).toBe(`password authentication failed for user "${attempt.user ?? "orders"}"`);
       expect(told.hint).toContain("nebula db url");
     }
+  });
+
+  it("is told the same by a database that was there a moment ago", async () => {
+    const { driver } = gateway.ground;
+    const gone = await wish({ ownerPassword: new Secret(password) });
+    await driver.ensure(gone);
+    const at = login({ database: gone.id });
+    expect(await withClient(at, (client) => one(client, "select 1"))).toBe(1);
+    await driver.retire(gone.id);
+    const retired = await refusalOf(withClient(at, (client) => client.query("select 1")));
+    expect(retired).toMatchObject({ code: "57P03", hint: expect.stringContaining("retire: true") });
+    await driver.remove(gone.id);
+    const told = await refusalOf(withClient(at, (client) => client.query("select 1")));
+    expect(told).toMatchObject({ code: "28P01", hint: expect.stringContaining("deleted database") });
   });
 
   it("is told what is not served, by name", async () => {

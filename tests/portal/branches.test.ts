@@ -130,6 +130,11 @@ test("its time is changed where it is written, and it is deleted without being r
   const longer = await admin.send("PATCH", `${collection}/feature-x`, { ttl: "14d" }, { "if-match": tag });
   expect(longer.status, JSON.stringify(longer.body)).toBe(202);
   expect(await fileAt(longer.body.pull.headCommit, "feature-x")).toBe(featureText.replace('"7d"', '"14d"'));
+  await portal.sql.query(
+    "update instances set created_at = now() - interval '2 days' where id = 'shop.store.feature-x'",
+  );
+  const over = await admin.send("PATCH", `${collection}/feature-x`, { ttl: "1d" }, { "if-match": tag });
+  expect([over.status, over.body.code, over.body.detail]).toEqual([422, "NEB601", expect.stringContaining("are over")]);
   const wrong = await admin.send("PATCH", `${collection}/feature-x`, { storage: "20Gi" }, { "if-match": tag });
   expect(JSON.stringify(wrong.body)).toContain("NEB110");
   const gone = await admin.send("DELETE", `${collection}/feature-x`, undefined, { "if-match": tag });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   type DatabaseSpec,
   databaseId,
+  durationSeconds,
   formatSizeBytes,
   parseSizeBytes,
   versions,
@@ -174,9 +175,10 @@ async function proposeChange(
   type: ProposedType = "PULL_REQUEST",
 ) {
   const { domain, project, database: name } = call.params;
-  const { wanted, base, siblings } = await readDeclared(call, portal);
+  const { wanted, base, siblings, instance } = await readDeclared(call, portal);
   const patch = patchOptions(wanted, call.body, siblings);
   mustGrow(wanted, patch, type);
+  mustBeToCome(instance, patch, portal.clock.now());
   const place = { tenant: domain, project, name, wholeTenant: base.wholeTenant };
   const { changeDatabase } = await import("../../edit/index.ts");
   const { changes } = changeDatabase(base.files, place, patch);
@@ -212,7 +214,22 @@ function mustGrow({ engine, storageBytes, version }: DatabaseSpec, patch: Option
     throw requestProblems([{ path: "version", message: `is older than the ${version} it has` }]);
 }
 
-type Declared = { readonly wanted: DatabaseSpec; readonly base: Base; readonly siblings: readonly DatabaseSpec[] };
+/** A branch's time counts from its creation: one that is over already would end it with the merge. @throws NEB601 */
+function mustBeToCome(instance: DatabaseView["instance"], { ttl }: OptionsPatch, nowMs: number): void {
+  const seconds = typeof ttl === "string" ? durationSeconds(ttl) : undefined;
+  if (instance === null || seconds === undefined) return;
+  const ageSeconds = Math.ceil((nowMs - instance.createdAt.getTime()) / 1000);
+  if (seconds > ageSeconds) return;
+  const message = `counts from the branch's creation, ${ageSeconds} s ago, so ${ttl} are over; delete the branch, or name more`;
+  throw requestProblems([{ path: "ttl", message }]);
+}
+
+type Declared = {
+  readonly wanted: DatabaseSpec;
+  readonly base: Base;
+  readonly siblings: readonly DatabaseSpec[];
+  readonly instance: DatabaseView["instance"];
+};
 
 /**
  * The declaration that a change is about, held against If-Match and against the default branch as it is now.
@@ -227,7 +244,8 @@ async function readDeclared(call: InDatabase, portal: Portal): Promise<Declared>
     throw matchFailed(`${domain}/${project}/${name} has the ETag ${tag} now`);
   const base = await readBase(portal, domain, project);
   if (call.match !== "*") await demandSeen(portal, view, base);
-  return { wanted: view.wanted, base, siblings: view.project.wantedSpec?.databases ?? [] };
+  const { wanted, instance } = view;
+  return { wanted, base, siblings: view.project.wantedSpec?.databases ?? [], instance };
 }
 
 /** The ledger may be a moment behind Git: what the caller read must be what the default branch says now. */
