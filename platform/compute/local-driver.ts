@@ -1,5 +1,5 @@
 import { mkdir, readdir } from "node:fs/promises";
-import { asNebulaError, ignoreObservations, type Observe, type Vault } from "../core/index.ts";
+import { asNebulaError, ignoreObservations, type Observe, reportFault, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { findGroups, type Groups } from "./cgroups.ts";
 import { clearDrafts, ensureInstance } from "./ensure.ts";
@@ -104,10 +104,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
   const refillLater = () => {
     refilling = refilling
       .then(() => template.refill())
-      .catch((thrown) => {
-        const { code, message } = asNebulaError(thrown);
-        observe({ kind: "fault", where: "compute.refill", code, message });
-      });
+      .catch((thrown) => reportFault(observe, "compute.refill", thrown));
   };
 
   const locked = <T>(id: DatabaseId, body: () => Promise<T>): Promise<T> => withLock(lockOf(context, id), body);
