@@ -227,7 +227,7 @@ function toWanted(
   };
 }
 
-/** How it is served over HTTP, with the tenant's secrets that verify tokens. @throws NEB339 when one is not set. */
+/** How it is served over HTTP, with the tenant's secrets that verify tokens. @throws NEB323 when one is not set. */
 async function apiOf({ tenant, name, api }: DatabaseInputs, secretOf: SecretOf) {
   if (api === undefined) return {};
   const apiSecrets = new Map<string, Secret>();

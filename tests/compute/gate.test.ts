@@ -38,7 +38,7 @@ async function storedIn(wanted: InstanceWanted): Promise<Readonly<Record<string,
   const admin = connectionUrl({ host, port, user: "nebula_admin", password, database: "postgres" });
   const rows = await connectOnce(admin, (sql) =>
     sql.query<{ name: string; verifier: string }>(
-      "select rolname as name, rolpassword as verifier from pg_authid where rolcanlogin and rolname <> 'nebula_admin'",
+      "select rolname as name, rolpassword as verifier from pg_authid where rolcanlogin and rolname not like 'nebula\\_%'",
     ),
   );
   return Object.fromEntries(rows.map(({ name, verifier }) => [name, verifier]));
@@ -60,7 +60,7 @@ test("it says what the server stores, of those who log in; nobody else reads it,
     stored,
   );
   expect(await verifies(gate.roles.orders?.verifier ?? null, wanted.ownerPassword)).toBe(true);
-  for (const name of ["gate.json", "admin.key"]) {
+  for (const name of ["gate.json", "admin.key", "nebula_sql_read.key", "nebula_sql_write.key"]) {
     const { mode, uid } = statSync(join(dataDir, name));
     expect([mode & 0o777, uid]).toEqual([0o600, process.getuid?.()]);
   }
