@@ -32,7 +32,12 @@ function ownerOf(path: string): Omit<Touched, "path"> {
   const { tenant } = placed;
   if (placed.scope === "tenant") return { ...only("tenants:write"), ...nowhere, tenant };
   if (placed.scope !== "project") return { ...building, ...nowhere, tenant };
-  return { ...building, tenant, project: placed.project, database: placed.declares ? databaseOf(path) : migrationsOf(path) };
+  return {
+    ...building,
+    tenant,
+    project: placed.project,
+    database: placed.declares ? databaseOf(path) : migrationsOf(path),
+  };
 }
 
 /** Files of migrations are their database's, as its declaration is. */
