@@ -39,7 +39,8 @@ beforeAll(async () => {
   await migrate(sql);
   await deployShop(sql, ["orders"]);
   const ledger = { url, appUrl: url, name: "ledger", sql, close: () => sql.close() };
-  portal = await startPortal({ ledger, rules: "key=1000000,user=1000000,writes=1000000,failures=1000000" });
+  const rules = "key=1000000,user=1000000,writes=1000000,failures=1000000";
+  portal = await startPortal({ ledger, rules, limits: { openOperations: 1_000_000 } });
   token = await portal.tokenFor("project-admin", "shop", "store");
 });
 afterAll(async () => {
