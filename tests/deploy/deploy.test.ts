@@ -127,7 +127,7 @@ test("retired first, then deleted: stopped, kept, then taken away with a final c
 });
 
 test("an operation for a text that is not wanted any more ends as superseded", async () => {
-  await stand.want(shop(database("later")));
+  expect(await stand.ended((await stand.want(shop(database("later")))).id)).toMatchObject({ outcome: "applied" });
   const old = await stand.want(shop(database("later")), { params: { hash: "0".repeat(64) }, supersede: false });
   expect(await stand.ended(old.id)).toMatchObject({ state: "CANCELLED", outcome: "superseded" });
 });
