@@ -1,5 +1,6 @@
 /** The gateway as it runs: its process, its keeper, a database that sleeps. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { stopPgBouncer } from "../../gateway/pool/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { type Ground, makeGround, wish } from "../compute/ground.ts";
 import { type GatewayProcess, startGateway } from "../gateway/gateway-process.ts";
@@ -25,6 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await portal?.close();
   await gateway?.stop();
+  await stopPgBouncer(ground.dataDir); // it outlives its gateway
   await ground?.clear();
 });
 
