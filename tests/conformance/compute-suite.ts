@@ -3,29 +3,11 @@
  * cannot do is listed in `cannot`, by the test's name, with the reason.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ComputeDriver, InstanceWanted } from "../../platform/compute/index.ts";
+import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
-import type { Sql } from "../../platform/sql/index.ts";
 import { eventually } from "../harness/eventually.ts";
-
-export type Subject = {
-  readonly driver: ComputeDriver;
-  wish(changes?: Partial<InstanceWanted>): Promise<InstanceWanted>;
-  asTenant<T>(
-    wanted: InstanceWanted,
-    body: (sql: Sql) => Promise<T>,
-    login?: { user?: string; password?: Secret; database?: string },
-  ): Promise<T>;
-  /** Ends the running server as a crash would. */
-  crash(wanted: InstanceWanted): Promise<void>;
-  clear(): Promise<void>;
-};
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "no error",
-    (thrown) => String(thrown.code),
-  );
+import { describePhases } from "./compute-phases.ts";
+import { codeOf, type Subject } from "./compute-subject.ts";
 
 const passwordOf = ({ name, password }: InstanceWanted["roles"][number]) => [name, password ?? new Secret("")] as const;
 
@@ -217,139 +199,12 @@ export function describeComputeDriver(name: string, makeSubject: () => Promise<S
       expect(await rowsOf(wanted)).toEqual([1, 2]);
     });
 
-    test("stops in every mode and starts again; starting twice is one process", async () => {
-      const wanted = await makeKept();
-      for (const mode of ["smart", "fast", "immediate"] as const) {
-        expect(await s.driver.stop(wanted.id, mode)).toMatchObject({ phase: "Stopped", running: false });
-        const [one, two] = await Promise.all([s.driver.start(wanted.id), s.driver.start(wanted.id)]);
-        expect([one.phase, one.pid]).toEqual(["Ready", two.pid]);
-        expect(await rowsOf(wanted)).toEqual([1, 2]);
-      }
-    });
-
-    test("asleep is stopped and wakes; frozen keeps its sessions and wakes; whatever needs the server wakes both", async () => {
-      const wanted = await makeKept();
-      expect(await s.driver.sleep(wanted.id)).toMatchObject({ phase: "Asleep", running: false });
-      expect(await s.driver.sleep(wanted.id)).toMatchObject({ phase: "Asleep" });
-      expect(await s.driver.stop(wanted.id)).toMatchObject({ phase: "Asleep" });
-      expect(await s.driver.activity(wanted.id)).toBeUndefined();
-      expect(await s.driver.wake(wanted.id)).toMatchObject({ kind: "start" });
-      expect(await s.driver.wake(wanted.id)).toMatchObject({ kind: "none" });
-      expect(await rowsOf(wanted)).toEqual([1, 2]);
-
-      const before = (await s.driver.observe(wanted.id))?.pid;
-      await s.asTenant(wanted, async (sql) => {
-        await sql.query("set application_name = 'still here'");
-        expect(await s.driver.freeze(wanted.id)).toMatchObject({ phase: "Frozen", running: true, pid: before });
-        expect(await s.driver.freeze(wanted.id)).toMatchObject({ phase: "Frozen" });
-        expect(await s.driver.wake(wanted.id)).toMatchObject({ kind: "thaw" });
-        expect(await sql.one("select current_setting('application_name') as name")).toEqual({ name: "still here" });
-      });
-      expect(await s.driver.observe(wanted.id)).toMatchObject({ phase: "Ready", pid: before });
-
-      for (const rest of ["freeze", "sleep"] as const) {
-        await s.driver[rest](wanted.id);
-        expect(await s.driver.ensure(wanted)).toMatchObject({ phase: "Ready", created: false });
-        await s.driver[rest](wanted.id);
-        expect(await s.driver.start(wanted.id)).toMatchObject({ phase: "Ready" });
-      }
-      expect(await rowsOf(wanted)).toEqual([1, 2]);
-    });
-
-    test("no verb hangs on a frozen server, and none that only looks wakes it", async () => {
-      const wanted = await makeKept();
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.measure(wanted.id)).toMatchObject({
-        phase: "Frozen",
-        connections: 0,
-        databaseSizeBytes: null,
-      });
-      expect(await s.driver.inspect(wanted.id, new Map())).toBeUndefined();
-      expect(await s.driver.activity(wanted.id)).toBeUndefined();
-      expect(await s.driver.facts(wanted.id)).toMatchObject({ phase: "Frozen", running: true });
-      expect(await s.driver.mark(wanted.id, "a point")).toEqual(expect.any(String));
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.stop(wanted.id)).toMatchObject({ phase: "Stopped" });
-      await s.driver.start(wanted.id);
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.sleep(wanted.id)).toMatchObject({ phase: "Asleep", running: false });
-      await s.driver.wake(wanted.id);
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.pause(wanted.id)).toMatchObject({ phase: "Paused", running: false });
-      for (const verb of ["wake", "freeze", "sleep"] as const)
-        expect(await codeOf(s.driver[verb](wanted.id))).toBe("NEB357");
-      await s.driver.resume(wanted.id);
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.retire(wanted.id)).toMatchObject({ phase: "Retired", running: false });
-      await s.driver.ensure(wanted);
-      await s.driver.freeze(wanted.id);
-      expect(await s.driver.remove(wanted.id)).toMatchObject({ id: wanted.id });
-    });
-
-    test("who is wanted at the last moment, or held for work of ours, is left awake", async () => {
-      const wanted = await makeKept();
-      for (const rest of ["freeze", "sleep"] as const) {
-        expect(await s.driver[rest](wanted.id, () => true)).toMatchObject({ phase: "Ready" });
-        await s.driver.hold(wanted.id, 60);
-        expect(await s.driver[rest](wanted.id)).toMatchObject({ phase: "Ready" });
-        await s.driver.hold(wanted.id, 0);
-        expect((await s.driver[rest](wanted.id)).phase).not.toBe("Ready");
-        await s.driver.wake(wanted.id);
-      }
-    });
-
-    test("activity is what clients do: sessions, statements, transactions; ours never count", async () => {
-      const wanted = await makeKept();
-      const idle = { clients: 0, busy: 0, idleMs: null, replication: 0, baseBackups: 0 };
-      await eventually("nobody is there", async () => (await s.driver.activity(wanted.id))?.clients === 0);
-      expect(await s.driver.activity(wanted.id)).toMatchObject(idle);
-      await s.asTenant(wanted, async (sql) => {
-        await sql.one("select 1");
-        expect(await s.driver.activity(wanted.id)).toMatchObject({ clients: 1, busy: 0 });
-        await sql.query("begin");
-        expect(await s.driver.activity(wanted.id)).toMatchObject({ clients: 1, busy: 1 });
-        await sql.query("commit");
-        expect((await s.driver.activity(wanted.id))?.idleMs).toBeGreaterThanOrEqual(0);
-      });
-    });
-
-    test("paused stays paused, through ensure and start, until resumed", async () => {
-      const wanted = await makeKept();
-      expect(await s.driver.pause(wanted.id)).toMatchObject({ phase: "Paused", running: false });
-      expect(await codeOf(s.driver.start(wanted.id))).toBe("NEB357");
-      expect(await s.driver.ensure({ ...wanted, units: 1 })).toMatchObject({
-        phase: "Paused",
-        running: false,
-        units: 1,
-      });
-      expect(await s.driver.resume(wanted.id)).toMatchObject({ phase: "Ready", running: true });
-      expect(await s.asTenant(wanted, (sql) => sql.one("show shared_buffers"))).toEqual({ shared_buffers: "64MB" });
-      expect(await rowsOf(wanted)).toEqual([1, 2]);
-    });
-
-    test("retired is stopped and kept; wanting it again brings it back with its data", async () => {
-      const wanted = await makeKept();
-      expect(await s.driver.retire(wanted.id)).toMatchObject({ phase: "Retired", running: false });
-      expect(await s.driver.retire(wanted.id)).toMatchObject({ phase: "Retired" });
-      for (const verb of ["start", "resume", "pause"] as const)
-        expect(await codeOf(s.driver[verb](wanted.id))).toBe("NEB357");
-      expect(await s.driver.ensure(wanted)).toMatchObject({ phase: "Ready", created: false });
-      expect(await rowsOf(wanted)).toEqual([1, 2]);
-    });
-
-    test("removing keeps a final copy; purging deletes it, those older than a time first", async () => {
-      const wanted = await makeKept();
-      const copy = await s.driver.remove(wanted.id);
-      expect(copy).toMatchObject({ id: wanted.id, version: "18", databaseName: "orders" });
-      expect(copy?.sizeBytes).toBeGreaterThan(20 * 1024 ** 2);
-      expect(await s.driver.observe(wanted.id)).toBeUndefined();
-      expect((await s.driver.remove(wanted.id))?.path).toBe(copy?.path);
-      expect(await s.driver.ensure(wanted)).toMatchObject({ created: true });
-      expect(await codeOf(s.asTenant(wanted, (sql) => sql.query("select * from kept")))).toBe("NEB900");
-      expect(await s.driver.finalCopies(wanted.id)).toHaveLength(1);
-      expect(await s.driver.purge(wanted.id, copy?.removedAt)).toBe(0);
-      expect(await s.driver.purge(wanted.id)).toBe(1);
-      expect(await s.driver.finalCopies(wanted.id)).toEqual([]);
+    describePhases({
+      get subject() {
+        return s;
+      },
+      rowsOf,
+      makeKept,
     });
 
     test("what does not exist is undefined, or a coded error", async () => {
