@@ -1,7 +1,7 @@
 /**
  * The gateway's process: the direct endpoint on N+90, PgBouncer's pooled endpoint on N+91, HTTP for those who look after it on N+92
- * (GET /metrics, /livez, /readyz), and databases' data APIs on N+93. One for each data folder. Wires by hand inside one scope, which releases in reverse order on
- * SIGTERM: no new connections, sessions to their end, then what they used.
+ * (GET /metrics, /livez, /readyz), and databases' data APIs on N+93. One for each data folder. Wires by hand inside one scope, which
+ * releases in reverse order on SIGTERM: no new connections, sessions to their end, then what they used.
  *
  * 1. It serves while portal, reconciler and ledger are down: all that it needs lies in the data folder, beside the instances.
  * 2. It holds no key of the vault and no password.

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../../platform/core/index.ts";
-import { asTenant, codeOf, wish } from "../compute/ground.ts";
+import { asTenant, wish } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { archived, type BackupGround, insert, keep, makeBackupGround, numbers } from "./ground.ts";
 
 let ground: BackupGround;

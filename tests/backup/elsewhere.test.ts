@@ -3,7 +3,8 @@ import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { backupSettings, makeBackups, openStores } from "../../platform/backup/index.ts";
 import { makeFileStore } from "../../platform/objects/index.ts";
-import { codeOf, makeGround, vault, wish } from "../compute/ground.ts";
+import { makeGround, vault, wish } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { type S3Server, startS3Server } from "../harness/s3-server.ts";
 import { archived, insert, keep, makeBackupGround, numbers } from "./ground.ts";
 

@@ -10,7 +10,8 @@ import {
   getInstance,
   listEvents,
 } from "../../platform/store/index.ts";
-import { codeOf, vault } from "../compute/ground.ts";
+import { vault } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 import { type BackupGround, makeBackupGround } from "./ground.ts";
 

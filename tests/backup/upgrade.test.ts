@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { asTenant, codeOf, wish } from "../compute/ground.ts";
+import { asTenant, wish } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { type BackupGround, keep, makeBackupGround } from "./ground.ts";
 
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });

@@ -5,7 +5,8 @@
 import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeLocalDriver } from "../../platform/compute/index.ts";
-import { asTenant, codeOf, pgBin, vault, wish } from "./ground.ts";
+import { codeOf } from "../harness/code-of.ts";
+import { asTenant, pgBin, vault, wish } from "./ground.ts";
 
 const [dataDir = "", reserve = "0"] = process.argv.slice(2);
 const driver = await makeLocalDriver({ dataDir, pgBin: pgBin(), vault, spares: 0, reserveBytes: Number(reserve) });

@@ -15,8 +15,9 @@ import {
 } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { clientKeyOf, connectionUrl, connectOnce, verifies } from "../../platform/sql/index.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
-import { codeOf, type Ground, makeGround, pgBin, vault, whereIs, wish } from "./ground.ts";
+import { type Ground, makeGround, pgBin, vault, whereIs, wish } from "./ground.ts";
 
 let ground: Ground;
 let nowMs = Date.now();

@@ -80,9 +80,3 @@ export const asTenant = async <T>(
   body: (sql: Sql) => Promise<T>,
   login: Login = {},
 ): Promise<T> => connectOnce(await addressOf(driver, wanted, login), body, { applicationName: "tenant" });
-
-export const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "no error",
-    (thrown) => String(thrown.code),
-  );

@@ -19,10 +19,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeLocalDriver, readGate, restartSettings } from "../../platform/compute/index.ts";
 import { makeVault, Secret } from "../../platform/core/index.ts";
 import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freePort } from "../harness/ports.ts";
 import { killed, saying, startChild } from "./child.ts";
-import { asTenant, codeOf, type Ground, makeGround, pgBin, vault, wish } from "./ground.ts";
+import { asTenant, type Ground, makeGround, pgBin, vault, wish } from "./ground.ts";
 
 const root = process.getuid?.() === 0;
 let ground: Ground;

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { makePostgresServer, type PostgresServerOptions } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freePort } from "../harness/ports.ts";
-import { codeOf, pgBin } from "./ground.ts";
+import { pgBin } from "./ground.ts";
 
 let home: string;
 let options: PostgresServerOptions;

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { type Sql, sqlState } from "../../platform/sql/index.ts";
 import { archived, type BackupGround, insert, keep, makeBackupGround } from "../backup/ground.ts";
-import { asTenant, codeOf, wish } from "./ground.ts";
+import { codeOf } from "../harness/code-of.ts";
+import { asTenant, wish } from "./ground.ts";
 
 vi.setConfig({ testTimeout: 270_000, hookTimeout: 270_000 });
 

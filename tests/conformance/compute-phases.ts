@@ -1,7 +1,8 @@
 /** The part of every compute driver's suite that is about what an instance is doing: stopped, asleep, frozen, paused, retired, removed. */
 import { expect, test } from "vitest";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
-import { type ComputeGround, codeOf } from "./compute-subject.ts";
+import type { ComputeGround } from "./compute-subject.ts";
 
 export function describePhases(ground: ComputeGround): void {
   const { rowsOf, makeKept } = ground;

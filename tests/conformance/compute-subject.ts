@@ -23,9 +23,3 @@ export type ComputeGround = {
   /** An instance with a table `kept` that holds 1 and 2. */
   makeKept(changes?: Partial<InstanceWanted>): Promise<InstanceWanted>;
 };
-
-export const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "no error",
-    (thrown) => String(thrown.code),
-  );

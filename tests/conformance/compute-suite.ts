@@ -5,9 +5,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { Secret } from "../../platform/core/index.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
 import { describePhases } from "./compute-phases.ts";
-import { codeOf, type Subject } from "./compute-subject.ts";
+import type { Subject } from "./compute-subject.ts";
 
 const passwordOf = ({ name, password }: InstanceWanted["roles"][number]) => [name, password ?? new Secret("")] as const;
 

@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeFileStore, makeS3Store, type ObjectStore, storeAddress, under } from "../../platform/objects/index.ts";
-import { codeOf } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { type S3Server, startS3Server } from "../harness/s3-server.ts";
 
 const home = mkdtempSync(join(tmpdir(), "ndb-objects-"));

@@ -6,7 +6,7 @@ import {
   readNoted,
   takeSnapshot,
 } from "../../platform/migrations/index.ts";
-import { codeOf } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { makeMigrated } from "./migrations-ground.ts";
 
 let it: Awaited<ReturnType<typeof makeMigrated>>;

@@ -1,7 +1,7 @@
 import type { Backups } from "../../platform/backup/index.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import { archived, type BackupGround, insert, keep, makeBackupGround } from "../backup/ground.ts";
-import { codeOf } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 

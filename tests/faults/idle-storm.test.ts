@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pLimit from "p-limit";
 import { makeKeeper } from "../../gateway/keeper/index.ts";
 import { makeLocalDriver, makeLocalRunner } from "../../platform/compute/index.ts";
-import { codeOf, makeGround, pgBin, vault, wish } from "../compute/ground.ts";
+import { makeGround, pgBin, vault, wish } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 
 const isLarge = process.env.NEBULA_SCALE === "large";

@@ -4,7 +4,8 @@ import type { Target } from "../../platform/backup/index.ts";
 import type { InstanceWanted } from "../../platform/compute/index.ts";
 import { connectOnce } from "../../platform/sql/index.ts";
 import { archived, type BackupGround, keep, makeBackupGround } from "../backup/ground.ts";
-import { addressOf, asTenant, codeOf } from "../compute/ground.ts";
+import { addressOf, asTenant } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
 

@@ -7,7 +7,8 @@ import { type Entered, type Keeper, type KeeperOptions, makeKeeper } from "../..
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
 import type { Observation } from "../../platform/core/index.ts";
 import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
-import { addressOf, codeOf, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
+import { addressOf, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
 
 let ground: Ground;

@@ -10,6 +10,7 @@ import {
   quoteLiteral,
   sqlState,
 } from "../../platform/sql/index.ts";
+import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 
@@ -23,12 +24,6 @@ beforeEach(() => db.sql.query("truncate things"));
 
 const ids = async () => (await db.sql.query<{ id: number }>("select id from things order by id")).map(({ id }) => id);
 const add = (id: number) => ["insert into things (id) values ($1)", [id]] as const;
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "no error",
-    (thrown) => thrown.code,
-  );
-
 describe("values", () => {
   test("numbers are exact, times are dates, calendar days stay text", async () => {
     const row = await db.sql.one(
