@@ -19,6 +19,11 @@ const seconds = Number(process.env.NEBULA_BENCH_SECONDS ?? 2);
 const clientCounts = [1, 8, 32, 128];
 /** pgbench's clock runs while its clients sign in, which takes hundreds of them most of a second. */
 const secondsFor = (clients: number) => (clients >= 128 ? 2 * seconds : seconds);
+/**
+ * pgbench prepares a statement while its thread waits. Where transactions outnumber a pool, those that hold a server then stand behind those
+ * that wait for one, in one thread: so TPC-B has a thread for each client.
+ */
+const threadsFor = ({ script, clients }: Cell) => (script === "tpcb" ? clients : Math.min(clients, 2));
 const scale = 10;
 
 type WayName = keyof Ways;
@@ -97,6 +102,7 @@ report({
     `pgbench, scale ${scale}, ${seconds} s a cell (twice that for 128 clients), ${rounds} rounds (half as many for TPC-B), medians of the ratios in one round`,
     "pgbouncer: session pooling, TCP on both sides; pgbouncerUnix: the server's Unix socket behind it, as behind our endpoints",
     "addedP50Us: one client's select by the direct endpoint, less the same by TCP to the server; the worse of simple and prepared",
+    "the gateway schedules itself as batch work (decision 0035), which PgBouncer does not",
     hasTls ? "TLS: both with the same certificate" : "TLS was not measured: no pgbench with TLS is on PATH",
     ...[...tables].map(
       ([cell, table]) =>
@@ -138,7 +144,7 @@ async function measure(endpoints: Endpoints, way: Way, cell: Cell, logs: string)
     program,
     [
       ...["-h", way.host, "-p", String(way.port), "-U", endpoints.user, "-n"],
-      ...["-c", String(cell.clients), "-j", String(Math.min(cell.clients, 2)), "-T", String(secondsFor(cell.clients))],
+      ...["-c", String(cell.clients), "-j", String(threadsFor(cell)), "-T", String(secondsFor(cell.clients))],
       ...["-M", cell.protocol, "-b", cell.script === "select" ? "select-only" : "tpcb-like"],
       ...(isTimed ? ["--log", `--log-prefix=${prefix}`] : []),
       way.database,

@@ -6,11 +6,12 @@
  * 1. It serves while portal, reconciler and ledger are down: all that it needs lies in the data folder, beside the instances.
  * 2. It holds no key of the vault and no password.
  * 3. SIGHUP reads the certificates anew.
+ * 4. It and what it starts are scheduled as batch work: a relay that is not hurried carries more (decision 0035).
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gatesIn, makeLocalRunner, readGate, resolveOsUser } from "../platform/compute/index.ts";
+import { gatesIn, makeLocalRunner, readGate, resolveOsUser, scheduleAsBatch } from "../platform/compute/index.ts";
 import {
   type Config,
   choice,
@@ -77,6 +78,7 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const [dataDir, pgBin, host] = [config.NEBULA_DATA, config.NEBULA_PG_BIN, config.NEBULA_GATEWAY_HOST];
   const ports = gatewayPorts(config.NEBULA_PORT, config);
   const clock = systemClock;
+  await scheduleAsBatch(process.pid);
   const mockSecret = keepSecret(dataDir, "mock-secret");
   const limits = readGatewayLimits(config.NEBULA_GATEWAY_LIMITS);
 

@@ -9,6 +9,8 @@
  * 4. A tenant is never superuser, and gets no files, no programs and no other database; plain passwords never reach a server.
  * 5. Data goes away only by `purge`. `remove` puts aside; a failed `ensure` takes back only what nobody was ever given.
  */
+
+export { scheduleAsBatch } from "./batch.ts";
 export type { Groups, GroupUsage } from "./cgroups.ts";
 export { findGroups, noGroups } from "./cgroups.ts";
 export * from "./errors.ts";
