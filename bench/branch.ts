@@ -4,7 +4,7 @@
  */
 import { openScope } from "../platform/core/index.ts";
 import type { DatabaseId } from "../platform/spec/index.ts";
-import { type BackupBench, makeBackupBench, timed } from "./ground/backups.ts";
+import { type BackupBench, makeBackupBench, timed, turnByTurn } from "./ground/backups.ts";
 import { firstRowByHand } from "./ground/by-hand.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
 
@@ -19,19 +19,20 @@ try {
   for (const [name, sizeMb] of Object.entries(sizes)) {
     progress(`filling ${sizeMb} MB`);
     const source = await ground.filled(name, sizeMb);
-    const [ours, byHand]: [number[], number[]] = [[], []];
-    for (let i = 0; i < runs; i++) {
-      progress(`branch ${i + 1} of ${runs} of ${sizeMb} MB`);
-      const wanted = { ...ground.wish(`${name}b${i}`), archive: false };
-      ours.push(
-        await timed(async () => {
+    const { ours, byHand } = await turnByTurn(
+      runs,
+      async (i) => {
+        progress(`branch ${i + 1} of ${runs} of ${sizeMb} MB`);
+        const wanted = { ...ground.wish(`${name}b${i}`), archive: false };
+        const time = await timed(async () => {
           await ground.backups.branch(wanted, { of: source.id });
           await ground.inside(wanted, (sql) => sql.query("select n from moments"));
-        }),
-      );
-      await ground.drop(wanted);
-      byHand.push(await copyByHand(ground, source.id, `${name}h${i}`));
-    }
+        });
+        await ground.drop(wanted);
+        return time;
+      },
+      (i) => copyByHand(ground, source.id, `${name}h${i}`),
+    );
     figures[`${name}P50Ms`] = round(percentile(ours, 50), 0);
     figures[`${name}ByHandP50Ms`] = round(percentile(byHand, 50), 0);
     figures[`${name}Ratio`] = round(percentile(ours, 50) / percentile(byHand, 50), 2);

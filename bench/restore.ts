@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InstanceWanted } from "../platform/compute/index.ts";
 import { openScope } from "../platform/core/index.ts";
-import { type BackupBench, makeBackupBench, timed } from "./ground/backups.ts";
+import { type BackupBench, makeBackupBench, timed, turnByTurn } from "./ground/backups.ts";
 import { firstRowByHand } from "./ground/by-hand.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
 
@@ -38,19 +38,20 @@ try {
     await change(ground, source, 3);
     await ground.driver.machinery.flush(source.id);
     await keepLog(ground, source, plain);
-    const [ours, byHand]: [number[], number[]] = [[], []];
-    for (let i = 0; i < runs; i++) {
-      progress(`restore ${i + 1} of ${runs} of ${sizeMb} MB`);
-      const wanted = { ...ground.wish(`${name}r${i}`), archive: false };
-      ours.push(
-        await timed(async () => {
+    const { ours, byHand } = await turnByTurn(
+      runs,
+      async (i) => {
+        progress(`restore ${i + 1} of ${runs} of ${sizeMb} MB`);
+        const wanted = { ...ground.wish(`${name}r${i}`), archive: false };
+        const time = await timed(async () => {
           await ground.backups.restoreInto(wanted, { of: source.id, target: { kind: "time", at } });
           await mustBeExact(ground, wanted);
-        }),
-      );
-      await ground.drop(wanted);
-      byHand.push(await restoreByHand(ground, plain, { name: `${name}h${i}`, at }));
-    }
+        });
+        await ground.drop(wanted);
+        return time;
+      },
+      (i) => restoreByHand(ground, plain, { name: `${name}h${i}`, at }),
+    );
     figures[`${name}P50Ms`] = round(percentile(ours, 50), 0);
     figures[`${name}ByHandP50Ms`] = round(percentile(byHand, 50), 0);
     figures[`${name}Ratio`] = round(percentile(ours, 50) / percentile(byHand, 50), 2);

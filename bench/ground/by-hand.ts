@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackupBench, timed, writeConf } from "./backups.ts";
@@ -13,7 +14,7 @@ type ByHand = {
   readonly fill: (pgdata: string, env: Readonly<Record<string, string>>) => Promise<void>;
 };
 
-/** How long it takes by Postgres's own programs to fill a data folder, start a server on it and get a row. The server is stopped. */
+/** How long it takes by Postgres's own programs to fill a data folder, start a server on it and get a row. Both are gone afterwards. */
 export async function firstRowByHand(ground: BackupBench, { name, password, settings, fill }: ByHand): Promise<number> {
   const [pgdata, socket] = [ground.folder(name), ground.folder(`${name}s`)];
   const conf = join(ground.home, `${name}.conf`);
@@ -30,6 +31,7 @@ export async function firstRowByHand(ground: BackupBench, { name, password, sett
     });
   } finally {
     if (started) await ground.tool("pg_ctl", ["stop", "-w", "-s", "-m", "immediate", "-D", pgdata]);
+    await rm(pgdata, { recursive: true, force: true });
   }
 }
 
