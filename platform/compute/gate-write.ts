@@ -59,6 +59,7 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   limits: of.limits,
   ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
   ...(of.api === undefined ? {} : { api: of.api }),
+  ...(of.buckets === undefined ? {} : { buckets: of.buckets }),
 });
 
 type Change = {

@@ -8,7 +8,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { lstat, readdir, readFile } from "node:fs/promises";
-import type { ApiSpec, DatabaseId } from "../spec/index.ts";
+import type { ApiSpec, BucketSpec, DatabaseId } from "../spec/index.ts";
 import { writeAtomically } from "./manifest.ts";
 import { layoutOf, type Place, placeOf } from "./paths.ts";
 
@@ -49,6 +49,8 @@ export type Gate = {
   readonly expiresAt?: string;
   /** How it is served over HTTP; absent: it is not. */
   readonly api?: ApiSpec;
+  /** Files beside it, by name; absent: none. */
+  readonly buckets?: Readonly<Record<string, BucketSpec>>;
   /** By name; those that log in. */
   readonly roles: Readonly<Record<string, GateRole>>;
 };

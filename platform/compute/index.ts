@@ -24,6 +24,7 @@ export type { InstanceRunner, LocalRunnerOptions } from "./local-runner.ts";
 export { makeLocalRunner } from "./local-runner.ts";
 export { withLock } from "./lock.ts";
 export type { Asking, Lent, Machinery, ScratchInput } from "./machinery.ts";
+export { isRetired } from "./manifest.ts";
 export type { Origin, OriginNote } from "./origin.ts";
 export type { OsUser } from "./os-user.ts";
 export { mustReach, resolveOsUser } from "./os-user.ts";

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
 import type { ConnectionLimits } from "./gate.ts";
 import type { OriginNote } from "./origin.ts";
-import type { Place } from "./paths.ts";
+import { layoutOf, type Place, placeOf } from "./paths.ts";
 import type { Shape } from "./settings.ts";
 import type { Fullness } from "./storage.ts";
 import type { Managed } from "./sync.ts";
@@ -52,6 +52,10 @@ export async function readManifest(place: Place): Promise<Manifest | undefined> 
   });
   return text === undefined ? undefined : (JSON.parse(text) as Manifest);
 }
+
+/** Whether an instance was retired: nobody is let in, nor to what lies beside it. */
+export const isRetired = async (dataDir: string, id: DatabaseId): Promise<boolean> =>
+  (await readManifest(placeOf(layoutOf(dataDir), id)))?.intent === "retired";
 
 export const writeManifest = (place: Place, manifest: Manifest): Promise<void> =>
   writeAtomically(place.manifest, `${JSON.stringify(manifest, null, 2)}\n`);

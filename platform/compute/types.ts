@@ -1,5 +1,5 @@
 import type { Secret } from "../core/index.ts";
-import type { ApiSpec, DatabaseId } from "../spec/index.ts";
+import type { ApiSpec, BucketSpec, DatabaseId } from "../spec/index.ts";
 import type { ConnectionLimits } from "./gate.ts";
 import type { JournalLine } from "./journal.ts";
 import type { StopMode } from "./postmaster.ts";
@@ -37,6 +37,8 @@ export type InstanceWanted = {
   readonly api?: ApiSpec;
   /** The tenant's secrets that `api.jwt` names, by name. */
   readonly apiSecrets?: ReadonlyMap<string, Secret>;
+  /** Files beside it, by name. */
+  readonly buckets?: Readonly<Record<string, BucketSpec>>;
   /** Passwords that were replaced just now, by role: the gateway lets them in for the overlap. */
   readonly outgoing?: ReadonlyMap<string, Secret>;
 };

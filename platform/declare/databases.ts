@@ -1,5 +1,6 @@
 import type {
   BranchOptions,
+  BucketOptions,
   ElasticsearchOptions,
   MariaDBOptions,
   MongoDBOptions,
@@ -105,6 +106,30 @@ export class Branch {
     this.name = name;
     this.options = { ...options, of: parentName(options?.of) };
     // One frame less than a database: it has no base class.
+    this.at = placeOfCaller(ownFrames - 1);
+  }
+}
+
+/**
+ * Files beside a Postgres database of the same project: an S3-compatible bucket.
+ *
+ * ```ts
+ * import orders from "./orders.ts";
+ *
+ * export default new Bucket("assets", { of: orders, public: true, storage: "20Gi" });
+ * ```
+ *
+ * Its name is its file's name. It is retired (`retire: true`) before its file is deleted.
+ */
+export class Bucket {
+  readonly kind = "bucket";
+  readonly name: string;
+  readonly options: Omit<BucketOptions, "of"> & { readonly of: unknown };
+  readonly at: Place | null;
+
+  constructor(name: string, options: BucketOptions) {
+    this.name = name;
+    this.options = { ...options, of: parentName(options?.of) };
     this.at = placeOfCaller(ownFrames - 1);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   branchOptions,
+  bucketOptions,
   engineDefaults,
   engines,
   knownOptions,
@@ -11,6 +12,7 @@ import {
 import {
   Branch,
   type BranchOptions,
+  type BucketOptions,
   Elasticsearch,
   type ElasticsearchVersion,
   type MariaDBVersion,
@@ -131,6 +133,13 @@ describe("the vocabulary and the schemas say the same", () => {
       tags: true,
     });
     expect(typed).toEqual(Object.keys(branchOptions.shape).sort());
+  });
+
+  test("about the options of a bucket", () => {
+    const typed = all<keyof BucketOptions>({
+      ...{ of: true, public: true, maxObject: true, storage: true, cors: true, website: true, retire: true },
+    });
+    expect(typed).toEqual(Object.keys(bucketOptions.shape).sort());
   });
 
   test("and every engine's defaults are options of it", () => {

@@ -8,6 +8,7 @@
 export {
   type AnyDatabase,
   Branch,
+  Bucket,
   Elasticsearch,
   MariaDB,
   MongoDB,

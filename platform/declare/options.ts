@@ -232,6 +232,24 @@ export type BranchOptions = Sizing & {
   readonly connections?: Connections | undefined;
 };
 
+/** Files beside a database: objects behind an S3-compatible endpoint. */
+export type BucketOptions = {
+  /** The Postgres database that it belongs to: whoever has a key for its data can have one for its files. */
+  readonly of: BranchParent;
+  /** Whether anybody may read an object by its address. Default: with `website` yes, else no. */
+  readonly public?: boolean | undefined;
+  /** The largest object. Default `"1Gi"`, or `storage` where that is less. */
+  readonly maxObject?: Size | undefined;
+  /** What all objects together may take; the quota counts this. Default `"10Gi"`. */
+  readonly storage?: Size | undefined;
+  /** Origins whose pages may ask from a browser: `["https://shop.example"]`, or `["*"]`. Default: none. */
+  readonly cors?: readonly string[] | undefined;
+  /** Serves it as a web site: `index` (default `"index.html"`) stands for a folder, `error` for what is not there. */
+  readonly website?: { readonly index?: string | undefined; readonly error?: string | undefined } | undefined;
+  /** Stops serving it. Needed before its file may be deleted. Default false. */
+  readonly retire?: boolean | undefined;
+};
+
 type Charset = {
   /** Default `"utf8mb4"`. */
   readonly characterSet?: string | undefined;

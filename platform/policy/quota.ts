@@ -26,12 +26,16 @@ const resources = [
 /** Servers that a database runs: its members and its standbys. */
 export const memberCount = (database: DatabaseSpec): number => database.instances + database.replicas;
 
+/** What its buckets may hold, once: objects have no standbys. */
+const bucketBytes = ({ buckets = {} }: DatabaseSpec): number =>
+  Object.values(buckets).reduce((sum, { storageBytes }) => sum + storageBytes, 0);
+
 /** What a project reserves. A retired database keeps its storage and its place, and gives its compute back. */
 export function quotaUse(project: ProjectSpec): Quota {
   let [cpuUnits, storageBytes] = [0, 0];
   for (const database of project.databases) {
     if (!database.retire) cpuUnits += database.compute.maxUnits * memberCount(database);
-    storageBytes += database.storageBytes * memberCount(database);
+    storageBytes += database.storageBytes * memberCount(database) + bucketBytes(database);
   }
   return { cpuUnits, memoryBytes: cpuUnits * memoryBytesPerUnit, storageBytes, databases: project.databases.length };
 }

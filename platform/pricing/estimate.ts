@@ -96,6 +96,7 @@ function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput
   const members = database.instances + database.replicas;
   const units = database.retire ? 0 : awakeUnits;
   const copies = database.backups.retentionSeconds > 0 ? 1 : 0;
+  const inBuckets = Object.values(database.buckets ?? {}).reduce((sum, { storageBytes }) => sum + storageBytes, 0);
   const record = (meter: Meter, quantity: number): UsageRecordInput => ({
     tenant: "",
     project: "",
@@ -105,7 +106,7 @@ function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput
   });
   return [
     record("compute_unit_seconds", units * members * hoursPerMonth * 3600),
-    record("storage_byte_hours", database.storageBytes * members * hoursPerMonth),
+    record("storage_byte_hours", (database.storageBytes * members + inBuckets) * hoursPerMonth),
     record("backup_byte_hours", database.storageBytes * copies * hoursPerMonth),
     // how many nobody knows beforehand: the line says what each costs
     ...(database.api === undefined ? [] : [record("api_requests", 0)]),

@@ -224,6 +224,7 @@ function toWanted(
     // a standby follows its primary's log for ever: with one, nobody sleeps
     suspendAfterSeconds: inputs.replicas > 0 ? 0 : compute.suspendAfterSeconds,
     limits: toLimits(inputs),
+    ...(inputs.buckets === undefined ? {} : { buckets: inputs.buckets }),
   };
 }
 

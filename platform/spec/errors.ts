@@ -57,6 +57,11 @@ export const previewUnknown = define(
   "Preview of what cannot be branched",
   "Name Postgres databases that this project declares, that are not retired and are no branches.",
 );
+export const bucketParent = define(
+  "NEB450",
+  "Bucket of a database that is not there",
+  "Name a Postgres database of the same project that is no branch; import it, and write it after `of`.",
+);
 export const unknownChoice = define("NEB129", "Unknown choice", "Choose one of the values the message lists.");
 
 /** One thing wrong with declared values: where in the options (not yet where in the file), what, and what to do. */

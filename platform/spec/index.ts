@@ -10,6 +10,14 @@
  * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
  */
 export { type ApiLimits, type ApiSpec, apiRoles, type JwtSpec } from "./api.ts";
+export {
+  type BucketSpec,
+  bucketLabel,
+  bucketOptions,
+  type DeclaredBucket,
+  resolveBucket,
+  type WebsiteSpec,
+} from "./buckets.ts";
 export { canonicalJson, deepFreeze, specHash } from "./canonical.ts";
 export {
   defaultQuota,
@@ -23,7 +31,7 @@ export {
 } from "./catalogue.ts";
 export { isCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
-export { duplicateName, parentUnknown, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
+export { bucketParent, duplicateName, parentUnknown, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
 export {
   isName,
   type Named,

@@ -9,7 +9,7 @@ type Path = readonly (string | number)[];
 const withUnit = [
   ...["storage", "memory", "retention", "suspendAfter", "minBackupRetention"],
   ...["idleTimeout", "transactionTimeout", "statementTimeout", "ttl"],
-  ...["timeout", "maxBody", "maxResponse"],
+  ...["timeout", "maxBody", "maxResponse", "maxObject"],
 ];
 
 /** zod's issues as our problems: one for each unknown field, codes, hints, no zod wording where ours is better. */

@@ -6,13 +6,14 @@ export const namePattern = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 export const isName = (text: string): boolean => namePattern.test(text);
 
 /** What a name stands for; it decides which names are taken. */
-export type Named = "tenant" | "project" | "database" | "plan" | "provider" | "secret" | "tag";
+export type Named = "tenant" | "project" | "database" | "plan" | "provider" | "secret" | "tag" | "bucket";
 
 /** Folders of `tenants/` and of a tenant that are no tenant and no project; files of a project that are no database. */
 const reservedNames: Partial<Record<Named, readonly string[]>> = {
   tenant: ["fleet", "shared"],
   project: ["shared"],
   database: ["project", "tenant", "index", "shared"],
+  bucket: ["project", "tenant", "index", "shared"],
 };
 
 /** Role and extension names inside a database: what Postgres needs no quotes for. */

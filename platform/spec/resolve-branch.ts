@@ -54,8 +54,8 @@ function fill(name: string, parent: DatabaseSpec, options: z.output<typeof branc
   const units = size === undefined ? undefined : findSize(size)?.units;
   const maxUnits = units ?? compute?.max ?? Math.max(branchDefaults.maxUnits, compute?.min ?? 0);
   const retentionSeconds = backups?.retention ?? branchDefaults.retentionSeconds;
-  // What ran in its parent is in the copy; the files of a folder of its own name are its own.
-  const { connections: _, retire: __, migrations: ___, ...inherited } = parent;
+  // What ran in its parent is in the copy; the files of a folder of its own name are its own. Buckets are not copied.
+  const { connections: _, retire: __, migrations: ___, buckets: ____, ...inherited } = parent;
   return {
     ...inherited,
     name,

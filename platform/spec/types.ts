@@ -1,4 +1,5 @@
 import type { ApiSpec } from "./api.ts";
+import type { BucketSpec } from "./buckets.ts";
 
 /**
  * What crosses the doors: plain, frozen JSON. Never `undefined` inside a spec, never NaN; every default is filled.
@@ -50,6 +51,8 @@ export type DatabaseSpec = {
   readonly migrations?: Readonly<Record<string, string>>;
   /** How it is served over HTTP; absent: it is not. */
   readonly api?: ApiSpec;
+  /** Files beside it, by name. Never empty. */
+  readonly buckets?: Readonly<Record<string, BucketSpec>>;
 };
 
 /** Limits on a database's clients. */

@@ -5,7 +5,7 @@ import { typescript } from "./typescript.ts";
 
 /** The module that declarations import their vocabulary from. */
 export const vocabularyModule = "@nebuladb/platform";
-const classes = ["Postgres", "MySQL", "MariaDB", "MongoDB", "Redis", "Elasticsearch", "Branch"];
+const classes = ["Postgres", "MySQL", "MariaDB", "MongoDB", "Redis", "Elasticsearch", "Branch", "Bucket"];
 
 /** A call of the vocabulary: `new Postgres("orders", {...})`, `project({...})`. */
 export type Call = {

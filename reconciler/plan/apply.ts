@@ -41,6 +41,11 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
       ...spec,
       api: setApi(spec.api as unknown as Plain, more, to) as unknown as NonNullable<DatabaseSpec["api"]>,
     };
+  if (head === "buckets" && inner !== "")
+    return {
+      ...spec,
+      buckets: setInside((spec.buckets ?? {}) as unknown as Plain, more, to) as NonNullable<DatabaseSpec["buckets"]>,
+    };
   if (head === "roles") return { ...spec, roles: setRole(spec.roles, inner, to) };
   if (inner !== "") {
     const record = (plain[head] ?? {}) as Plain;
@@ -51,7 +56,7 @@ function setOption(spec: DatabaseSpec, { path, to }: Change): DatabaseSpec {
 }
 
 /** A field that a spec has only where it is declared; of the others null is a value. */
-const isLater = (head: string): boolean => ["connections", "branch", "migrations", "api"].includes(head);
+const isLater = (head: string): boolean => ["connections", "branch", "migrations", "api", "buckets"].includes(head);
 
 function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): DatabaseSpec["roles"] {
   const [name = "", member] = path.split(".");
@@ -69,6 +74,13 @@ function setApi(api: Plain, [field = "", ...rest]: readonly string[], to: JsonVa
   if (field === "limits" && rest[0] === "endpoints")
     return { ...api, limits: setApi(record, ["endpoints", rest.slice(1).join(".")], to) };
   return { ...api, [field]: setMember(record, rest.join("."), to) };
+}
+
+/** `assets`, `assets.public`, `assets.website.index`: null takes away, at every depth. */
+function setInside(record: Plain, [key = "", ...rest]: readonly string[], to: JsonValue): unknown {
+  return rest.length === 0
+    ? setMember(record, key, to)
+    : { ...record, [key]: setInside((record[key] ?? {}) as Plain, rest, to) };
 }
 
 function setMember(record: Plain, key: string, to: JsonValue): Plain {

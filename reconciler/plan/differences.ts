@@ -30,11 +30,11 @@ const nowhere = { tenant: "", project: "", placement: "local", region: "", quota
 
 /**
  * Lists are sets: one that gained an element is one difference, `extensions[pgcrypto]`, not two whole lists. Those of a data API are
- * not: the first schema is the default one, and what verifies tokens is no text.
+ * not: the first schema is the default one, and what verifies tokens is no text; nor those of a bucket.
  */
 export function elementwise(changes: readonly SpecChange[]): Difference[] {
   return (changes as readonly Difference[]).flatMap((change) =>
-    Array.isArray(change.from) && Array.isArray(change.to) && !change.path.startsWith("api.")
+    Array.isArray(change.from) && Array.isArray(change.to) && !/^(api|buckets)\./.test(change.path)
       ? elements(change.path, change.from, change.to)
       : [change],
   );

@@ -23,6 +23,11 @@ export const placementChanges = blocked(
   "Placement or region cannot change while databases live",
   "Declare a new project there, copy the data, then retire the databases here.",
 );
+export const bucketNotRetired = blocked(
+  "NEB451",
+  "Bucket deleted without being retired",
+  "Set `retire: true` in its file and merge that first; delete the file afterwards.",
+);
 export const momentToCome = blocked(
   "NEB136",
   "A branch of a moment that has not come",

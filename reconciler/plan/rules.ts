@@ -6,13 +6,14 @@ import {
   type Placement,
 } from "../../platform/spec/index.ts";
 import { judgeBranch } from "./branches.ts";
+import { judgeBucket } from "./buckets.ts";
 import type { Difference } from "./differences.ts";
 import { engineChanges, storageShrinks, versionGoesDown } from "./errors.ts";
 import { localRestarts } from "./local.ts";
 import type { Block, Effect, JsonValue } from "./types.ts";
 
 export type Verdict = { readonly effect: Effect; readonly why: string; readonly blocked?: Block };
-type Case = Difference & {
+export type Case = Difference & {
   readonly placement: Placement;
   readonly previous: DatabaseSpec;
   readonly next: DatabaseSpec;
@@ -76,6 +77,8 @@ export function judge(one: Case): Verdict {
       return online("new sessions keep to it");
     case "api":
       return online(apiWhy(one));
+    case "buckets":
+      return judgeBucket(one);
     case "migrations":
       return online(removed ? "its file goes; what it did stays" : "it runs once the deployment is done");
     case "branch":
@@ -97,7 +100,9 @@ export function judge(one: Case): Verdict {
 
 /** `tags.owner` and `extensions[pgcrypto]` are options of `tags` and `extensions`; `compute.maxUnits` is one itself. */
 function optionOf(path: string): string {
-  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections|migrations|api)(?=[.[])/.exec(path);
+  const whole = /^(extensions|roles|allowFrom|tags|engineOptions|connections|migrations|api|buckets)(?=[.[])/.exec(
+    path,
+  );
   return whole?.[1] ?? path;
 }
 

@@ -24,10 +24,18 @@ export function describeChange({ path, from, to }: Change): string {
   if (path === "migrations" || path.startsWith("migrations.")) return describeMigrations(path, from, to);
   const [, list, name] = /^([\w.]+)\[(.*)\]$/s.exec(path) ?? [];
   const what = list === undefined ? (declared[path] ?? path) : `${list} ${name}`;
+  if (/^buckets(\.[^.]+)?$/.test(path)) return describeBuckets(path, from, to);
   if (path === "api") return to === null ? "data API off" : "data API on";
   if (from === null && to === true) return `${what} added`;
   if (to === null && from === true) return `${what} removed`;
   return `${what} ${valueText(path, from)} → ${valueText(path, to)}`;
+}
+
+/** A whole bucket, or all of them. */
+function describeBuckets(path: string, from: JsonValue, to: JsonValue): string {
+  const [, one] = path.split(".");
+  const names = one ?? Object.keys((to ?? from ?? {}) as object).join(", ");
+  return `bucket ${names} ${from === null ? "added" : "removed"}`;
 }
 
 function describeMigrations(path: string, from: JsonValue, to: JsonValue): string {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   gatesIn,
   type InstanceWanted,
+  isRetired,
   limitsFor,
   makeLocalDriver,
   makeLocalRunner,
@@ -180,4 +181,17 @@ test("a server that is killed half-frozen goes on when it is woken, and is stopp
   process.kill(pid ?? 0, "SIGCONT"); // as far as a kill of the thawing let it come: its children stand still
   await ground.driver.stop(wanted.id, "immediate");
   expect(await ground.driver.observe(wanted.id)).toMatchObject({ running: false });
+});
+
+test("it names the buckets that are declared, and says when their database is retired", async () => {
+  const bucket = { public: false, maxObjectBytes: 1, storageBytes: 1, cors: [], retire: false };
+  const wanted = await wish({ buckets: { assets: bucket } });
+  await ground.driver.ensure(wanted);
+  expect((await gateOf(wanted)).buckets).toEqual({ assets: bucket });
+  const { buckets: _, ...without } = wanted;
+  await ground.driver.ensure(without);
+  expect("buckets" in (await gateOf(wanted))).toBe(false);
+  expect(await isRetired(ground.dataDir, wanted.id)).toBe(false);
+  await ground.driver.retire(wanted.id);
+  expect(await isRetired(ground.dataDir, wanted.id)).toBe(true);
 });

@@ -185,6 +185,34 @@ export default fs;`,
   });
 });
 
+describe("a bucket", () => {
+  const bucket = (options: string) =>
+    `import { Bucket } from "@nebuladb/platform";\nimport orders from "./orders.ts";\nexport default new Bucket("assets", ${options});\n`;
+
+  test("is a part of the database that it is of", async () => {
+    const files = { "orders.ts": database("orders"), "assets.ts": bucket("{ of: orders, public: true }") };
+    const evaluated = await evaluate(files);
+    expect(evaluated).toMatchObject({
+      kind: "ok",
+      spec: { databases: [{ name: "orders", buckets: { assets: { public: true, retire: false } } }] },
+    });
+    const plain = await evaluate({ "orders.ts": database("orders") });
+    expect(plain.kind === "ok" && plain.spec.databases.some((one) => "buckets" in one)).toBe(false);
+  });
+
+  test("of nothing, misspelt, or with a database's name is refused where it is written", async () => {
+    const orders = database("orders");
+    const many = `import { Bucket } from "@nebuladb/platform";\nexport default [new Bucket("orders", { of: "orders" })];\n`;
+    expect(places(await evaluate({ "orders.ts": orders, "files.ts": many }))).toEqual(["files.ts:2:17 NEB117"]);
+    expect(places(await evaluate({ "orders.ts": orders, "assets.ts": bucket('{ of: "order" }') }))).toEqual([
+      "assets.ts:3:43 NEB450",
+    ]);
+    expect(places(await evaluate({ "orders.ts": orders, "assets.ts": bucket("{ of: orders, pubic: true }") }))).toEqual(
+      ["assets.ts:3:51 NEB110"],
+    );
+  });
+});
+
 describe("a branch", () => {
   const feature = (options: string, first = 'import orders from "./orders.ts";') => `${first}
 import { Branch } from "@nebuladb/platform";

@@ -15,6 +15,7 @@ import {
 } from "../../spec/index.ts";
 import { fileNameDiffers, noProjectFile, notADeclaration, problemAt, topOf } from "../errors.ts";
 import { pathProblems, placeOfPath } from "../layout.ts";
+import { withBuckets } from "./buckets.ts";
 import { withMigrations } from "./migrations.ts";
 import { optionPlace, placeProblems } from "./places.ts";
 import { type FileResult, type Recorded, runFile } from "./run-file.ts";
@@ -37,6 +38,7 @@ export async function evaluateProject(
 
   const databases: Database[] = [];
   const branches: Recorded[] = [];
+  const buckets: Recorded[] = [];
   let own: Recorded | undefined;
   for (const file of declaringFiles(files.keys(), folder)) {
     const result = await runFile(workspace, file);
@@ -46,10 +48,11 @@ export async function evaluateProject(
     else {
       databases.push(...readDatabases(workspace, file, result));
       branches.push(...result.declared.filter(({ kind }) => kind === "branch"));
+      buckets.push(...result.declared.filter(({ kind }) => kind === "bucket"));
     }
   }
   const declared = withoutTwins(workspace, [...databases, ...readBranches(workspace, databases, branches)]);
-  const unique = withMigrations(workspace, folder, declared);
+  const unique = withBuckets(workspace, withMigrations(workspace, folder, declared), buckets);
   const resolved = resolveProject(
     tenant,
     project,
@@ -93,7 +96,7 @@ function readDatabases(workspace: Workspace, file: string, { many, declared }: F
   return declared.flatMap((one) => {
     const { files, problems } = workspace;
     const { kind, engine, name, options, at } = one;
-    const isKnown = kind === "branch" || (kind === "database" && isEngine(engine));
+    const isKnown = kind === "branch" || kind === "bucket" || (kind === "database" && isEngine(engine));
     if (!isKnown || typeof name !== "string") {
       problems.push(problemAt(notADeclaration, at, whatItIs(one)));
       return [];
@@ -104,12 +107,12 @@ function readDatabases(workspace: Workspace, file: string, { many, declared }: F
         problemAt(
           fileNameDiffers,
           optionPlace(files, { name, at }, ["name"]),
-          `the database ${shown(name)} is declared in ${base}.ts`,
+          `the ${kind === "bucket" ? "bucket" : "database"} ${shown(name)} is declared in ${base}.ts`,
           renameHint(name, base),
         ),
       );
-    // A branch is resolved when all that it could be of is known.
-    if (kind === "branch" || !isEngine(engine)) return [];
+    // A branch or a bucket is resolved when all that it could be of is known.
+    if (kind !== "database" || !isEngine(engine)) return [];
     const resolved = resolveDatabase({ engine, name, options: options ?? {} });
     if (resolved.kind === "ok") return [{ spec: resolved.spec, at }];
     problems.push(...placeProblems(files, { name, at }, resolved.problems));

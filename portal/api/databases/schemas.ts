@@ -59,6 +59,20 @@ export const apiSpec = named(
   }),
 );
 
+const bucketShape = {
+  public: z.boolean().describe("Whether anybody may read an object by its address."),
+  maxObjectBytes: z.int(),
+  storageBytes: z.int().describe("What all objects together may take."),
+  cors: z.array(z.string()),
+  website: z.strictObject({ index: z.string(), error: z.string().optional() }).optional(),
+  retire: z.boolean(),
+};
+export const bucketSpec = named(
+  "BucketSpec",
+  "A bucket as it is declared, every default filled.",
+  z.strictObject(bucketShape),
+);
+
 export const databaseSpec = named(
   "DatabaseSpec",
   "What the declaration evaluates to, every default filled.",
@@ -92,6 +106,7 @@ export const databaseSpec = named(
       })
       .optional()
       .describe("The limits on clients that are declared."),
+    buckets: z.record(z.string(), bucketSpec).optional().describe("Files beside it, by name."),
     api: apiSpec.optional().describe("How it is served over HTTP; absent: it is not."),
     branch: z
       .strictObject({

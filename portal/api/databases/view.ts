@@ -2,6 +2,7 @@ import { can, type Principal } from "../../../platform/identity/index.ts";
 import { metersOf, monthlyEstimate } from "../../../platform/pricing/index.ts";
 import {
   type ApiSpec,
+  type BucketSpec,
   type DatabaseSpec,
   databaseId,
   type Placement,
@@ -173,7 +174,7 @@ function estimateOf({ wanted, project, priceBook }: DatabaseView) {
 }
 
 /** Copied, because the API's types are not read-only. */
-const specToWire = ({ api, ...spec }: DatabaseSpec) => ({
+const specToWire = ({ api, buckets, ...spec }: DatabaseSpec) => ({
   ...spec,
   compute: { ...spec.compute },
   backups: { ...spec.backups },
@@ -184,8 +185,13 @@ const specToWire = ({ api, ...spec }: DatabaseSpec) => ({
   engineOptions: { ...spec.engineOptions },
   ...(spec.connections === undefined ? {} : { connections: { ...spec.connections } }),
   ...(api === undefined ? {} : { api: apiToWire(api) }),
+  ...(buckets === undefined ? {} : { buckets: bucketsToWire(buckets) }),
   ...(spec.branch === undefined ? {} : { branch: { ...spec.branch } }),
 });
+
+export const bucketToWire = (bucket: BucketSpec) => ({ ...bucket, cors: [...bucket.cors] });
+const bucketsToWire = (buckets: NonNullable<DatabaseSpec["buckets"]>) =>
+  Object.fromEntries(Object.entries(buckets).map(([name, one]) => [name, bucketToWire(one)]));
 
 export const apiToWire = (api: ApiSpec) => ({
   ...api,
