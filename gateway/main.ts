@@ -1,7 +1,7 @@
 /**
  * The gateway's process: the direct endpoint on N+90, PgBouncer's pooled endpoint on N+91, HTTP for those who look after it on N+92
- * (GET /metrics, /livez, /readyz), and databases' data APIs on N+93. One for each data folder. Wires by hand inside one scope, which
- * releases in reverse order on SIGTERM: no new connections, sessions to their end, then what they used.
+ * (GET /metrics, /livez, /readyz), databases' data APIs on N+93, and buckets on N+94. One for each data folder. Wires by hand inside
+ * one scope, which releases in reverse order on SIGTERM: no new connections, sessions to their end, then what they used.
  *
  * 1. It serves while portal, reconciler and ledger are down: all that it needs lies in the data folder, beside the instances.
  * 2. It holds no key of the vault and no password.
@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gatesIn, makeLocalRunner, readGate, resolveOsUser, scheduleAsBatch } from "../platform/compute/index.ts";
+import { gatesIn, isRetired, makeLocalRunner, readGate, resolveOsUser, scheduleAsBatch } from "../platform/compute/index.ts";
 import {
   type Config,
   choice,
@@ -25,12 +25,14 @@ import {
   mainFields,
   type Observe,
   runMain,
+  type Scope,
   Secret,
   systemClock,
   text,
 } from "../platform/core/index.ts";
 import { makeParser } from "../platform/grammar/index.ts";
 import type { DatabaseId } from "../platform/spec/index.ts";
+import { makeFiles } from "./files/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
 import { makeScaler, type Scaler } from "./scaler/index.ts";
@@ -64,7 +66,6 @@ const fields = {
   NEBULA_GATEWAY_WEB_PORT: integer(0),
   NEBULA_PORTAL_URL: text(""),
   NEBULA_PRIVATE_HOSTS: text(""),
-  NEBULA_GATEWAY_DOMAIN: text("db.localhost"),
   NEBULA_GATEWAY_TLS_KEY: text(""),
   NEBULA_GATEWAY_REQUIRE_TLS: choice(["outside", "never"], "outside"),
   NEBULA_GATEWAY_LIMITS: text(""),
@@ -132,6 +133,7 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const desk = makeSqlDesk({ connect: makeConnect({ dataDir, keeper }), parser });
   const elsewhere = sqlBelow(makeSqlHttp({ desk, verify: openSqlTokens(config), account, observe }));
   const tls = () => certificates.current().context;
+  await openFiles(config, scope, { account, tls, observe });
   const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere });
   await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
@@ -183,6 +185,27 @@ function openDataWeb(config: Settings, { tls, ...parts }: DataWebParts): DataWeb
   });
 }
 
+type FilesParts = Pick<DataWebOptions, "account" | "observe"> & Pick<DataWebParts, "tls">;
+
+/** Buckets, where there is a server for them. In clear on this machine alone, by TLS for others. */
+async function openFiles(config: Settings, scope: Scope, { account, tls, observe }: FilesParts): Promise<void> {
+  const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_VERSITYGW_BIN: bin } = config;
+  if (bin === "") return;
+  const url = portalOf(config);
+  const portalSecret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
+  const files = makeFiles({
+    ...{ dataDir, bin, account, observe, clock: systemClock, domain: config.NEBULA_GATEWAY_DOMAIN },
+    secret: new Secret(keepSecret(dataDir, "files-secret").toString("base64url")),
+    keys: makeKeys({ ask: askPortal({ url, secret: portalSecret, about: "files" }), clock: systemClock }),
+    gateOf: (id) => readGate(dataDir, id),
+    databases: () => gatesIn(dataDir),
+    isRetired: (id) => isRetired(dataDir, id),
+    ...(isLoopback(host) || host === "localhost" ? {} : { tls }),
+  });
+  await files.listen(gatewayPorts(config.NEBULA_PORT, config).files, host);
+  scope.add(files, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
+}
+
 function openGatewayCertificates(config: Settings, observe: Observe): Promise<Certificates> {
   const { NEBULA_GATEWAY_TLS_CERT: cert, NEBULA_GATEWAY_TLS_KEY: key, NEBULA_GATEWAY_DOMAIN: domain } = config;
   const names = ["localhost", "127.0.0.1", "::1", domain, `*.${domain}`];
@@ -196,9 +219,9 @@ function openGatewayCertificates(config: Settings, observe: Observe): Promise<Ce
 
 /**
  * What unknown names are answered is made of one: kept, so that a restart does not show which names are real. The portal is shown the
- * other, which it reads here too: only a gateway of this data folder may ask it about keys.
+ * others, which it reads here too: only a gateway of this data folder may ask it about keys, and credentials of buckets follow from one.
  */
-function keepSecret(dataDir: string, name: "mock-secret" | "portal-secret"): Buffer {
+function keepSecret(dataDir: string, name: "mock-secret" | "portal-secret" | "files-secret"): Buffer {
   const folder = join(dataDir, "gateway");
   const file = join(folder, name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });

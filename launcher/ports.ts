@@ -19,15 +19,17 @@ export type Ports = {
   readonly gateway: number;
   /** Databases over HTTP. */
   readonly api: number;
+  /** Buckets. */
+  readonly files: number;
 };
 
 export const defaultPort = 4400;
-/** N + 93 must still be a port, and those of further replicas. */
+/** N + 94 must still be a port, and those of further replicas. */
 export const highestPort = 65_000;
 
 export function portsFrom(first: number): Ports {
-  const { direct, pooled, web: gateway, api } = gatewayPorts(first);
-  return { portal: first, forge: first + 1, ledger: first + 2, reconciler: first + 3, direct, pooled, gateway, api };
+  const { web: gateway, ...rest } = gatewayPorts(first);
+  return { portal: first, forge: first + 1, ledger: first + 2, reconciler: first + 3, gateway, ...rest };
 }
 
 /** @throws NEB920 naming every taken port and what to do. */
@@ -38,7 +40,7 @@ export async function requireFree(ports: Readonly<Record<string, number>>, comma
   const taken = tried.filter((entry) => entry !== undefined);
   if (taken.length === 0) return;
   throw portTaken(`port${taken.length > 1 ? "s" : ""} ${taken.join(", ")} of 127.0.0.1 in use by another program`, {
-    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), and N+90 to N+93 for the gateway.`,
+    hint: `Stop that program, or choose other ports: ${command} --port N takes N to N+3 (two more for each further replica), and N+90 to N+94 for the gateway.`,
     fields: { ports: taken },
   });
 }

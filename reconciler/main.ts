@@ -33,7 +33,7 @@ import { makeReconciler, recordOutcome } from "./reconcile.ts";
 import { makeRehearser } from "./review/index.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
 import { makeStoragePass, registerStorageGauge } from "./storage/index.ts";
-import { makeUsageWorker, observeWith, registerUsageGauges } from "./usage/index.ts";
+import { makeUsageWorker, observeWith, readFileSizes, registerUsageGauges } from "./usage/index.ts";
 
 const fields = {
   NEBULA_DATA: text(),
@@ -115,7 +115,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
       return makeUsageWorker({
         sql,
         clock,
-        observe: observeWith(driver),
+        observe: observeWith(driver, { filesOf: readFileSizes(dataDir) }),
         report: observe,
         sampleEveryMs,
         trafficFolder: join(dataDir, "meter"),

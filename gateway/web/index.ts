@@ -8,6 +8,6 @@
  * 3. A request's role and claims are proved before the database sees it, and end with its transaction.
  */
 
-export { askPortal, type KeyAccess, type Keys, makeKeys } from "./keys.ts";
+export { askPortal, type KeyAccess, type Keys, type KeysOptions, makeKeys } from "./keys.ts";
 export type { DatabaseRoute } from "./server.ts";
 export { type DataWeb, type DataWebOptions, makeDataWeb } from "./web.ts";

@@ -88,18 +88,23 @@ export type PortalOptions = {
   readonly url: string;
   /** Shared with the portal by the data folder: nobody else may ask it about keys. */
   readonly secret: Secret;
+  /** Rows (asked with the key itself) or files (asked with its public id). Default: data. */
+  readonly about?: "data" | "files";
   readonly timeoutMs?: number;
 };
 
-/** The question as HTTP: `GET /api/v1/data-access`. */
+/** The question as HTTP: `GET /api/v1/data-access`, `GET /api/v1/files-access`. */
 export const askPortal =
-  ({ url, secret, timeoutMs = 5_000 }: PortalOptions): KeysOptions["ask"] =>
+  ({ url, secret, about = "data", timeoutMs = 5_000 }: PortalOptions): KeysOptions["ask"] =>
   async (key, id) => {
     const [domain = "", project = "", database = ""] = id.split(".");
-    const response = await fetch(`${url}/api/v1/data-access?${new URLSearchParams({ domain, project, database })}`, {
-      headers: { "x-nebula-gateway": secret.reveal(), "x-nebula-key": key },
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const response = await fetch(
+      `${url}/api/v1/${about}-access?${new URLSearchParams({ domain, project, database })}`,
+      {
+        headers: { "x-nebula-gateway": secret.reveal(), "x-nebula-key": key },
+        signal: AbortSignal.timeout(timeoutMs),
+      },
+    );
     if (!response.ok) {
       await response.body?.cancel();
       throw new Error(`the portal answered ${response.status}`);

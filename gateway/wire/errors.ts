@@ -5,5 +5,5 @@ export const gatewayPortTaken = defineError({
   status: 500,
   title: "The gateway's port is taken",
   retry: false,
-  hint: "Stop the program that listens there, or choose other ports: nebula up --port N takes N+90 to N+93 for the gateway.",
+  hint: "Stop the program that listens there, or choose other ports: nebula up --port N takes N+90 to N+94 for the gateway.",
 });

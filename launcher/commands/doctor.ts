@@ -18,6 +18,7 @@ import { findPgBouncer, wantedPgBouncer } from "../toolchain/pgbouncer.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
 import { onPath, run } from "../toolchain/programs.ts";
 import { findLanguageHost, findPulumi, isAtLeast, wanted } from "../toolchain/pulumi.ts";
+import { findVersitygw } from "../toolchain/versitygw.ts";
 
 export type Finding = {
   readonly name: string;
@@ -39,9 +40,16 @@ export async function doctor(options: { readonly data?: string; readonly output:
     checkProgram("git", /(\d+\.\d+(\.\d+)?)/, "2.38", "fail", env, "Install git 2.38 or newer."),
     checkPostgres(env),
     checkPgBouncer(env),
+    checkVersitygw(env),
     checkPulumi(env),
     checkLanguageHost(env),
-    checkBuilder("go", ["version"], /go(\d+\.\d+(\.\d+)?)/, env, "Needed only to build the Pulumi command line."),
+    checkBuilder(
+      "go",
+      ["version"],
+      /go(\d+\.\d+(\.\d+)?)/,
+      env,
+      "Needed only to build the Pulumi command line and versitygw.",
+    ),
     checkBuilder("python3", ["--version"], /(\d+\.\d+\.\d+)/, env, "Needed only to fetch a complete PostgreSQL."),
     checkDisk("data folder's disk", data, 2),
     checkDisk("cache folder's disk", cacheDir(env), 1),
@@ -116,6 +124,13 @@ async function checkPgBouncer(env: Env): Promise<Finding> {
         "not there yet",
         `Without it there is no pooled endpoint. \`nebula up\` builds ${wantedPgBouncer.built} where a C compiler, make and OpenSSL's headers are; ${wantedPgBouncer.floor} or newer on PATH is used.`,
       );
+}
+
+function checkVersitygw(env: Env): Finding {
+  const found = findVersitygw(env);
+  return found
+    ? ok("versitygw", found)
+    : warn("versitygw", "not there yet", "Without it there are no buckets. `nebula up` builds it where Go 1.25 is.");
 }
 
 async function checkPulumi(env: Env): Promise<Finding> {

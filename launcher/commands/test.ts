@@ -130,6 +130,7 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
 const roomsOf: Readonly<Record<string, readonly string[]>> = {
   unit: unitRooms,
   "data-api": ["tests/data-api", "gateway/rest", "gateway/web", "gateway/statements", "platform/migrations"],
+  files: ["tests/files", "gateway/files", "platform/files"],
 };
 
 const foldersOf = (suite: string): readonly string[] =>

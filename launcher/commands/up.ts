@@ -19,6 +19,7 @@ import { tryPgBouncer } from "../toolchain/pgbouncer.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolvePulumi } from "../toolchain/pulumi.ts";
 import { makeSay, type Say } from "../toolchain/say.ts";
+import { tryVersitygw } from "../toolchain/versitygw.ts";
 
 export type UpOptions = {
   readonly detach?: boolean;
@@ -33,6 +34,7 @@ type Tools = {
   readonly pulumiBin: string;
   /** Empty: there is none, and no pooled endpoint. */
   readonly pgBouncerBin: string;
+  readonly versitygwBin: string;
 };
 type Start = {
   readonly folder: DataFolder;
@@ -62,12 +64,14 @@ export async function up(options: UpOptions): Promise<void> {
 /** The tools, unless the platform runs already, which needs none. @throws NEB370, NEB923-925 naming the one that is missing */
 export async function prepareStart(folder: DataFolder, port: number | undefined, say: Say): Promise<Start> {
   prepareData(folder, await resolveOsUser());
-  if (findRunning(folder)) return { folder, port, say, tools: { pgBin: "", pulumiBin: "", pgBouncerBin: "" } };
+  if (findRunning(folder))
+    return { folder, port, say, tools: { pgBin: "", pulumiBin: "", pgBouncerBin: "", versitygwBin: "" } };
   await requireGit();
   const postgres = await resolvePostgres(process.env, say);
   const pulumi = await resolvePulumi(process.env, say);
   const pgBouncerBin = (await tryPgBouncer(process.env, say))?.path ?? "";
-  return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path, pgBouncerBin } };
+  const versitygwBin = (await tryVersitygw(process.env, say)) ?? "";
+  return { folder, port, say, tools: { pgBin: postgres.binDir, pulumiBin: pulumi.path, pgBouncerBin, versitygwBin } };
 }
 
 type FirstTokens = { readonly adminToken?: string | undefined; readonly setupToken?: string | undefined };
@@ -94,7 +98,11 @@ async function runHere(start: Start, options: UpOptions, announce: Announce): Pr
       port: start.port,
       replicas: start.replicas,
       ...start.tools,
-      env: { ...process.env, NEBULA_PGBOUNCER_BIN: start.tools.pgBouncerBin },
+      env: {
+        ...process.env,
+        NEBULA_PGBOUNCER_BIN: start.tools.pgBouncerBin,
+        NEBULA_VERSITYGW_BIN: start.tools.versitygwBin,
+      },
       observe,
       step: say.step,
     });
@@ -157,6 +165,7 @@ function launch({ folder, port, replicas, tools, say }: Start): Promise<Exclude<
       NEBULA_PG_BIN: tools.pgBin,
       NEBULA_PULUMI_BIN: tools.pulumiBin,
       NEBULA_PGBOUNCER_BIN: tools.pgBouncerBin,
+      NEBULA_VERSITYGW_BIN: tools.versitygwBin,
     },
   });
   closeSync(log);

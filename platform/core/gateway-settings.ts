@@ -10,8 +10,14 @@ export const gatewayFields = {
   NEBULA_POOL_PORT: integer(0),
   /** 0: the platform's first port + 93. */
   NEBULA_GATEWAY_API_PORT: integer(0),
+  /** 0: the platform's first port + 94. */
+  NEBULA_FILES_PORT: integer(0),
+  /** Without, there are no buckets. */
+  NEBULA_VERSITYGW_BIN: text(""),
   /** Without, there is no pooled endpoint. */
   NEBULA_PGBOUNCER_BIN: text(""),
+  /** Host names under it are databases, and web sites of buckets. */
+  NEBULA_GATEWAY_DOMAIN: text("db.localhost"),
   /** More names that it is reached by, separated by commas. */
   NEBULA_GATEWAY_NAMES: text(""),
   /** Without, it has one of the platform's own CA. */
@@ -27,6 +33,8 @@ export type GatewayPorts = {
   readonly web: number;
   /** Databases over HTTP. */
   readonly api: number;
+  /** Buckets: S3 and web sites. */
+  readonly files: number;
 };
 
 type Chosen = {
@@ -34,6 +42,7 @@ type Chosen = {
   readonly NEBULA_POOL_PORT?: number;
   readonly NEBULA_GATEWAY_WEB_PORT?: number;
   readonly NEBULA_GATEWAY_API_PORT?: number;
+  readonly NEBULA_FILES_PORT?: number;
 };
 
 /** Its ports in a platform whose first port is `first`; 0 is not chosen. */
@@ -42,6 +51,7 @@ export const gatewayPorts = (first: number, chosen: Chosen = {}): GatewayPorts =
   pooled: chosen.NEBULA_POOL_PORT || first + 91,
   web: chosen.NEBULA_GATEWAY_WEB_PORT || first + 92,
   api: chosen.NEBULA_GATEWAY_API_PORT || first + 93,
+  files: chosen.NEBULA_FILES_PORT || first + 94,
 });
 
 /** What NEBULA_GATEWAY_NAMES names. */

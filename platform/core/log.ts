@@ -59,6 +59,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.state === "FAILED" ? "error" : "info";
     case "api.request":
       return observation.status === 500 ? "error" : "debug";
+    case "files.request":
+    case "files.refused":
     case "http.request":
       return observation.status >= 500 ? "error" : "debug";
     case "backup.damaged":

@@ -106,6 +106,10 @@ function makeInstruments(registry: Registry) {
       ...["tenant", "project", "database", "status", "cached"],
     ]),
     dataStages: histogram("data_api_stage_duration_seconds", "Stages of the data API's requests.", ["stage"]),
+    fileRequests: histogram("files_request_duration_seconds", "Requests of buckets, by database.", [
+      ...["tenant", "project", "database", "method", "status"],
+    ]),
+    filesRefused: counter("files_refused_total", "Requests of buckets that were not let in.", ["code"]),
     cancels: counter("gateway_cancels_total", "Cancel requests.", ["verdict"]),
     tlsValidTo: new Gauge({
       name: "nebuladb_tls_valid_until_seconds",
@@ -214,6 +218,13 @@ function record(to: Instruments, o: Observation): void {
       return;
     case "api.request":
       return recordDataRequest(to, o);
+    case "files.request": {
+      const [tenant = "", project = "", database = ""] = o.instance.split(".");
+      const status = `${Math.floor(o.status / 100)}xx`;
+      return to.fileRequests.observe({ tenant, project, database, method: o.method, status }, o.durationMs / 1000);
+    }
+    case "files.refused":
+      return to.filesRefused.inc({ code: o.code });
     case "gateway.cancel":
       return to.cancels.inc({ verdict: o.verdict });
     case "tls.loaded":

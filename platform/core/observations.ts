@@ -215,6 +215,16 @@ export type Observation =
       readonly stages: Readonly<Record<string, number>>;
       readonly durationMs: number;
     }
+  /** Something was asked of a bucket of this database, and answered, by the server behind or by a web site. */
+  | {
+      readonly kind: "files.request";
+      readonly instance: string;
+      readonly method: string;
+      readonly status: number;
+      readonly durationMs: number;
+    }
+  /** Something was asked of buckets that nobody was let in for. `code` is S3's. */
+  | { readonly kind: "files.refused"; readonly code: string; readonly status: number }
   | { readonly kind: "gateway.cancel"; readonly verdict: "passed" | "unknown" | "limited" }
   | { readonly kind: "tls.loaded"; readonly fingerprint: string; readonly validTo: string; readonly own: boolean }
   /** The data API read a database's schema. */

@@ -17,7 +17,7 @@
 export { registerUsageGauges } from "./gauges.ts";
 export type { Reading } from "./measure.ts";
 export { finalAfterMs, slotMs } from "./measure.ts";
-export { observeWith } from "./reading.ts";
+export { observeWith, readFileSizes } from "./reading.ts";
 export type { ObserveInstance } from "./sampler.ts";
 export type { UsageWorker } from "./worker.ts";
 export { makeUsageWorker } from "./worker.ts";

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -11,7 +20,9 @@ import {
   quiet,
   resolvePgBouncer,
   resolvePulumi,
+  resolveVersitygw,
   tryPgBouncer,
+  tryVersitygw,
   verifyArchive,
   verifyWheel,
 } from "../../launcher/index.ts";
@@ -138,4 +149,22 @@ test("without PgBouncer set-up goes on and says what is missing", async () => {
 
 test("a source with another checksum is refused", () => {
   expect(() => verifyArchive(Buffer.from("x"), "pgbouncer.tar.gz", "0".repeat(64))).toThrow("pgbouncer.tar.gz");
+});
+
+test("a versitygw on PATH, or that is named, is used", async () => {
+  const found = program("versitygw", "");
+  expect(await resolveVersitygw({ PATH: path(), NEBULA_CACHE: home }, quiet)).toBe(found);
+  expect(await resolveVersitygw({ NEBULA_VERSITYGW_BIN: found, PATH: "", NEBULA_CACHE: home }, quiet)).toBe(found);
+});
+
+test("without versitygw and without what it takes to build it, set-up goes on and says so in a line", async () => {
+  for (const go of [undefined, "echo 'no modules here' >&2; exit 1"]) {
+    const lines: string[] = [];
+    const env = { PATH: path(), NEBULA_CACHE: join(home, "cache") };
+    if (go !== undefined) writeFileSync(program("go", ""), `#!/bin/sh\n${go}\n`);
+    expect(await tryVersitygw(env, { ...quiet, line: (text) => lines.push(text) })).toBeUndefined();
+    expect(lines).toEqual([expect.stringMatching(/^No buckets: .*Everything else works/)]);
+    if (go !== undefined) expect(lines[0]).toContain("no modules here");
+    if (existsSync(join(home, "cache", "versitygw"))) expect(readdirSync(join(home, "cache", "versitygw"))).toEqual([]); // nothing half built is left
+  }
 });
