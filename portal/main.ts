@@ -195,13 +195,18 @@ function readGateway(config: Settings): Gateway {
     directPort: ports.direct,
     pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : ports.pooled,
     apiUrl: apiAddress(ports.api, listens, name),
-    secret: async () => {
-      const bytes = await readFile(join(config.NEBULA_DATA, "gateway", "portal-secret")).catch(() => undefined);
-      return bytes === undefined ? null : new Secret(bytes.toString("base64url"));
-    },
+    domain: config.NEBULA_GATEWAY_DOMAIN,
+    filesUrl: config.NEBULA_VERSITYGW_BIN === "" ? null : apiAddress(ports.files, listens, name),
+    filesSecret: () => gatewaySecret(config, "files-secret"),
+    secret: () => gatewaySecret(config, "portal-secret"),
     rootCertificate: async () =>
       own ? await readFile(join(config.NEBULA_DATA, "tls", "ca.pem"), "utf8").catch(() => null) : null,
   };
+}
+
+async function gatewaySecret(config: Settings, file: "portal-secret" | "files-secret"): Promise<Secret | null> {
+  const bytes = await readFile(join(config.NEBULA_DATA, "gateway", file)).catch(() => undefined);
+  return bytes === undefined ? null : new Secret(bytes.toString("base64url"));
 }
 
 /** In clear on this machine alone, by TLS for others, as the gateway serves it. */

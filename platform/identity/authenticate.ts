@@ -63,6 +63,21 @@ async function identifyKey({ sql, clock, directory }: Authentication, text: stri
   return principal;
 }
 
+/**
+ * Whom a key speaks for, by its public id alone: for credentials that follow from a key and are proved elsewhere (platform/files).
+ * undefined when it is unknown, revoked or expired, or its account is disabled.
+ */
+export async function principalOfKeyId(
+  { sql, clock, directory }: Pick<Authentication, "sql" | "clock" | "directory">,
+  id: string,
+): Promise<{ readonly principal: Principal; readonly expiresAt: Date | null } | undefined> {
+  const row = await findPrincipal(sql, id);
+  if (row === undefined || !isAlive(row, clock.now())) return undefined;
+  const principal = row.owner === null ? principalFromRow(row) : await ofAccount(directory, row, row.owner);
+  if (principal !== undefined && isStale(row, clock.now())) await touchPrincipal(sql, row.id);
+  return principal && { principal, expiresAt: row.expiresAt };
+}
+
 async function ofAccount(directory: Directory, row: PrincipalRow, owner: string): Promise<Principal | undefined> {
   const account = await directory.account(owner);
   return account === undefined ? undefined : principalOfKey(row, account);
@@ -76,10 +91,10 @@ export const opens = (
   row: Pick<PrincipalRow, "secretHash" | "revokedAt" | "expiresAt">,
   parsed: ParsedToken,
   nowMs: number,
-): boolean =>
-  sameHash(row.secretHash, parsed.hash) &&
-  row.revokedAt === null &&
-  (row.expiresAt === null || row.expiresAt.getTime() > nowMs);
+): boolean => sameHash(row.secretHash, parsed.hash) && isAlive(row, nowMs);
+
+const isAlive = ({ revokedAt, expiresAt }: Pick<PrincipalRow, "revokedAt" | "expiresAt">, nowMs: number): boolean =>
+  revokedAt === null && (expiresAt === null || expiresAt.getTime() > nowMs);
 
 const isStale = (row: PrincipalRow, nowMs: number): boolean =>
   row.lastUsedAt === null || nowMs - row.lastUsedAt.getTime() > 60_000;

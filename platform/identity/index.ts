@@ -19,7 +19,7 @@ export {
   tooManyAttempts,
   weakPassword,
 } from "./account-errors.ts";
-export { type Authentication, authenticate, credentialIn, identify, opens } from "./authenticate.ts";
+export { type Authentication, authenticate, credentialIn, identify, opens, principalOfKeyId } from "./authenticate.ts";
 export { type Account, accessChanged, type Directory, makeDirectory } from "./directory.ts";
 export {
   accountExists,

@@ -86,7 +86,7 @@ export const dataApiRoutes = [
 ];
 
 /** @throws NEB602 for everybody else, as if there were no such route. */
-async function demandGateway({ gateway }: Portal, given: string): Promise<void> {
+export async function demandGateway({ gateway }: Portal, given: string): Promise<void> {
   const secret = (await gateway?.secret())?.reveal() ?? "";
   const [a, b] = [Buffer.from(given), Buffer.from(secret)];
   if (secret === "" || a.length !== b.length || !timingSafeEqual(a, b)) throw absent();

@@ -12,6 +12,12 @@ export type Gateway = {
   readonly pooledPort: number | null;
   /** Where data APIs are: `/<tenant>/<project>/<database>/rest/v1` follows. */
   readonly apiUrl: string;
+  /** Host names under it are web sites of buckets. */
+  readonly domain: string;
+  /** Where buckets are: `/<bucket>/<object>` follows. null: there are none here. */
+  readonly filesUrl: string | null;
+  /** Credentials of buckets follow from it; null: there is none yet. */
+  readonly filesSecret: () => Promise<Secret | null>;
   /** What the gateway proves itself by when it asks whom a key speaks for; null: there is none yet. */
   readonly secret: () => Promise<Secret | null>;
   /** PEM of the authority that signed its certificate; null: one that every client knows. */

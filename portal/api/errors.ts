@@ -9,6 +9,14 @@ export const badJson = defineError({
   hint: "Send one JSON object with content-type application/json.",
 });
 
+export const bucketsUnavailable = defineError({
+  code: "NEB798",
+  status: 501,
+  title: "No buckets here",
+  retry: false,
+  hint: "Buckets need versitygw beside the gateway; `nebula doctor` says whether it is there.",
+});
+
 export const badRequest = defineError({
   code: "NEB601",
   status: 422,

@@ -97,7 +97,14 @@ function enter(principal: Principal, response: Response, { crowd, limits }: Port
 }
 
 /** Changes of these cannot change who may do what; after every other one nobody is remembered. */
-const harmless: ReadonlySet<string> = new Set(["databases", "operations", "pulls", "secrets", "repositories"]);
+const harmless: ReadonlySet<string> = new Set([
+  "databases",
+  "buckets",
+  "operations",
+  "pulls",
+  "secrets",
+  "repositories",
+]);
 const changesAccess = (entry: AnyRoute): boolean =>
   isChange(entry) && !harmless.has(entry.operationId.split(".")[0] ?? "");
 

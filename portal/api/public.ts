@@ -10,6 +10,8 @@ export const publicRoutes: Readonly<Record<string, string>> = {
   "reference.page": "The same, to read.",
   "dataApi.access":
     "The gateway asks whom a key speaks for; its own secret, out of the data folder, is the credential.",
+  "buckets.access":
+    "The gateway asks what a key may do with files; its own secret, out of the data folder, is the credential.",
   "auth.jwks": "Public keys, to verify access tokens with.",
   "auth.setup": "The one-time token that the first administrator has is the credential.",
   "auth.login": "Signing in: limited by account and address, one answer for known and unknown accounts.",

@@ -12,6 +12,7 @@ export const tags = {
   credentials: "How to connect.",
   sql: "Statements that are run in databases, what was run, and queries that are kept.",
   dataApi: "A database's tables over HTTP.",
+  buckets: "Files beside databases.",
   secrets: "Passwords of a tenant's own, which declarations refer to by name.",
   pulls: "Pull requests on the tenant repository, with their reviews.",
   operations: "Work in progress and done.",

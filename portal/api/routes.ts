@@ -10,6 +10,7 @@ import { userRoutes } from "./auth/users.ts";
 import { authRoutes } from "./auth.ts";
 import { backupRoutes } from "./backups.ts";
 import { branchRoutes } from "./branches.ts";
+import { bucketRoutes } from "./buckets.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { dataApiRoutes } from "./data-api.ts";
 import { databaseReads } from "./databases/read.ts";
@@ -47,6 +48,7 @@ export const routes: readonly AnyRoute[] = [
   ...databaseWrites,
   ...databaseActs,
   ...dataApiRoutes,
+  ...bucketRoutes,
   ...sqlRunRoutes,
   ...sqlHistoryRoutes,
   ...sqlQueryRoutes,

@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { addAccountCommands } from "./commands/account.ts";
 import { addAuditCommands } from "./commands/audit.ts";
 import { addBranchCommands } from "./commands/branch.ts";
+import { addBucketCommands } from "./commands/bucket.ts";
 import { addCiCommand } from "./commands/ci.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDriftCommands } from "./commands/drift.ts";
@@ -37,6 +38,7 @@ export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addSqlCommand(program);
   addBranchCommands(program);
+  addBucketCommands(program);
   addDriftCommands(program);
   addPullCommands(program);
   addRollbackCommand(program);

@@ -125,6 +125,11 @@ export async function startPortal(
     gateway: {
       ...{ host: "localhost", directPort: 4490, pooledPort: null, rootCertificate: async () => null },
       ...{ apiUrl: "http://localhost:4493", secret: async () => new Secret("the gateway's own") },
+      ...{
+        domain: "db.localhost",
+        filesUrl: "http://localhost:4494",
+        filesSecret: async () => new Secret("of the files"),
+      },
       ...options.gateway,
     },
     limits: { ...defaultLimits, ...options.limits, rules: parseRules(options.rules ?? "") },
