@@ -128,6 +128,18 @@ export type Jwt =
       readonly secret?: undefined;
     });
 
+/** Who is told, by Standard Webhooks, of rows that changed. */
+export type Webhook = {
+  /** `"orders"` or `"public.orders"`. */
+  readonly table: string;
+  /** Default: all three. */
+  readonly events?: readonly ("insert" | "update" | "delete")[] | undefined;
+  /** Where messages are sent, `https://`. */
+  readonly url: string;
+  /** What messages are signed with: `secret("orders-hook")`, its value `whsec_...`. */
+  readonly secret: SecretReference;
+};
+
 /** The data API of a database. What is not granted to its roles by a migration nobody gets. */
 export type DataApi = {
   /** Schemas that are served; the first is meant where a request names none. Default `["public"]`. */
@@ -164,6 +176,10 @@ export type DataApi = {
   readonly cache?: Readonly<Record<string, Duration>> | undefined;
   /** Origins whose pages may ask: `["https://app.example.com"]`, or `["*"]`. Default: none. */
   readonly cors?: readonly string[] | undefined;
+  /** Default: nobody is told. A branch never inherits them. */
+  readonly webhooks?: readonly Webhook[] | undefined;
+  /** Tables whose changes may be listened to, by who may select the row. Default: none. */
+  readonly realtime?: readonly string[] | undefined;
 };
 
 type Common = Sizing & {

@@ -232,7 +232,7 @@ function toWanted(
 async function apiOf({ tenant, name, api }: DatabaseInputs, secretOf: SecretOf) {
   if (api === undefined) return {};
   const apiSecrets = new Map<string, Secret>();
-  for (const { secret } of api.jwt) {
+  for (const { secret } of [...api.jwt, ...(api.webhooks ?? [])]) {
     if (secret === undefined) continue;
     const value = await secretOf(tenant, secret);
     if (value === undefined) throw secretMissing(`${name}: ${tenant} has no secret "${secret}"`);

@@ -65,6 +65,21 @@ describe("the api of a database", () => {
       "NEB127 api.jwt.0.algorithms",
     ],
     ["no signature", { jwt: [{ jwks: "https://a.example", algorithms: ["none"] }] }, "NEB129 api.jwt.0.algorithms.0"],
+    [
+      "a receiver in clear",
+      { webhooks: [{ table: "orders", url: "http://hooks.example.com", secret: { kind: "secret", name: "hook" } }] },
+      "NEB111 api.webhooks.0.url",
+    ],
+    [
+      "the same receiver twice",
+      {
+        webhooks: [1, 2].map(() => ({
+          ...{ table: "orders", url: "https://hooks.example.com" },
+          secret: { kind: "secret", name: "hook" },
+        })),
+      },
+      "NEB117 api.webhooks.1",
+    ],
     ["an origin with a path", { cors: ["https://a.example/x"] }, "NEB111 api.cors.0"],
   ])("refuses %s, by its path", (_what, api, problem) => {
     expect(problemsOf({ api })).toEqual([problem]);
@@ -75,6 +90,22 @@ describe("the api of a database", () => {
     expect(problemsOf({ roles })).toEqual([]);
     expect(problemsOf({ roles, api: {} })).toEqual(["NEB119 roles.0.name"]);
     expect(problemsOf({ roles: [{ name: "boss" }], api: { roles: ["boss", "service_role"] } })).toEqual([]);
+  });
+
+  test("says who is told of changes, only where somebody is, and never in a branch", () => {
+    const secret = { kind: "secret", name: "hook" };
+    const api = { webhooks: [{ table: "orders", url: "https://hooks.example.com/a", secret }], realtime: ["orders"] };
+    const parent = specOf({ api });
+    expect(parent.api?.webhooks).toEqual([
+      {
+        ...{ table: "public.orders", events: ["delete", "insert", "update"] },
+        ...{ url: "https://hooks.example.com/a", secret: "hook" },
+      },
+    ]);
+    expect(parent.api?.realtime).toEqual(["public.orders"]);
+    const branch = resolveBranch({ name: "b", options: { of: "orders" } }, [parent]);
+    expect(branch.kind === "ok" && "webhooks" in (branch.spec.api ?? {})).toBe(false);
+    expect(branch.kind === "ok" && branch.spec.api?.realtime).toEqual(["public.orders"]);
   });
 
   test("never shows what was written in place of a secret", () => {

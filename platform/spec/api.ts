@@ -29,6 +29,20 @@ export type ApiSpec = {
   readonly cache: Readonly<Record<string, number>>;
   /** Origins, sorted; `*` is any. */
   readonly cors: readonly string[];
+  /** Who is told of changed rows. Absent: nobody. */
+  readonly webhooks?: readonly WebhookSpec[];
+  /** `schema.table`, sorted: whose changes may be listened to. Absent: none. */
+  readonly realtime?: readonly string[];
+};
+
+export type WebhookSpec = {
+  /** `schema.table`. */
+  readonly table: string;
+  /** Of insert, update and delete; sorted. */
+  readonly events: readonly string[];
+  readonly url: string;
+  /** Name of the tenant's secret that messages are signed with. */
+  readonly secret: string;
 };
 
 /** Whose tokens are believed. Exactly one of `jwks`, `secret`, `publicKey`. */
@@ -53,6 +67,9 @@ export type ApiLimits = {
   /** By `schema.table` or `rpc.function`. */
   readonly endpoints: Readonly<Record<string, number>>;
 };
+
+/** What happens to a row. */
+export const changeEvents = ["delete", "insert", "update"] as const;
 
 /** Made in every instance that has an API; tables are granted to them by migrations. */
 export const apiRoles = ["anon", "authenticated", "service_role"] as const;
@@ -87,7 +104,7 @@ const relation = z
 const perSecond = z.number().int().min(1).max(1_000_000);
 const origin = z.string().regex(/^(\*|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)$/);
 
-const jwksUrl = z
+const httpsUrl = z
   .string()
   .max(2_000)
   .refine((text) => {
@@ -101,7 +118,7 @@ const publicKey = z
   .regex(/^-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$/);
 
 const jwt = z.strictObject({
-  jwks: jwksUrl.optional(),
+  jwks: httpsUrl.optional(),
   secret: secretReference.optional(),
   publicKey: publicKey.optional(),
   algorithms: z
@@ -137,6 +154,18 @@ export const apiOptions = z.strictObject({
     .optional(),
   cache: z.record(relation, duration(1, 86_400, false)).optional(),
   cors: z.array(origin).max(100).optional(),
+  webhooks: z
+    .array(
+      z.strictObject({
+        table: relation,
+        events: z.array(z.enum(changeEvents)).min(1).optional(),
+        url: httpsUrl,
+        secret: secretReference,
+      }),
+    )
+    .max(50)
+    .optional(),
+  realtime: z.array(relation).max(100).optional(),
 });
 
 type Said = z.output<typeof apiOptions>;
@@ -169,7 +198,22 @@ export function declaredApi(said: Said | undefined): { readonly api?: ApiSpec } 
       limits: { perSecond, perKeyPerSecond, perAddressPerSecond, endpoints: sorted(endpoints) },
       cache: sorted(said.cache),
       cors: [...new Set(said.cors ?? [])].sort(),
+      ...declaredChanges(said, qualified),
     },
+  };
+}
+
+/** Who hears of changed rows: like every later field only where it is declared. */
+function declaredChanges({ webhooks = [], realtime = [] }: Said, qualified: (name: string) => string) {
+  const told = webhooks.map(({ table, events = changeEvents, url, secret }) => ({
+    table: qualified(table),
+    events: [...new Set(events)].sort(),
+    url,
+    secret: secret.name,
+  }));
+  return {
+    ...(told.length === 0 ? {} : { webhooks: told }),
+    ...(realtime.length === 0 ? {} : { realtime: [...new Set(realtime.map(qualified))].sort() }),
   };
 }
 
@@ -219,6 +263,7 @@ export function apiProblems(options: unknown): SpecProblem[] {
     ),
     ...twins(listAt(options, ["api", "schemas"]), ["api", "schemas"]),
     ...listAt(options, ["api", "jwt"]).flatMap(jwtProblems),
+    ...webhookTwins(listAt(options, ["api", "webhooks"])),
   ];
 }
 
@@ -226,6 +271,23 @@ function twins(values: readonly unknown[], path: readonly string[]): SpecProblem
   return values.flatMap((value, index) =>
     values.indexOf(value) < index
       ? [problem(duplicateName, [...path, index], `${shown(value)} is listed twice`, "Remove one of them.")]
+      : [],
+  );
+}
+
+/** What a receiver is known by: its table and its address. */
+function webhookTwins(webhooks: readonly unknown[]): SpecProblem[] {
+  const keys = webhooks.map((one) => JSON.stringify([valueAt(one, ["table"]), valueAt(one, ["url"])]));
+  return keys.flatMap((key, index) =>
+    keys.indexOf(key) < index
+      ? [
+          problem(
+            duplicateName,
+            ["api", "webhooks", index],
+            "the same address is told of the same table twice",
+            "Name all its events in one webhook.",
+          ),
+        ]
       : [],
   );
 }

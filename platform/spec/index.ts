@@ -9,7 +9,7 @@
  * 3. Validation reports every problem, each with the path of its option, a code and a hint.
  * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
  */
-export { type ApiLimits, type ApiSpec, apiRoles, type JwtSpec } from "./api.ts";
+export { type ApiLimits, type ApiSpec, apiRoles, changeEvents, type JwtSpec, type WebhookSpec } from "./api.ts";
 export {
   type BucketSpec,
   bucketLabel,

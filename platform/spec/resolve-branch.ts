@@ -58,6 +58,7 @@ function fill(name: string, parent: DatabaseSpec, options: z.output<typeof branc
   const { connections: _, retire: __, migrations: ___, buckets: ____, ...inherited } = parent;
   return {
     ...inherited,
+    ...withoutReceivers(inherited.api),
     name,
     compute: {
       minUnits: units ?? compute?.min ?? Math.min(branchDefaults.minUnits, maxUnits),
@@ -74,6 +75,13 @@ function fill(name: string, parent: DatabaseSpec, options: z.output<typeof branc
     ...declaredConnections(options.connections),
     branch: { of, at, ttlSeconds: ttl },
   };
+}
+
+/** What changes in a copy is not told to those who wait for what changes in its original. */
+function withoutReceivers(api: DatabaseSpec["api"]): Pick<DatabaseSpec, "api"> {
+  if (api?.webhooks === undefined) return {};
+  const { webhooks: _, ...rest } = api;
+  return { api: rest };
 }
 
 type Around = { readonly siblings: readonly DatabaseSpec[]; readonly branches: readonly string[] };

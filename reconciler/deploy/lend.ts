@@ -71,6 +71,6 @@ const secretsOf = (specs: readonly Pick<DatabaseSpec, "passwordSecret" | "api">[
   new Set(
     specs.flatMap(({ passwordSecret, api }) => [
       ...(passwordSecret === null ? [] : [passwordSecret]),
-      ...(api?.jwt ?? []).flatMap(({ secret }) => secret ?? []),
+      ...[...(api?.jwt ?? []), ...(api?.webhooks ?? [])].flatMap(({ secret }) => secret ?? []),
     ]),
   );

@@ -69,7 +69,7 @@ function setRole(roles: DatabaseSpec["roles"], path: string, to: JsonValue): Dat
 
 /** `maxRows`, `cache.public.orders`, `limits.perSecond`, `limits.endpoints.public.orders`: a table's name has a dot of its own. */
 function setApi(api: Plain, [field = "", ...rest]: readonly string[], to: JsonValue): Plain {
-  if (rest.length === 0) return { ...api, [field]: to };
+  if (rest.length === 0) return setMember(api, field, to);
   const record = (api[field] ?? {}) as Plain;
   if (field === "limits" && rest[0] === "endpoints")
     return { ...api, limits: setApi(record, ["endpoints", rest.slice(1).join(".")], to) };

@@ -110,6 +110,8 @@ function optionOf(path: string): string {
 function apiWhy({ path, to }: Case): string {
   if (path === "api")
     return to === null ? "its requests are refused; its roles stay" : "served over HTTP, by the request";
+  if (path === "api.webhooks")
+    return to === null ? "nobody is told of changed rows any more" : "changed rows are sent to these addresses";
   return path.startsWith("api.exposeWithoutRls") && to !== null
     ? "served without row-level security: whoever is granted it sees all of it"
     : "in force with the next request";

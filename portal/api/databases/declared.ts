@@ -174,7 +174,7 @@ function connectionsOf(said: NonNullable<DatabaseSpec["connections"]>): Record<s
 }
 
 function apiOptionsOf(api: ApiSpec): { readonly [key: string]: Json } {
-  const { anonymous, maxBodyBytes, maxResponseBytes, timeoutSeconds, jwt, limits, cache, ...same } = api;
+  const { anonymous, maxBodyBytes, maxResponseBytes, timeoutSeconds, jwt, limits, cache, webhooks, ...same } = api;
   const { endpoints, ...rates } = limits;
   const set = Object.entries(rates).filter(([, rate]) => rate > 0);
   return {
@@ -187,6 +187,9 @@ function apiOptionsOf(api: ApiSpec): { readonly [key: string]: Json } {
       ...one,
       ...(secret === undefined ? {} : { secret: { kind: "secret", name: secret } }),
     })),
+    ...(webhooks === undefined
+      ? {}
+      : { webhooks: webhooks.map(({ secret, ...one }) => ({ ...one, secret: { kind: "secret", name: secret } })) }),
     limits: { ...Object.fromEntries(set), endpoints },
     cache: Object.fromEntries(Object.entries(cache).map(([name, seconds]) => [name, formatDurationSeconds(seconds)])),
   };

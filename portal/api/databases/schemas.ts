@@ -56,6 +56,18 @@ export const apiSpec = named(
     }),
     cache: z.record(z.string(), z.int()).describe("Seconds, by table."),
     cors: z.array(z.string()),
+    webhooks: z
+      .array(
+        z.strictObject({
+          table: z.string(),
+          events: z.array(z.string()),
+          url: z.string(),
+          secret: z.string().describe("The name of a secret of the tenant's."),
+        }),
+      )
+      .optional()
+      .describe("Who is told of rows that changed."),
+    realtime: z.array(z.string()).optional().describe("Tables whose changes may be listened to."),
   }),
 );
 

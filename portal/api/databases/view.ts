@@ -193,7 +193,7 @@ export const bucketToWire = (bucket: BucketSpec) => ({ ...bucket, cors: [...buck
 const bucketsToWire = (buckets: NonNullable<DatabaseSpec["buckets"]>) =>
   Object.fromEntries(Object.entries(buckets).map(([name, one]) => [name, bucketToWire(one)]));
 
-export const apiToWire = (api: ApiSpec) => ({
+export const apiToWire = ({ webhooks, realtime, ...api }: ApiSpec) => ({
   ...api,
   schemas: [...api.schemas],
   roles: [...api.roles],
@@ -202,4 +202,6 @@ export const apiToWire = (api: ApiSpec) => ({
   limits: { ...api.limits, endpoints: { ...api.limits.endpoints } },
   cache: { ...api.cache },
   cors: [...api.cors],
+  ...(realtime === undefined ? {} : { realtime: [...realtime] }),
+  ...(webhooks === undefined ? {} : { webhooks: webhooks.map((one) => ({ ...one, events: [...one.events] })) }),
 });
