@@ -1,4 +1,5 @@
 import type { DatabaseId } from "../spec/index.ts";
+import { changesLogin } from "./change-capture.ts";
 import { readManifest } from "./manifest.ts";
 import { placeOf } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
@@ -7,7 +8,8 @@ import { asAdmin } from "./sync.ts";
 import type { Activity } from "./types.ts";
 
 /**
- * One question to the server, in `postgres`, where no tenant has set anything. Counted is who is not our administrator; what the
+ * One question to the server, in `postgres`, where no tenant has set anything. Counted is who is not our administrator, and not the
+ * gateway's own listener for changed rows, which does nothing by itself; what the
  * administrator replicates (a base backup) does count. The server's own background processes are no maintenance.
  */
 export async function readActivity(context: Context, id: DatabaseId): Promise<Activity | undefined> {
@@ -18,6 +20,7 @@ export async function readActivity(context: Context, id: DatabaseId): Promise<Ac
     sql.one<Activity>(
       `with client as (
          select * from pg_stat_activity where backend_type = 'client backend' and usename is distinct from current_user
+           and usename is distinct from '${changesLogin}'
        )
        select count(*)::int as clients,
          count(*) filter (where state is distinct from 'idle')::int as busy,

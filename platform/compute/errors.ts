@@ -176,6 +176,14 @@ export const limitRefused = defineError({
   hint: "The control groups of the machine refused; the message says how. The database runs on, and is billed at its smallest size.",
 });
 
+export const changesSchemaTaken = defineError({
+  code: "NEB731",
+  status: 409,
+  title: "The schema nebula_changes is taken",
+  retry: false,
+  hint: "Webhooks and realtime keep their outbox in a schema of that name. Rename yours, then deploy again.",
+});
+
 export const freezeFailed = defineError({
   code: "NEB361",
   status: 500,

@@ -11,6 +11,7 @@
 import type { Secret } from "../core/index.ts";
 import { type ApiSpec, apiRoles } from "../spec/index.ts";
 import { makeVerifier, quoteIdent, quoteLiteral, type Sql, verifies } from "../sql/index.ts";
+import { capturedTables, changesLogin, syncCapture } from "./change-capture.ts";
 import type { Place } from "./paths.ts";
 import { dropServiceKey, keepApiSecrets, keptServiceKey } from "./service-key.ts";
 import { asAdmin, type Door } from "./sync.ts";
@@ -39,13 +40,14 @@ export const servicesFor = ({ api, ownerRole }: Pick<InstanceWanted, "api" | "ow
   logins: [
     { name: sqlLogins.read, becomes: [], inherits: ["nebula_read"] },
     { name: sqlLogins.write, becomes: [ownerRole], inherits: [] },
+    ...(capturedTables(api).length === 0 ? [] : [{ name: changesLogin, becomes: [], inherits: [] }]),
     ...(api === undefined ? [] : [{ name: apiLogin, becomes: [...apiRoles, ...api.roles], inherits: [] }]),
   ],
   api,
 });
 
 /** Every login that a release of ours may have made. */
-const serviceLogins: readonly string[] = [apiLogin, sqlLogins.read, sqlLogins.write];
+const serviceLogins: readonly string[] = [apiLogin, changesLogin, sqlLogins.read, sqlLogins.write];
 
 export type RoleThere = {
   readonly name: string;
@@ -84,7 +86,8 @@ export async function syncServiceRoles(door: Door, place: Place, wanted: Instanc
       await sql.tx(async (tx) => {
         for (const { text } of steps) await tx.query(text);
       });
-    return steps.map(({ what }) => what);
+    const captured = await sql.tx((tx) => syncCapture(tx, wanted.api, wanted.ownerRole));
+    return [...steps.map(({ what }) => what), ...captured];
   });
   for (const name of serviceLogins) if (!keys.has(name)) await dropServiceKey(place, name);
   await keepApiSecrets(place, wanted.apiSecrets ?? new Map());

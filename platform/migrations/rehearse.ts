@@ -89,7 +89,7 @@ async function tablesIn(admin: Sql): Promise<ReadonlyMap<number, TableFacts>> {
     `select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as table, greatest(c.reltuples, 0)::float8 as rows,
        pg_relation_size(c.oid) as bytes, pg_relation_filenode(c.oid)::bigint as filenode
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'nebula')
+     where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'nebula', 'nebula_changes')
        and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%'`,
   );
   return new Map(rows.map((row) => [row.oid, row]));

@@ -4,7 +4,7 @@
  */
 
 /** Schemas of the tenant's own. */
-const ours = `n.nspname not in ('pg_catalog', 'information_schema', 'nebula') and n.nspname not like 'pg\\_toast%'
+const ours = `n.nspname not in ('pg_catalog', 'information_schema', 'nebula', 'nebula_api', 'nebula_changes') and n.nspname not like 'pg\\_toast%'
   and n.nspname not like 'pg\\_temp%'`;
 const notOfExtension = (classId: string, oid: string) =>
   `not exists (select from pg_depend e where e.classid = '${classId}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
@@ -111,7 +111,8 @@ const views = listed(`select x.rank, x.name, json_build_object('kind', x.kind, '
 const triggers = listed(`select 0 as rank, ${partName("t.tgname")},
     ${part("trigger", "t.tgname", "pg_get_triggerdef(t.oid) || case t.tgenabled when 'O' then '' else ' /* ' || t.tgenabled::text || ' */' end")}
   from pg_trigger t join pg_class c on c.oid = t.tgrelid ${ofTable}
-  where not t.tgisinternal and t.tgparentid = 0 and ${ownTable}`);
+  where not t.tgisinternal and t.tgparentid = 0 and ${ownTable}
+    and t.tgfoid is distinct from to_regprocedure('nebula_changes.capture()')`);
 
 const roles = `(select string_agg(case r when 0 then 'public' when ${owner} then 'owner' else quote_ident(pg_get_userbyid(r)) end, ', '
   order by r) from unnest(p.polroles) r)`;
