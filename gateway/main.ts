@@ -18,6 +18,7 @@ import {
   gatewayFields,
   gatewayNames,
   gatewayPorts,
+  guardedFetch,
   hostPolicy,
   integer,
   type Main,
@@ -32,6 +33,7 @@ import {
 } from "../platform/core/index.ts";
 import { makeParser } from "../platform/grammar/index.ts";
 import type { DatabaseId } from "../platform/spec/index.ts";
+import { type Changes, makeChanges, makeWebhookHttp, type WebhookHttp } from "./changes/index.ts";
 import { makeFiles } from "./files/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
@@ -131,15 +133,19 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const account = (id: DatabaseId) => meter.account(id);
   const parser = scope.add(makeParser(), (it) => it.close());
   const desk = makeSqlDesk({ connect: makeConnect({ dataDir, keeper }), parser });
-  const elsewhere = sqlBelow(makeSqlHttp({ desk, verify: openSqlTokens(config), account, observe }));
+  const verify = openSqlTokens(config);
+  const changes = scope.add(openChanges(config, { keeper, observe }), (it) => it.close());
+  const webhooks = makeWebhookHttp({ changes, verify, observe });
+  const elsewhere = eitherBelow(webhooks, makeSqlHttp({ desk, verify, account, observe }));
   const tls = () => certificates.current().context;
   await openFiles(config, scope, { account, tls, observe });
-  const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere });
+  const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere, changes });
   await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   scope.add(desk, (it) => it.close()); // first: whoever waits for a statement has an answer, and does not hold the server up
   const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
   scaler.start();
+  await changes.start();
   registerGauges(metrics, { keeper, scaler, direct, pooled });
   isServing = true;
   process.on("SIGHUP", () => void certificates.reload());
@@ -161,13 +167,29 @@ function openSqlTokens(config: Settings): VerifySqlToken {
   return makeSqlTokens({ dataDir: config.NEBULA_DATA, ask, clock: systemClock });
 }
 
-/** The SQL endpoint stands beside a database's data API, also where it has none. */
-const sqlBelow =
-  (sql: SqlHttp): NonNullable<DataWebOptions["elsewhere"]> =>
-  (request, response, { named, path }) =>
-    sql(request, response, { path, database: named.by === "id" ? named.id : undefined });
+/** The SQL endpoint and webhooks stand beside a database's data API, also where it has none. */
+const eitherBelow =
+  (webhooks: WebhookHttp, sql: SqlHttp): NonNullable<DataWebOptions["elsewhere"]> =>
+  async (request, response, { named, path }) => {
+    const route = { path, database: named.by === "id" ? named.id : undefined };
+    return (await webhooks(request, response, route)) || sql(request, response, route);
+  };
+
+/** Receivers are asked like every address that a declaration names: in public, by https. */
+function openChanges(
+  config: Settings,
+  { keeper, observe }: Pick<DataWebParts, "observe"> & { keeper: Keeper },
+): Changes {
+  const { inside } = hostPolicy({ hosts: "", inside: config.NEBULA_PRIVATE_HOSTS });
+  return makeChanges({
+    ...{ dataDir: config.NEBULA_DATA, keeper, observe, clock: systemClock },
+    gateOf: (id) => readGate(config.NEBULA_DATA, id),
+    fetch: guardedFetch({ inside }, { timeoutMs: 15_000, maxBytes: 64 * 1024 }),
+  });
+}
 
 type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
+  readonly changes: Changes;
   readonly elsewhere: NonNullable<DataWebOptions["elsewhere"]>;
   readonly tls: NonNullable<DataWebOptions["tls"]>;
 };

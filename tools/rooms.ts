@@ -62,6 +62,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "gateway/wire": { rank: 6, says: "Postgres protocol: route, authenticate, wake, relay" },
   "gateway/pool": { rank: 6, says: "the pooled endpoint: PgBouncer, its doors and its answers" },
   "gateway/rest": { rank: 6, says: "the data API's dialect: request to SQL to answer" },
+  "gateway/changes": { rank: 6, says: "changed rows: webhooks, and the stream that listeners read" },
   "gateway/web": { rank: 7, says: "the data API over HTTP: who may, how often, what is kept" },
   "gateway/statements": { rank: 6, says: "the SQL endpoint: statements of the editor and the command line" },
   "gateway/files": { rank: 7, says: "buckets: S3 in front of a real server, and web sites" },

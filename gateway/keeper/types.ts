@@ -27,7 +27,7 @@ export type Entered = {
 export type KeeperState = "awake" | "frozen" | "asleep" | "waking" | "unknown";
 
 /** From where somebody came. */
-export type Reason = "direct" | "pooled" | "api";
+export type Reason = "direct" | "pooled" | "api" | "changes";
 
 /**
  * Asked before an instance's processes stop, while new callers wait: shuts whatever way to its socket does not come past the keeper,

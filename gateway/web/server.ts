@@ -14,8 +14,10 @@ import { type Account, plainAddress } from "../wire/index.ts";
 import { type AnswerDeps, answerOfFault, answerTo, type Findings } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { apiPortTaken } from "./errors.ts";
+import { openRealtime, realtimePrefix } from "./realtime.ts";
 import { nothingHere } from "./refusal.ts";
 import { type Route, routeOf } from "./route.ts";
+import { type Feed, stream } from "./streams.ts";
 import type { Answer, Asked } from "./types.ts";
 
 export type WebServer = {
@@ -35,6 +37,8 @@ export type WebServerOptions = AnswerDeps & {
   /** Whoever else answers below a database (the SQL endpoint); false: not theirs. */
   readonly elsewhere?: (request: IncomingMessage, response: ServerResponse, route: DatabaseRoute) => Promise<boolean>;
   readonly connections?: number;
+  /** Changed rows of the databases; absent: nobody can listen. */
+  readonly changes?: Feed;
 };
 
 export type DatabaseRoute = Route & { readonly kind: "database" };
@@ -43,7 +47,9 @@ const waits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout
 const idleMs = 120_000;
 
 export function makeWebServer(options: WebServerOptions): WebServer {
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => void serve(options, request, response);
+  const streams: Streams = { open: new Map(), closing: new AbortController() };
+  const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+    void serve(options, streams, request, response);
   const server: Server =
     options.tls === undefined
       ? createServer(waits, onRequest)
@@ -57,6 +63,7 @@ export function makeWebServer(options: WebServerOptions): WebServer {
   return {
     listen: (port, host) => listen(server, port, host),
     async close(limitMs = 0) {
+      streams.closing.abort();
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), limitMs);
@@ -71,7 +78,19 @@ const withContext = (current: () => SecureContext) => ({
   SNICallback: (_name: string, done: (problem: Error | null, context?: SecureContext) => void) => done(null, current()),
 });
 
-async function serve(options: WebServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** They end when the server goes down; their clients come back with the number of what they saw last. */
+type Streams = {
+  /** How many, by database. */
+  readonly open: Map<string, number>;
+  readonly closing: AbortController;
+};
+
+async function serve(
+  options: WebServerOptions,
+  streams: Streams,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const beganMs = performance.now();
   const findings: Findings = { counts: false, cached: false, stages: [] };
   const route = routeOf(request.url ?? "/", request.headers.host, options.domain);
@@ -79,7 +98,11 @@ async function serve(options: WebServerOptions, request: IncomingMessage, respon
   response.on("error", () => undefined);
   try {
     if (route.kind === "database" && (await options.elsewhere?.(request, response, route)) === true) return;
-    const answer = await decide(options, request, route, findings);
+    const isStream = route.kind === "database" && route.path.startsWith(realtimePrefix);
+    const answer = isStream
+      ? await listenTo(options, streams, { request, response, route }, findings)
+      : await decide(options, request, route, findings);
+    if (answer === undefined) return;
     write(request, response, answer);
     note(options, request, answer, findings, performance.now() - beganMs);
   } catch (thrown) {
@@ -94,6 +117,50 @@ async function serve(options: WebServerOptions, request: IncomingMessage, respon
   }
 }
 
+type Listening = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly route: DatabaseRoute;
+};
+
+/** undefined: it was a stream, and is over. */
+async function listenTo(
+  options: WebServerOptions,
+  streams: Streams,
+  { request, response, route }: Listening,
+  findings: Findings,
+): Promise<Answer | undefined> {
+  const { changes: feed } = options;
+  if (feed === undefined) return nothingHere();
+  const asked = askedOf(request, route);
+  const opening = await openRealtime({ ...options, feed }, { asked, route, open: streams.open }, findings);
+  if (opening.kind === "answer") return opening.answer;
+  const { served } = opening.options;
+  note(options, request, { status: 200, headers: {}, body: Buffer.alloc(0) }, findings, 0);
+  const { id } = served;
+  streams.open.set(id, (streams.open.get(id) ?? 0) + 1);
+  served.working += 1;
+  try {
+    const onSent = (bytes: number) => {
+      options.account(served.id).bytesOut += bytes;
+    };
+    await stream(response, { ...opening.options, headers: opening.headers, onSent }, streams.closing.signal);
+  } finally {
+    const left = (streams.open.get(id) ?? 1) - 1;
+    if (left === 0) streams.open.delete(id);
+    else streams.open.set(id, left);
+    served.working -= 1;
+  }
+  return undefined;
+}
+
+const askedOf = (request: IncomingMessage, { path, query }: DatabaseRoute): Asked => ({
+  method: request.method ?? "GET",
+  ...{ path, query },
+  headers: flat(request.headers),
+  address: plainAddress(request.socket.remoteAddress),
+});
+
 function decide(
   options: WebServerOptions,
   request: IncomingMessage,
@@ -102,12 +169,7 @@ function decide(
 ): Promise<Answer> {
   if (route.kind === "health") return Promise.resolve(healthy);
   if (route.kind === "nothing") return Promise.resolve(nothingHere());
-  const asked: Asked = {
-    method: request.method ?? "GET",
-    ...{ path: route.path, query: route.query },
-    headers: flat(request.headers),
-    address: plainAddress(request.socket.remoteAddress),
-  };
+  const asked = askedOf(request, route);
   return answerTo(options, { asked, route, body: (most) => readBody(request, most) }, findings);
 }
 

@@ -11,7 +11,7 @@ import { makeWebServer, type WebServer, type WebServerOptions } from "./server.t
 
 export type DataWeb = WebServer;
 
-export type DataWebOptions = Pick<WebServerOptions, "domain" | "tls" | "account" | "elsewhere"> & {
+export type DataWebOptions = Pick<WebServerOptions, "domain" | "tls" | "account" | "elsewhere" | "changes"> & {
   readonly dataDir: string;
   readonly directory: Directory;
   readonly keeper: Pick<Keeper, "enter">;
@@ -38,6 +38,7 @@ export function makeDataWeb(options: DataWebOptions): DataWeb {
     ...{ domain: options.domain, account: options.account },
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
+    ...(options.changes === undefined ? {} : { changes: options.changes }),
   });
   return {
     listen: server.listen,

@@ -129,7 +129,14 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
 /** Beside the folder of its name: rooms whose tests belong to what it is about. */
 const roomsOf: Readonly<Record<string, readonly string[]>> = {
   unit: unitRooms,
-  "data-api": ["tests/data-api", "gateway/rest", "gateway/web", "gateway/statements", "platform/migrations"],
+  "data-api": [
+    "tests/data-api",
+    "gateway/rest",
+    "gateway/web",
+    "gateway/statements",
+    "gateway/changes",
+    "platform/migrations",
+  ],
   files: ["tests/files", "gateway/files", "platform/files"],
 };
 

@@ -57,6 +57,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 200 && observation.status < 300 ? "debug" : "warn";
     case "operation.ended":
       return observation.state === "FAILED" ? "error" : "info";
+    case "webhook.tried":
+      return observation.outcome === "dead" ? "warn" : "debug";
     case "api.request":
       return observation.status === 500 ? "error" : "debug";
     case "files.request":

@@ -110,6 +110,9 @@ function makeInstruments(registry: Registry) {
       ...["tenant", "project", "database", "method", "status"],
     ]),
     filesRefused: counter("files_refused_total", "Requests of buckets that were not let in.", ["code"]),
+    webhookTries: histogram("webhook_attempt_duration_seconds", "Attempts to tell a receiver of a changed row.", [
+      "outcome",
+    ]),
     cancels: counter("gateway_cancels_total", "Cancel requests.", ["verdict"]),
     tlsValidTo: new Gauge({
       name: "nebuladb_tls_valid_until_seconds",
@@ -225,6 +228,8 @@ function record(to: Instruments, o: Observation): void {
     }
     case "files.refused":
       return to.filesRefused.inc({ code: o.code });
+    case "webhook.tried":
+      return to.webhookTries.observe({ outcome: o.outcome }, o.durationMs / 1000);
     case "gateway.cancel":
       return to.cancels.inc({ verdict: o.verdict });
     case "tls.loaded":

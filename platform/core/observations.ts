@@ -225,6 +225,17 @@ export type Observation =
     }
   /** Something was asked of buckets that nobody was let in for. `code` is S3's. */
   | { readonly kind: "files.refused"; readonly code: string; readonly status: number }
+  /** A changed row was offered to a receiver of webhooks. */
+  | {
+      readonly kind: "webhook.tried";
+      readonly instance: string;
+      readonly webhook: string;
+      readonly outcome: "delivered" | "later" | "dead";
+      /** 0: it did not answer. */
+      readonly status: number;
+      readonly attempt: number;
+      readonly durationMs: number;
+    }
   | { readonly kind: "gateway.cancel"; readonly verdict: "passed" | "unknown" | "limited" }
   | { readonly kind: "tls.loaded"; readonly fingerprint: string; readonly validTo: string; readonly own: boolean }
   /** The data API read a database's schema. */

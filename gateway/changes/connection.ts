@@ -1,0 +1,80 @@
+/**
+ * One connection to a database, logged in as its `nebula_changes`, which hears of changes and on which the store's scripts run.
+ *
+ * 1. Each use goes through the keeper, which wakes the database and lets nobody suspend it meanwhile. Between two uses it is idle, and
+ *    counts for nothing: whoever listens keeps no database awake.
+ */
+import { basename, dirname } from "node:path";
+import pLimit from "p-limit";
+import { changesLogin } from "../../platform/compute/index.ts";
+import type { Secret } from "../../platform/core/index.ts";
+import type { DatabaseId } from "../../platform/spec/index.ts";
+import { connectionUrl, openSession, type Session } from "../../platform/sql/index.ts";
+import type { Keeper } from "../keeper/index.ts";
+import { changesLoginMissing } from "./errors.ts";
+import type { Runs } from "./store.ts";
+
+export type Connection = {
+  /** Wakes the database. */
+  use<T>(body: (run: Runs) => Promise<T>): Promise<T>;
+  isOpen(): boolean;
+  close(): Promise<void>;
+};
+
+export type ConnectionOptions = {
+  readonly id: DatabaseId;
+  readonly databaseName: string;
+  readonly keeper: Pick<Keeper, "enter">;
+  readonly keyOf: () => Promise<Secret | undefined>;
+  readonly onChange: () => void;
+};
+
+/** What is full is read-only for its clients; what is told of its rows is let go of all the same. */
+const options = "-c default_transaction_read_only=off -c statement_timeout=60000";
+
+export function makeConnection({ id, databaseName, keeper, keyOf, onChange }: ConnectionOptions): Connection {
+  const lane = pLimit(1);
+  let open: { readonly socketPath: string; readonly session: Promise<Session> } | undefined;
+
+  const connect = async (socketPath: string): Promise<Session> => {
+    const password = await keyOf();
+    if (password === undefined) throw changesLoginMissing(`${id} has no ${changesLogin}.key`);
+    const place = { host: dirname(socketPath), port: Number(basename(socketPath).slice(".s.PGSQL.".length)) };
+    return openSession({
+      url: connectionUrl({ ...place, user: changesLogin, password, database: databaseName, options }),
+      ...{ applicationName: "nebuladb changes", listen: ["nebula_changes"], onNotify: onChange },
+      onLost: () => forget(socketPath),
+    });
+  };
+  const forget = (socketPath: string) => {
+    if (open?.socketPath === socketPath) open = undefined;
+  };
+  const sessionAt = async (socketPath: string): Promise<Session> => {
+    const found = open?.socketPath === socketPath ? await open.session : undefined;
+    if (found?.isClean()) return found;
+    if (open !== undefined) void open.session.then((session) => session.close()).catch(() => undefined);
+    const session = connect(socketPath);
+    open = { socketPath, session };
+    session.catch(() => forget(socketPath));
+    return session;
+  };
+
+  return {
+    async use(body) {
+      const entered = await keeper.enter(id, "changes");
+      try {
+        const session = await sessionAt(entered.socketPath);
+        return await body((steps) => lane(() => session.run(steps)));
+      } finally {
+        entered.confirm();
+        entered.leave();
+      }
+    },
+    isOpen: () => open !== undefined,
+    async close() {
+      const session = await open?.session.catch(() => undefined);
+      open = undefined;
+      await session?.close();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { Secret } from "../../platform/core/index.ts";
+import { makeBackoff, makeRests } from "./backoff.ts";
+import { signedHeaders, signingKey, withId } from "./sign.ts";
+
+describe("a signature", () => {
+  test("is the one that the standard's own libraries make", () => {
+    const key = signingKey(new Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "hook");
+    const message = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", body: '{"test": 2432232314}' };
+    expect(signedHeaders(key, message, 1614265330_000)).toMatchObject({
+      "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+      "webhook-timestamp": "1614265330",
+      "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    });
+  });
+
+  test.each([
+    undefined,
+    "",
+    "hunter2",
+    "whsec_",
+    "whsec_c2hvcnQ=",
+    `whsec_${"A".repeat(200)}`,
+    "whsec_not base64 at all!!",
+  ])("is never made with %s, which is never shown either", (text) => {
+    const make = () => signingKey(text === undefined ? undefined : new Secret(text), "hook");
+    expect(make).toThrow(/hook is not whsec_/);
+  });
+});
+
+test("a webhook is known by its table and address", () => {
+  const one = { table: "public.a", events: ["insert"], url: "https://a.example", secret: "s" };
+  expect(withId(one).id).toBe(withId({ ...one, events: ["delete"], secret: "t" }).id);
+  expect(withId(one).id).not.toBe(withId({ ...one, table: "public.b" }).id);
+});
+
+describe("a message that failed", () => {
+  const backoff = makeBackoff(() => 0);
+  const next = (attempts: number, more = {}) => backoff({ attempts, ageMs: 0, status: 500, ...more });
+
+  test("waits longer each time, and is dead after a day", () => {
+    const waits = Array.from({ length: 10 }, (_, index) => next(index + 1));
+    const times = waits.map((one) => (one.kind === "later" ? one.afterMs : Number.NaN));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    const total = times.reduce((sum, ms) => sum + ms, 0);
+    expect(total).toBeGreaterThan(20 * 3_600_000);
+    expect(total).toBeLessThan(24 * 3_600_000);
+    expect(next(11)).toEqual({ kind: "dead" });
+    expect(next(1, { ageMs: 25 * 3_600_000 })).toEqual({ kind: "dead" });
+    expect(next(1, { status: 410 })).toEqual({ kind: "dead" });
+  });
+
+  test("lets its receiver rest as a whole when five failed in a row", () => {
+    let nowMs = 1_000;
+    const rests = makeRests(backoff, () => nowMs);
+    for (let failures = 0; failures < 4; failures++) rests.failed("wh_a");
+    expect(rests.resting()).toEqual([]);
+    rests.failed("wh_a");
+    expect(rests.resting()).toEqual(["wh_a"]);
+    nowMs += 5_000;
+    expect(rests.resting()).toEqual([]);
+    rests.failed("wh_a");
+    expect(rests.untilMs("wh_a")).toBe(nowMs + 30_000);
+    rests.succeeded("wh_a");
+    expect(rests.untilMs("wh_a")).toBe(0);
+  });
+});
