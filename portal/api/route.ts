@@ -13,6 +13,7 @@ export const tags = {
   sql: "Statements that are run in databases, what was run, and queries that are kept.",
   dataApi: "A database's tables over HTTP.",
   buckets: "Files beside databases.",
+  webhooks: "Who is told of changed rows, and what became of each message.",
   secrets: "Passwords of a tenant's own, which declarations refer to by name.",
   pulls: "Pull requests on the tenant repository, with their reviews.",
   operations: "Work in progress and done.",

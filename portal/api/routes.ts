@@ -38,6 +38,7 @@ import { subjectRoutes } from "./subjects.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
 import { vaultRoutes } from "./vault.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 /** Every route of the portal, in the order of the reference. To add one, see docs/recipes/add-a-route.md. */
 export const routes: readonly AnyRoute[] = [
@@ -52,6 +53,7 @@ export const routes: readonly AnyRoute[] = [
   ...sqlRunRoutes,
   ...sqlHistoryRoutes,
   ...sqlQueryRoutes,
+  ...webhookRoutes,
   ...backupRoutes,
   ...branchRoutes,
   ...importRoutes,

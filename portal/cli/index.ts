@@ -26,6 +26,7 @@ import { addSqlCommand } from "./commands/sql.ts";
 import { addSubjectCommands } from "./commands/subject.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
+import { addWebhookCommands } from "./commands/webhook.ts";
 
 export { type FileVerdict, verifyFile } from "./audit-file.ts";
 export { makeClient } from "./client.ts";
@@ -37,6 +38,7 @@ export { readConnection } from "./settings.ts";
 export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addSqlCommand(program);
+  addWebhookCommands(program);
   addBranchCommands(program);
   addBucketCommands(program);
   addDriftCommands(program);

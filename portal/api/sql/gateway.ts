@@ -1,4 +1,4 @@
-/** The way to the gateway's SQL endpoint: a token for one request, JSON there and back, and an end when nobody waits any more. */
+/** The way to the gateway's SQL endpoint and its webhooks: a token for one request, JSON there and back, and an end when nobody waits any more. */
 import { request as inClear } from "node:http";
 import { request as byTls } from "node:https";
 import { text } from "node:stream/consumers";
@@ -7,7 +7,7 @@ import { type SqlGrant, signSqlToken } from "../../../platform/identity/index.ts
 import { sqlUnavailable } from "../errors.ts";
 import type { Portal } from "../portal.ts";
 
-type Work = "run" | "page" | "end" | "cancel";
+type Work = "run" | "page" | "end" | "cancel" | `webhooks/v1/${"list" | "deliveries" | "replay"}`;
 
 /** @throws what the gateway refused it with; NEB789 when there is none or it does not answer. */
 export async function askGateway<T>(
@@ -19,7 +19,8 @@ export async function askGateway<T>(
 ): Promise<T> {
   if (gateway === null) throw sqlUnavailable("no gateway runs beside this portal");
   const token = await signSqlToken({ keys: auth.identity.keys, clock }, grant);
-  const url = new URL(`${gateway.apiUrl}/${grant.database.replaceAll(".", "/")}/sql/v1/${work}`);
+  const below = work.includes("/") ? work : `sql/v1/${work}`;
+  const url = new URL(`${gateway.apiUrl}/${grant.database.replaceAll(".", "/")}/${below}`);
   const ca = url.protocol === "https:" ? await gateway.rootCertificate() : null;
   const sent = JSON.stringify(body);
   const headers = {
