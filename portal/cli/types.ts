@@ -68,6 +68,7 @@ export type Database = {
   readonly phase: string | null;
   readonly host: string | null;
   readonly port: number | null;
+  readonly api: { readonly url: string } | null;
   readonly computeState: "awake" | "frozen" | "asleep" | null;
   readonly retired: boolean;
   readonly compute: {

@@ -27,6 +27,11 @@ const seed = new Map([
     `${folder}/orders.ts`,
     'import { Postgres } from "@nebuladb/platform";\n\nexport default new Postgres("orders", { version: "18" });\n',
   ],
+  [
+    `${folder}/feature-x.ts`,
+    'import { Branch } from "@nebuladb/platform";\nimport orders from "./orders.ts";\n\nexport default new Branch("feature-x", { of: orders });\n',
+  ],
+  [`${folder}/feature-x/migrations/0001_own.sql`, "select 1;\n"],
   ...Object.keys(migrations).map((file) => [`${folder}/orders/migrations/${file}.sql`, "select 1;\n"] as const),
 ]);
 
@@ -103,6 +108,15 @@ test("a new migration is a pull request with one file that has the next free num
   const file = await host.getFile(`${folder}/orders/migrations/0004_add_total.sql`, body.pull.headCommit);
   expect(file?.text).toBe(`${sql}\n`);
   expect((await viewer.send("POST", `${collection}/orders/migrations`, { name: "x", sql })).status).toBe(403);
+});
+
+test("whoever deletes a database's declaration deletes its migrations with it, and nobody else's", async () => {
+  const { status, body } = await developer.send("DELETE", `${collection}/feature-x`, undefined, { "if-match": "*" });
+  expect(status, JSON.stringify(body)).toBe(202);
+  const { files } = await host.listTree(body.pull.headCommit);
+  const left = files.map(({ path }) => path).filter((path) => path.startsWith(folder));
+  expect(left.filter((path) => path.includes("feature-x"))).toEqual([]);
+  expect(left.filter((path) => path.endsWith(".sql"))).toHaveLength(Object.keys(migrations).length);
 });
 
 test.each([

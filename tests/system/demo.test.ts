@@ -82,6 +82,32 @@ test("the chapter on compute: asleep, awake, scaled, branched, a table lost, and
   expect(data("Restore it")).toEqual({ rows: 1000 });
 }, 450_000);
 
+test("the chapter on data: two migrations by pull request, two users over HTTP, and what they are billed", async () => {
+  const answer = await platform.nebula("demo", "--chapter", "data", "-o", "json");
+  expect(answer.code, answer.stderr).toBe(0);
+  const { steps } = JSON.parse(answer.stdout) as { steps: Step[] };
+  const data = (step: string) => steps.find((one) => one.step === step)?.data ?? {};
+  expect(steps.findLast(({ step }) => step === "The database's own record")?.data.migrations).toEqual([
+    { file: "0001_lists_and_notes", state: "applied" },
+    { file: "0002_done", state: "applied" },
+  ]);
+  const [, second] = steps.filter(({ step }) => step.startsWith("Checks on"));
+  expect(second?.data.migrations).toMatchObject([
+    { on: expect.stringMatching(/^a copy of/), findings: [{ id: "blocking-index", level: "warn" }] },
+  ]);
+  expect(data("Each reads: the same request, and their own rows")).toEqual({
+    ada: [
+      { text: "mow", done: false, lists: { name: "garden" } },
+      { text: "water the beans", done: false, lists: { name: "garden" } },
+    ],
+    ben: [{ text: "answer Ada", done: false, lists: { name: "work" } }],
+  });
+  expect(data("What is refused")).toEqual({ changed: [], posing: "42501", nobody: "PGRST302" });
+  expect(data("The month's draft invoice").invoice).toMatchObject({
+    lines: expect.arrayContaining([expect.objectContaining({ meter: "api_requests" })]),
+  });
+}, 900_000);
+
 test("retire, then delete: stopped first, removed second, a final copy kept", async () => {
   const follow = ["--yes", "--auto-merge", "--wait", "-o", "json"];
   const unconfirmed = await platform.nebula("db", "delete", "lab/research/scratch");

@@ -150,6 +150,7 @@ export const databaseWrites = [
     const deletes = wanted.retire || branch !== undefined;
     const edit = branch !== undefined ? deleteBranch : wanted.retire ? deleteDatabase : retireDatabase;
     const { changes } = edit(base.files, place);
+    const own = deletes ? await migrationFiles(base, place) : [];
     const kept = branch === undefined ? "for the retention time" : "for a day";
     const answer = await propose(portal, call, base, {
       tenant: domain,
@@ -161,11 +162,21 @@ export const databaseWrites = [
         ? `Removes the declaration of ${databaseId(domain, project, name)}; a final copy is kept ${kept}.`
         : `Stops ${databaseId(domain, project, name)} and keeps everything; deleting it is a second pull request.`,
       autoMerge: call.query.autoMerge,
-      changes,
+      changes: [...changes, ...own.map((path) => ({ path, content: null }))],
     });
     return { status: 202, ...answer };
   }),
 ];
+
+/** They go with the declaration: a folder of migrations of no database is refused by the review. */
+async function migrationFiles(
+  { host, commit }: Base,
+  { tenant, project, name }: { readonly tenant: string; readonly project: string; readonly name: string },
+): Promise<readonly string[]> {
+  const { files } = await host.listTree(commit);
+  const folder = `tenants/${tenant}/${project}/${name}/migrations/`;
+  return files.flatMap(({ path }) => (path.startsWith(folder) ? [path] : []));
+}
 
 type InDatabase = Call<z.output<typeof databaseParams>, unknown, unknown>;
 

@@ -72,7 +72,26 @@ type Review = {
       readonly message: string;
       readonly hint: string;
     }[];
+    readonly migrations?: readonly MigrationReview[];
   }[];
+};
+
+export type MigrationReview = {
+  readonly database: string;
+  readonly files: readonly string[];
+  /** On what they were rehearsed, or why they were not. */
+  readonly on: string;
+  readonly findings: readonly {
+    readonly level: string;
+    readonly id: string;
+    readonly path: string;
+    readonly line: number;
+    readonly message: string;
+    readonly hint: string;
+  }[];
+  readonly rehearsal: { readonly difference: readonly string[] } | null;
+  /** What is amiss after them and was not before. */
+  readonly advice?: readonly { readonly level: string; readonly title: string; readonly object: string }[];
 };
 
 /** A pull request as a person reads it in a terminal: verdict, checks, plan, money, quota, and what is wrong and where. */

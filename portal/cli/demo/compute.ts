@@ -9,7 +9,7 @@ import { followOperation } from "../follow.ts";
 import { say } from "../output.ts";
 import type { Change, Credentials, Database, RestorePreview } from "../types.ts";
 import { runSql } from "./sql.ts";
-import { pause, type Recorder } from "./steps.ts";
+import { change, pause, type Recorder } from "./steps.ts";
 import { readWakes, type Wakes, wakesBetween } from "./wakes.ts";
 
 export type Address = { readonly domain: string; readonly project: string; readonly database: string };
@@ -25,21 +25,6 @@ export async function tellOfCompute(client: Client, recorder: Recorder, address:
   await scale(client, recorder, address);
   await branch(client, recorder, { address, door });
   await loseAndRestore(client, recorder, { address, door });
-}
-
-/** Asks for a change that merges by itself, and waits until it is in force. */
-async function change(
-  client: Client,
-  method: "POST" | "DELETE",
-  path: string,
-  body: object | undefined,
-  match?: string,
-): Promise<Change> {
-  const asked = await client.send<Change>(method, path, body, match === undefined ? {} : { "if-match": match });
-  if (asked.pull !== null) say(`   #${asked.pull.number} ${asked.pull.title}`);
-  const { state, error } = await followOperation(client, asked.operation.id, 180_000);
-  if (state !== "COMPLETED") throw new CommandFailure(`${asked.step} ended as ${state}: ${error?.detail ?? ""}`);
-  return asked;
 }
 
 const declare = (client: Client, recorder: Recorder, address: Address) =>

@@ -1,19 +1,20 @@
 /**
  * The main job in one command, against a platform that runs: declare, review, merge, connect, change, refuse, meter. A second chapter
- * is about what becomes of a database between two changes (`compute.ts`). Every step
+ * is about what becomes of a database between two changes (`compute.ts`), a third about its schema and its data API (`data.ts`). Every step
  * goes through the public API, and SQL through psql: nothing here knows more than a user does.
  */
 import { collectionPath, databasePath } from "../address.ts";
 import { type Client, makeClient } from "../client.ts";
-import { type Invoice, money, type UsageRecord } from "../commands/usage.ts";
 import { CommandFailure } from "../failure.ts";
 import { followOperation } from "../follow.ts";
 import { type Format, printData, say } from "../output.ts";
 import { readConnection } from "../settings.ts";
 import type { Change, Credentials, Database } from "../types.ts";
 import { type Address, tellOfCompute } from "./compute.ts";
+import { tellOfData } from "./data.ts";
+import { meter } from "./meter.ts";
 import { runSql } from "./sql.ts";
-import { makeRecorder, mergeAndFollow, pause, type Recorder, watchChecks } from "./steps.ts";
+import { makeRecorder, type Recorder, reviewAndMerge, watchChecks } from "./steps.ts";
 
 export type DemoOptions = {
   readonly output: Format;
@@ -22,7 +23,7 @@ export type DemoOptions = {
   readonly chapter?: Chapter;
 };
 
-export const chapters = ["main", "compute"] as const;
+export const chapters = ["main", "compute", "data"] as const;
 export type Chapter = (typeof chapters)[number];
 
 export async function runDemo({ output, keep = false, chapter = "main" }: DemoOptions): Promise<void> {
@@ -32,7 +33,7 @@ export async function runDemo({ output, keep = false, chapter = "main" }: DemoOp
   const address = { domain: "acme", project: "shop", database: `demo-${Date.now().toString(36)}` };
   say(`NebulaDB demo against ${client.url}: the database ${address.domain}/${address.project}/${address.database}`);
 
-  await (chapter === "compute" ? tellOfCompute : tellOfPulls)(client, recorder, address);
+  await tellers[chapter](client, recorder, address);
   if (!keep) await remove(client, recorder, address);
 
   const totalMs = Math.round(performance.now() - started);
@@ -41,6 +42,8 @@ export async function runDemo({ output, keep = false, chapter = "main" }: DemoOp
     say(`connect: nebula db connect ${address.domain}/${address.project}/${address.database} --psql`);
   if (output !== "table") printData({ database: address, steps: recorder.steps, totalMs }, output);
 }
+
+const tellers = { main: tellOfPulls, compute: tellOfCompute, data: tellOfData };
 
 async function tellOfPulls(client: Client, recorder: Recorder, address: Address): Promise<void> {
   await declare(client, recorder, address);
@@ -64,22 +67,6 @@ async function declare(client: Client, recorder: Recorder, address: Address): Pr
     return { data: { pull: value.pull?.number, operation: value.operation.id }, value };
   });
   await reviewAndMerge(client, recorder, change, "ready");
-}
-
-async function reviewAndMerge(client: Client, recorder: Recorder, change: Change, until: string): Promise<void> {
-  const number = change.pull?.number ?? 0;
-  const pull = await recorder.step(`Checks on pull request #${number}`, async () => {
-    const value = await watchChecks(client, number, 30_000);
-    if (value.verdict !== "success")
-      throw new CommandFailure(`the review of #${number} ended with ${value.verdict}`, {
-        hint: `\`nebula pr show ${number}\` says why; \`nebula pr close ${number}\` closes it.`,
-      });
-    return { data: { statuses: value.statuses, price: value.review?.price }, value };
-  });
-  await recorder.step(`Merge, deploy, ${until}`, async () => {
-    const merged = await mergeAndFollow(client, pull, change);
-    return { data: { commit: merged.commit, state: merged.ended.state, outcome: merged.ended.outcome }, value: merged };
-  });
 }
 
 async function connectAndWrite(client: Client, recorder: Recorder, address: Address): Promise<Credentials> {
@@ -149,23 +136,6 @@ async function refuse(client: Client, recorder: Recorder, address: Address): Pro
   });
 }
 
-async function meter(client: Client, recorder: Recorder, address: Address): Promise<void> {
-  await recorder.step("Usage so far (sampled every minute)", async () => {
-    const records = await awaitUsage(client, address);
-    for (const record of records) say(`   ${record.meter.padEnd(22)} ${record.quantity}`);
-    return { data: { records }, value: records };
-  });
-  await recorder.step("The month's draft invoice", async () => {
-    const invoice = await client.get<Invoice>("/api/v1/usage/invoice", { domain: address.domain });
-    for (const line of invoice.lines.filter(({ database }) => database === address.database))
-      say(
-        `   ${line.meter.padEnd(22)} ${line.pricedQuantity} ${line.pricedUnit} x ${money(line.unitPrice)} = ${money(line.price)}`,
-      );
-    say(`   all of ${address.domain} in ${invoice.period.month} so far: ${money(invoice.total)}`);
-    return { data: { invoice }, value: invoice };
-  });
-}
-
 /** Two pull requests, as for anybody: the first confirms, the second removes. */
 async function remove(client: Client, recorder: Recorder, address: Address): Promise<void> {
   for (const step of ["retire", "delete"])
@@ -177,14 +147,4 @@ async function remove(client: Client, recorder: Recorder, address: Address): Pro
       const { state, outcome } = await followOperation(client, change.operation.id, 60_000);
       return { data: { pull: change.pull?.number, state, outcome }, value: state };
     });
-}
-
-/** The first sample of a new database arrives with the next sampling pass. */
-async function awaitUsage(client: Client, { domain, project, database }: Address): Promise<readonly UsageRecord[]> {
-  for (const deadline = performance.now() + 70_000; performance.now() < deadline; await pause(500)) {
-    const records = await client.all<UsageRecord>("/api/v1/usage", { domain });
-    const found = records.filter((record) => record.project === project && record.database === database);
-    if (found.some(({ quantity }) => Number(quantity) > 0)) return found;
-  }
-  throw new CommandFailure(`no usage of ${domain}/${project}/${database} was recorded within 70 s`, { exitCode: 7 });
 }

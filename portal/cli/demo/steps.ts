@@ -70,4 +70,42 @@ export async function mergeAndFollow(
   return { ...merged, ended: await followOperation(client, change.operation.id, 60_000) };
 }
 
+/** @param show says more of the review than its checks. */
+export async function reviewAndMerge(
+  client: Client,
+  recorder: Recorder,
+  change: Change,
+  until: string,
+  show: (pull: Pull) => Record<string, unknown> = () => ({}),
+): Promise<void> {
+  const number = change.pull?.number ?? 0;
+  const pull = await recorder.step(`Checks on pull request #${number}`, async () => {
+    const value = await watchChecks(client, number, 120_000); // migrations are rehearsed on a copy
+    if (value.verdict !== "success")
+      throw new CommandFailure(`the review of #${number} ended with ${value.verdict}`, {
+        hint: `\`nebula pr show ${number}\` says why; \`nebula pr close ${number}\` closes it.`,
+      });
+    return { data: { statuses: value.statuses, price: value.review?.price, ...show(value) }, value };
+  });
+  await recorder.step(`Merge, deploy, ${until}`, async () => {
+    const merged = await mergeAndFollow(client, pull, change);
+    return { data: { commit: merged.commit, state: merged.ended.state, outcome: merged.ended.outcome }, value: merged };
+  });
+}
+
+/** Asks for a change that merges by itself, and waits until it is in force. */
+export async function change(
+  client: Client,
+  method: "POST" | "DELETE",
+  path: string,
+  body: object | undefined,
+  match?: string,
+): Promise<Change> {
+  const asked = await client.send<Change>(method, path, body, match === undefined ? {} : { "if-match": match });
+  if (asked.pull !== null) say(`   #${asked.pull.number} ${asked.pull.title}`);
+  const { state, error } = await followOperation(client, asked.operation.id, 180_000);
+  if (state !== "COMPLETED") throw new CommandFailure(`${asked.step} ended as ${state}: ${error?.detail ?? ""}`);
+  return asked;
+}
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
