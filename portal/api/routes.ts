@@ -1,3 +1,4 @@
+import { adviceRoutes } from "./advice.ts";
 import { approveRoutes } from "./approve.ts";
 import { auditRoutes } from "./audit-logs.ts";
 import { accountRoutes } from "./auth/account.ts";
@@ -51,6 +52,7 @@ export const routes: readonly AnyRoute[] = [
   ...dataApiRoutes,
   ...bucketRoutes,
   ...sqlRunRoutes,
+  ...adviceRoutes,
   ...sqlHistoryRoutes,
   ...sqlQueryRoutes,
   ...webhookRoutes,

@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import { addAccountCommands } from "./commands/account.ts";
+import { addAdviseCommand } from "./commands/advise.ts";
 import { addAuditCommands } from "./commands/audit.ts";
 import { addBranchCommands } from "./commands/branch.ts";
 import { addBucketCommands } from "./commands/bucket.ts";
@@ -39,6 +40,7 @@ export function addProductCommands(program: Command): void {
   addDatabaseCommands(program);
   addSqlCommand(program);
   addWebhookCommands(program);
+  addAdviseCommand(program);
   addBranchCommands(program);
   addBucketCommands(program);
   addDriftCommands(program);

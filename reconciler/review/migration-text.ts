@@ -1,3 +1,4 @@
+import type { Advice } from "../../platform/advise/index.ts";
 import { formatSizeBytes } from "../../platform/spec/index.ts";
 import { block, code, details, plain, prose, table } from "./markdown.ts";
 import type { MigrationReview } from "./migrations.ts";
@@ -10,7 +11,7 @@ export function renderMigrations(reviews: readonly MigrationReview[], most: numb
     .join("\n\n");
 }
 
-function renderOne({ database, files, findings, rehearsal, on }: MigrationReview, most: number): string {
+function renderOne({ database, files, findings, rehearsal, advice = [], on }: MigrationReview, most: number): string {
   const count = files.length === 1 ? "1 migration" : `${files.length} migrations`;
   const tried =
     rehearsal === null
@@ -29,11 +30,20 @@ function renderOne({ database, files, findings, rehearsal, on }: MigrationReview
     `**${count} of ${code(database)}**, ${tried}`,
     table(["", "Where", "What", "Risk", "Way out"], "lllll", rows),
     table(["Where", "Takes", "On", "Rows", "Size"], "lllrr", effectRows(rehearsal, most)),
+    table(["", "Advice", "On", "Way out"], "llll", advice.slice(0, most).map(adviceRow)),
     ...differenceBlocks(rehearsal),
   ]
     .filter((part) => part !== "")
     .join("\n\n");
 }
+
+const adviceMarks = { error: "❌", warn: "⚠️", info: "ℹ️" } as const;
+const adviceRow = ({ level, id, title, object, detail, fix }: Advice): readonly string[] => [
+  adviceMarks[level],
+  plain(`${title} (${id})`),
+  `${code(object)}: ${plain(detail)}`,
+  code(fix),
+];
 
 const nameOf = (path: string): string => path.split("/").at(-1) ?? path;
 const amounts = (rows: number, bytes: number): readonly string[] => [rows.toLocaleString("en-US"), formatSize(bytes)];

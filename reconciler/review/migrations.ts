@@ -1,3 +1,4 @@
+import type { Advice } from "../../platform/advise/index.ts";
 import { asNebulaError } from "../../platform/core/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import {
@@ -29,6 +30,8 @@ export type MigrationReview = {
   readonly findings: readonly LintFinding[];
   /** null: it could not be rehearsed, or there was no use in it. */
   readonly rehearsal: Rehearsal | null;
+  /** What is amiss in the schema afterwards and was not before. Absent: nobody looked. */
+  readonly advice?: readonly Advice[];
   /** On what it was rehearsed, or why it was not. */
   readonly on: string;
 };
@@ -44,7 +47,8 @@ export type Rehearser = (
   },
   signal: AbortSignal,
 ) => Promise<
-  { readonly kind: "done"; readonly rehearsal: Rehearsal } | { readonly kind: "skipped"; readonly why: string }
+  | { readonly kind: "done"; readonly rehearsal: Rehearsal; readonly advice?: readonly Advice[] }
+  | { readonly kind: "skipped"; readonly why: string }
 >;
 
 export type MigrationFindings = {
@@ -141,13 +145,13 @@ async function reviewDatabase(
   );
   if (migrations.length === 0)
     return { review: { ...about, rehearsal: null, on: "every file ran already" }, problems: [] };
-  const { rehearsal, on } = await tryOut(parts, one, migrations, signal);
+  const { rehearsal, ...tried } = await tryOut(parts, one, migrations, signal);
   const adopted = new Set((rehearsal?.files ?? []).filter((file) => file.adopted).map(({ path }) => path));
   const findings = judged.map((one) => (adopted.has(one.path) ? { ...one, allowed: "it is there already" } : one));
   const problems = refusing(findings).map(toProblem);
   const failed = rehearsal?.problem ?? null;
   return {
-    review: { ...about, findings, rehearsal, on },
+    review: { ...about, findings, rehearsal, ...tried },
     problems: failed === null ? problems : [...problems, failed],
   };
 }
@@ -192,7 +196,7 @@ async function tryOut(
   { tenant, project, spec }: One,
   migrations: readonly Migration[],
   signal: AbortSignal,
-): Promise<Pick<MigrationReview, "rehearsal" | "on">> {
+): Promise<Pick<MigrationReview, "rehearsal" | "on" | "advice">> {
   if (rehearse === undefined) return { rehearsal: null, on: "nothing is rehearsed here" };
   const id = databaseId(tenant, project, spec.name);
   const there = async (one: DatabaseId) => ((await getInstance(sql, one))?.phase === "Ready" ? one : null);
@@ -201,7 +205,12 @@ async function tryOut(
   try {
     const tried = await rehearse({ id, of, spec, migrations }, signal);
     if (tried.kind === "skipped") return { rehearsal: null, on: tried.why };
-    return { rehearsal: tried.rehearsal, on: of === null ? "an empty database" : `a copy of ${of}` };
+    const { rehearsal, advice } = tried;
+    return {
+      rehearsal,
+      ...(advice === undefined ? {} : { advice }),
+      on: of === null ? "an empty database" : `a copy of ${of}`,
+    };
   } catch (thrown) {
     signal.throwIfAborted();
     return { rehearsal: null, on: `not rehearsed: ${asNebulaError(thrown).message}` };

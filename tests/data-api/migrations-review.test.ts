@@ -101,6 +101,8 @@ test("what they do is shown: difference, locks with what is in the table, rewrit
   expect(one?.rehearsal?.difference).toContain("    ~ total integer → total bigint");
   expect(comment).toContain("**2 migrations of `orders`**, rehearsed on a copy of acme.shop.orders");
   expect(comment).toContain("+ table public.items");
+  expect(one?.advice?.map(({ id, object }) => [id, object])).toEqual([["unindexed-foreign-key", "public.items"]]);
+  expect(comment).toContain("create index concurrently on public.items (of);");
   expect(comment).toContain("migrations 0001\\_wider, 0002\\_items added");
   const left = await asTenant(ground.driver, wanted, (sql) =>
     sql.query("select relname from pg_class where relname = 'items'"),
