@@ -35,6 +35,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "platform/backup": { rank: 4, says: "backups, restores, branches of databases" },
   "platform/migrations": { rank: 4, says: "migrations of databases: read, judged, rehearsed, run" },
   "platform/advise": { rank: 4, says: "what is amiss in a schema: lints over the catalog" },
+  "platform/typings": { rank: 4, says: "TypeScript types of a schema" },
   "platform/components": { rank: 4, says: "Pulumi components and resources" },
   "platform/provider": { rank: 4, says: "the nebula Pulumi provider" },
   "platform/program.ts": { rank: 5, says: "what `pulumi up` runs" },

@@ -8,6 +8,7 @@ import type { Body } from "./body.ts";
 import { packed, tagged, unlessKnown } from "./conditional.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import type { Served } from "./database.ts";
+import type { Docs } from "./docs.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { Keys } from "./keys.ts";
 import type { Guesses } from "./limits.ts";
@@ -22,6 +23,7 @@ export type AnswerDeps = {
   readonly keys: Keys;
   readonly guesses: Guesses;
   readonly kept: KeptAnswers;
+  readonly docs: Docs;
   readonly clock: Clock;
   readonly observe: Observe;
 };
@@ -50,6 +52,8 @@ export async function answerTo(deps: AnswerDeps, asking: Asking, findings: Findi
   const timed = stopwatch(findings);
   const refused = await deps.guesses.refusal(asked.address);
   if (refused !== undefined) return refused;
+  const page = deps.docs(asked);
+  if (page !== undefined) return page;
   const served = await deps.databases.find(route.named, asked.address);
   timed("route");
   if (served === undefined) return nothingHere();

@@ -2,6 +2,7 @@ import { type Clock, guardedFetch, type Observe, type UrlPolicy } from "../../pl
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Entered, Keeper } from "../keeper/index.ts";
 import type { Directory } from "../wire/index.ts";
+import { makeDocs } from "./docs.ts";
 import { makeKeptAnswers } from "./kept-answers.ts";
 import { makeKeySets } from "./key-sets.ts";
 import type { Keys } from "./keys.ts";
@@ -34,7 +35,15 @@ export function makeDataWeb(options: DataWebOptions): DataWeb {
     onEntered: (id, entered, waitedMs) => noteWake(observe, id, entered, waitedMs),
   });
   const server = makeWebServer({
-    ...{ databases, keys, clock, observe, kept: makeKeptAnswers(), guesses: makeGuesses(options.guessesPerMinute) },
+    ...{
+      databases,
+      keys,
+      clock,
+      observe,
+      docs: makeDocs(),
+      kept: makeKeptAnswers(),
+      guesses: makeGuesses(options.guessesPerMinute),
+    },
     ...{ domain: options.domain, account: options.account },
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),

@@ -37,6 +37,7 @@ import { sqlQueryRoutes } from "./sql/queries.ts";
 import { sqlRunRoutes } from "./sql/run.ts";
 import { subjectRoutes } from "./subjects.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { typingRoutes } from "./typings.ts";
 import { usageRoutes } from "./usage.ts";
 import { vaultRoutes } from "./vault.ts";
 import { webhookRoutes } from "./webhooks.ts";
@@ -53,6 +54,7 @@ export const routes: readonly AnyRoute[] = [
   ...bucketRoutes,
   ...sqlRunRoutes,
   ...adviceRoutes,
+  ...typingRoutes,
   ...sqlHistoryRoutes,
   ...sqlQueryRoutes,
   ...webhookRoutes,

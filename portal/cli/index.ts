@@ -25,6 +25,7 @@ import { addSecretCommands } from "./commands/secret.ts";
 import { addServiceAccountCommands } from "./commands/service-account.ts";
 import { addSqlCommand } from "./commands/sql.ts";
 import { addSubjectCommands } from "./commands/subject.ts";
+import { addTypesCommand } from "./commands/types.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 import { addUserCommands } from "./commands/user.ts";
 import { addWebhookCommands } from "./commands/webhook.ts";
@@ -41,6 +42,7 @@ export function addProductCommands(program: Command): void {
   addSqlCommand(program);
   addWebhookCommands(program);
   addAdviseCommand(program);
+  addTypesCommand(program);
   addBranchCommands(program);
   addBucketCommands(program);
   addDriftCommands(program);

@@ -61,6 +61,23 @@ test("what was not run is a problem with its place; what failed is part of the a
   });
 });
 
+test("advice and types come by the same way, for who may read", async () => {
+  const developer = await on.as("developer");
+  const made = "create table advised (n int not null, note text)";
+  expect((await developer.send("POST", sqlPath("feature"), { sql: made, mode: "write" })).status).toBe(200);
+  const below = (what: string) => sqlPath("feature").replace(/sql$/, what);
+  const advice = await developer.get(below("advice"));
+  expect(advice.status, JSON.stringify(advice.body)).toBe(200);
+  expect(advice.body.items).toContainEqual(
+    expect.objectContaining({ id: "no-primary-key", level: "info", object: "public.advised" }),
+  );
+  const types = await developer.get(below("types"));
+  expect(types.status, JSON.stringify(types.body)).toBe(200);
+  expect(types.body.typescript).toMatch(/advised: \{\s+Row: \{\s+n: number;\s+note: string \| null;/);
+  const viewer = await on.as("viewer");
+  for (const what of ["advice", "types"]) expect((await viewer.get(below(what))).status).toBe(403);
+});
+
 test("pages go on by a cursor, and belong to who opened it", async () => {
   const developer = await on.as("developer", "ada");
   const first = await developer.send("POST", sqlPath(), {

@@ -43,6 +43,18 @@ const requestsOf = ({ accounts, wanted }: WebGround) => accounts.get(wanted.id)?
 /** Not more often than the limits of this ground allow one caller. */
 const inTurn = () => new Promise((resolve) => setTimeout(resolve, 1100));
 
+test("the reference is one page for every database there is or is not, wakes none, and is nobody's to pay", async () => {
+  const before = requestsOf(ground);
+  const page = (url: string) => fetch(url).then(async (answer) => [answer.status, await answer.text()]);
+  const own = ground.url.replace("/rest/v1", "/docs");
+  const found = await page(own);
+  expect(found).toEqual([200, expect.stringContaining("docs/page.js")]);
+  expect(await page(own.replace("/acme/", "/nobody/"))).toEqual(found);
+  expect((await page(`${own}/page.js`))[0]).toBe(200);
+  expect((await page(`${own}/answer.ts`))[0]).toBe(404);
+  expect(requestsOf(ground)).toBe(before);
+});
+
 describe("limits", () => {
   test("one key is told when it asks too often, with what is left and when to come again; another is not", async () => {
     const [often, seldom] = [addKey(ground, "read"), addKey(ground, "read")];
