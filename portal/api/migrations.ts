@@ -1,16 +1,14 @@
 import { z } from "zod";
-import { can, type Principal, scopeMissing } from "../../platform/identity/index.ts";
-import { numberOf, onlyOnBranches, readMigration } from "../../platform/migrations/index.ts";
+import { numberOf } from "../../platform/migrations/index.ts";
 import { databaseId } from "../../platform/spec/index.ts";
-import { type DatabaseSchema, enqueueOperation, getSchema, type Operation } from "../../platform/store/index.ts";
+import { type DatabaseSchema, getSchema } from "../../platform/store/index.ts";
+import { addMigration } from "./add-migration.ts";
 import { inDatabase, member } from "./databases/read.ts";
 import { databaseParams } from "./databases/schemas.ts";
 import { type DatabaseView, findView } from "./databases/view.ts";
-import { requestProblems, wrongState } from "./errors.ts";
-import { propose, readBase } from "./propose.ts";
+import { enqueue, mustRun, queued } from "./migration-queue.ts";
 import { json, route } from "./route.ts";
 import { change, named, timestamp } from "./schemas.ts";
-import { operationToWire } from "./wire.ts";
 
 const states = ["applied", "pending", "failed", "waiting", "changed", "removed", "direct"] as const;
 type State = (typeof states)[number];
@@ -89,33 +87,8 @@ export const migrationRoutes = [
     replies: { 202: json("Nothing has changed yet", change, { Location: "The operation to follow." }) },
   }).handle(async (call, portal) => {
     const { domain, project, database } = call.params;
-    const { name, sql, autoMerge = false, direct = false } = call.body;
     const view = await findView(portal, domain, project, database);
-    const { problems } = await readMigration({ file: `0000_${name}`, text: sql, path: "sql" });
-    if (problems.length > 0)
-      throw requestProblems(
-        problems.map(({ line, column, message, hint, code }) => ({
-          path: "sql",
-          message: `line ${line}, column ${column}: ${message}`,
-          code,
-          hint,
-        })),
-      );
-    if (direct) mustWriteBranches(call.principal, inDatabase(call.params));
-    if (direct) return runDirect(portal, view, { sql, name, requestedBy: call.principal.user });
-    const base = await readBase(portal, domain, project);
-    const schema = await getSchema(portal.sql, databaseId(domain, project, database));
-    const folder = `tenants/${domain}/${project}/${database}/migrations/`;
-    const { files } = await base.host.listTree(base.commit);
-    const taken = files.flatMap(({ path }) => (path.startsWith(folder) ? [path.slice(folder.length)] : []));
-    const path = `${folder}${nextNumber([...taken, ...Object.keys(schema?.applied ?? {})])}_${name}.sql`;
-    const answer = await propose(portal, call, base, {
-      ...{ tenant: domain, project, database, step: "change", autoMerge },
-      changes: [{ path, content: sql.endsWith("\n") ? sql : `${sql}\n` }],
-      title: `Migration ${path.slice(folder.length)} of ${domain}/${project}/${database}`,
-      why: `Adds a migration to ${databaseId(domain, project, database)}; it runs once this is merged and deployed.`,
-    });
-    return { status: 202, ...answer };
+    return addMigration(portal, call, view, call.body);
   }),
 
   route({
@@ -154,55 +127,6 @@ export const migrationRoutes = [
     return queued(await enqueue(portal.sql, view, principal.user, { verb: "diff" }), "schema-diff");
   }),
 ];
-
-type Sql = Parameters<typeof enqueueOperation>[0];
-
-function mustRun({ name, instance, project }: DatabaseView): void {
-  if (instance?.phase === "Ready") return;
-  throw wrongState(`${project.tenant}/${project.project}/${name} is ${instance?.phase ?? "not made yet"}, not Ready`);
-}
-
-const enqueue = (sql: Sql, { name, project, instance }: DatabaseView, requestedBy: string, params: object) =>
-  enqueueOperation(sql, {
-    ...{ stack: project.stack, database: name, type: "MIGRATE", requestedBy, commit: instance?.commit ?? null },
-    params: { ...params },
-    deadlineSeconds: 4 * 3600,
-  });
-
-const queued = (operation: Operation, step: "migrate" | "schema-diff") => ({
-  status: 202 as const,
-  body: { step, pull: null, operation: operationToWire(operation) },
-  headers: { location: `/api/v1/operations/${operation.id}` },
-  trail: { operation: operation.id },
-});
-
-/** What runs at once is SQL that writes, whatever route it comes by. */
-function mustWriteBranches(principal: Principal, target: ReturnType<typeof inDatabase>): void {
-  if (can(principal, "sql:branch", target)) return;
-  throw scopeMissing("running SQL on a branch needs sql:branch", { fields: { scope: "sql:branch" } });
-}
-
-/** @throws NEB446 unless it is a branch, and nobody's preview of anything but itself */
-async function runDirect(
-  { sql }: { readonly sql: Sql },
-  view: DatabaseView,
-  asked: { readonly sql: string; readonly name: string; readonly requestedBy: string },
-) {
-  mustRun(view);
-  const { project, name } = view;
-  if (view.instance?.spec.branch === undefined)
-    throw onlyOnBranches(`${project.tenant}/${project.project}/${name} is no branch`);
-  const params = { verb: "direct", sql: asked.sql, name: asked.name };
-  return queued(await enqueue(sql, view, asked.requestedBy, params), "migrate");
-}
-
-/** After every number that is taken, as wide as they are. */
-export function nextNumber(taken: readonly string[]): string {
-  const numbers = taken.map(numberOf);
-  const last = Math.max(0, ...numbers);
-  const width = Math.max(4, String(last).length);
-  return String(last + 1).padStart(width, "0");
-}
 
 function toMigrations(
   { wanted, instance }: DatabaseView,

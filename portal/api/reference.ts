@@ -85,7 +85,7 @@ function typeOf(schema: Json): string {
     return (schema.enum as unknown[]).map((each) => `<code>${html(JSON.stringify(each))}</code>`).join(" ");
   if (schema.const !== undefined) return `<code>${html(JSON.stringify(schema.const))}</code>`;
   if (schema.type === "array") return `list of ${typeOf((schema.items as Json | undefined) ?? {})}`;
-  if (schema.type === "object" && schema.properties !== undefined) return properties(schema);
+  if (schema.type === "object" && Object.keys(schema.properties ?? {}).length > 0) return properties(schema);
   const limits = ["format", "pattern", "minimum", "maximum", "minLength", "maxLength", "default"]
     .filter((key) => schema[key] !== undefined && Math.abs(Number(schema[key])) !== Number.MAX_SAFE_INTEGER)
     .map((key) => `${key} ${html(JSON.stringify(schema[key]))}`);

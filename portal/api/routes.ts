@@ -36,6 +36,7 @@ import { sqlHistoryRoutes } from "./sql/history.ts";
 import { sqlQueryRoutes } from "./sql/queries.ts";
 import { sqlRunRoutes } from "./sql/run.ts";
 import { subjectRoutes } from "./subjects.ts";
+import { tableRoutes } from "./tables/routes.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { typingRoutes } from "./typings.ts";
 import { usageRoutes } from "./usage.ts";
@@ -52,6 +53,7 @@ export const routes: readonly AnyRoute[] = [
   ...databaseActs,
   ...dataApiRoutes,
   ...bucketRoutes,
+  ...tableRoutes,
   ...sqlRunRoutes,
   ...adviceRoutes,
   ...typingRoutes,

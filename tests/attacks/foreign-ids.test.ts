@@ -15,7 +15,10 @@ import { declareTenants, tenantOf } from "../portal/people.ts";
  */
 const tenantFile = 'import { tenant } from "@nebuladb/platform";\nexport default tenant({ displayName: "x" });\n';
 const projectFile = 'import { project } from "@nebuladb/platform";\nexport default project();\n';
-const names: Examples = { domain: "shop", tenant: "shop", project: "store", database: "orders", name: "ci" };
+const names: Examples = {
+  ...{ domain: "shop", tenant: "shop", project: "store", database: "orders", name: "ci" },
+  address: "shop.store.orders",
+};
 
 let hosted: HostedPortal;
 let ids: Examples;
@@ -39,7 +42,7 @@ beforeAll(async () => {
   const mine = await hosted.open("ours", { "tenants/bank/store/orders.ts": "// ours\n" });
   const { id } = await enqueueOperation(sql, { stack: "bank.store", type: "PAUSE", requestedBy: "bob" });
   own = {
-    examples: { ...names, domain: "bank", tenant: "bank", number: String(mine) },
+    examples: { ...names, domain: "bank", tenant: "bank", address: "bank.store.orders", number: String(mine) },
     ids: { operations: id },
   };
 }, 180_000);

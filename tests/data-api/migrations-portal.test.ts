@@ -140,6 +140,28 @@ test("SQL runs at once on a branch only", async () => {
   expect((await getOperation(portal.sql, body.operation.id))?.params).toMatchObject({ verb: "direct", sql: asked.sql });
 });
 
+test("a table is made by a pull request with its migration; on a branch at once, by who may write there", async () => {
+  const table = { name: "items", columns: [{ name: "text", type: "text", required: true }] };
+  const path = (database: string) => `/api/v1/databases/shop.store.${database}/tables`;
+  const { status, body } = await developer.send("POST", path("orders"), table);
+  expect(status, JSON.stringify(body)).toBe(202);
+  const file = await host.getFile(`${folder}/orders/migrations/0004_create_items.sql`, body.pull.headCommit);
+  expect(file?.text).toContain('create table "public"."items" (');
+  const branch = await developer.send("POST", path("feature-x"), table);
+  expect(branch.body).toMatchObject({ step: "migrate", pull: null, operation: { database: "feature-x" } });
+  const { params } = (await getOperation(portal.sql, branch.body.operation.id)) ?? {};
+  expect(params).toMatchObject({ verb: "direct", sql: file?.text });
+  const bad = await developer.send("POST", path("orders"), {
+    ...table,
+    columns: [{ name: "id", type: "int" }, { name: "" }],
+  });
+  expect(bad).toMatchObject({ status: 422, body: { code: "NEB601" } });
+  expect(bad.body.errors.map((one: { path: string }) => one.path)).toEqual(
+    expect.arrayContaining(["columns.1.name", "columns.1.type"]),
+  );
+  expect((await viewer.send("POST", path("feature-x"), table)).status).toBe(403);
+});
+
 test("running what is merged, and comparing, are operations, of those who may act on what runs and who may read it", async () => {
   const migrate = await admin.send("POST", `${collection}/orders/migrate`);
   expect(migrate.body).toMatchObject({ step: "migrate", operation: { type: "MIGRATE" } });

@@ -11,6 +11,8 @@ export const unknownExamples: Examples = {
   tenant: "nowhere",
   project: "none",
   database: "none",
+  address: "nowhere.none.none",
+  table: "none",
   name: "none",
   number: "999999",
   owner: "nobody",
@@ -42,5 +44,5 @@ export function pathFor(entry: Entry, examples: Examples = {}, ids: Examples = {
 /** Whether its path names something that belongs to a tenant. */
 export const namesTenantThing = ({ path, operationId, scope }: Entry): boolean =>
   scope !== "public" &&
-  (/\{(domain|tenant|project|number)\}/.test(path) ||
+  (/\{(domain|tenant|project|number|address)\}/.test(path) ||
     (/^(operations|keys)\./.test(operationId) && path.includes("{id}")));

@@ -10,7 +10,13 @@ import { type HostedPortal, startHostedPortal } from "./hosted.ts";
 
 let hosted: HostedPortal;
 let portal: TestPortal;
-let shop: Examples = { domain: "shop", tenant: "shop", project: "store", database: "orders" };
+let shop: Examples = {
+  domain: "shop",
+  tenant: "shop",
+  project: "store",
+  database: "orders",
+  address: "shop.store.orders",
+};
 let ids: Examples;
 
 beforeAll(async () => {

@@ -28,7 +28,7 @@ export async function askGateway<T>(
     "content-type": "application/json",
     "content-length": Buffer.byteLength(sent),
   };
-  const answer = await post(url, { headers, ca, signal }, sent);
+  const answer = await exchange("POST", url, { headers, ca, signal }, sent);
   if (answer.status === 200) return JSON.parse(answer.body) as T;
   throw refusal(answer);
 }
@@ -38,10 +38,16 @@ type Sending = {
   readonly ca: string | null;
   readonly signal: AbortSignal | undefined;
 };
-type Answer = { readonly status: number; readonly body: string };
+export type GatewayAnswer = { readonly status: number; readonly body: string };
 
-function post(url: URL, { headers, ca, signal }: Sending, body: string): Promise<Answer> {
-  const options = { method: "POST", headers, agent: false as const, ...(signal === undefined ? {} : { signal }) };
+/** @throws NEB789 when nobody answers. */
+export function exchange(
+  method: string,
+  url: URL,
+  { headers, ca, signal }: Sending,
+  body: string,
+): Promise<GatewayAnswer> {
+  const options = { method, headers, agent: false as const, ...(signal === undefined ? {} : { signal }) };
   return new Promise((resolve, reject) => {
     const asked =
       url.protocol === "https:" ? byTls(url, { ...options, ...(ca === null ? {} : { ca }) }) : inClear(url, options);
@@ -59,7 +65,7 @@ function post(url: URL, { headers, ca, signal }: Sending, body: string): Promise
 type Problem = { readonly [name: string]: unknown } & { readonly code: string; readonly detail: string };
 
 /** The gateway's own words: it names the place in the text, and what to do. */
-function refusal({ status, body }: Answer): NebulaError {
+function refusal({ status, body }: GatewayAnswer): NebulaError {
   const problem = parse(body);
   if (problem === undefined || status === 401) return sqlUnavailable(`the gateway answered ${status}`);
   const { type: _, status: __, instance: ___, code, title, detail, hint, retry, ...fields } = problem;
