@@ -70,7 +70,7 @@ function addLocalCommands(program: Command): void {
     .description("the faults and attacks at their large n, with real times; takes hours")
     .argument("[suite or file...]", "faults, attacks, or the path of one of their files")
     .action(async (suites: string[]) => {
-      const names = suites.length === 0 ? ["faults", "attacks"] : suites;
+      const names = suites.length === 0 ? ["faults", "attacks", "tests/data-api/fuzz.test.ts"] : suites;
       await orFail((await import("./commands/test.ts")).test(names, { output: output(), soak: true }));
     });
   program

@@ -24,6 +24,18 @@ export async function pythonDrivers(): Promise<string> {
   });
 }
 
+const schemathesis = "4.32.5";
+
+/** A folder for PYTHONPATH: what makes requests out of an OpenAPI document. */
+export async function fuzzer(): Promise<string> {
+  await mustRun("python3", ["--version"], "Python 3 with pip");
+  return once(`schemathesis-${schemathesis}`, async (folder) => {
+    const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", folder];
+    const what = "Python 3 with pip, and a package index that it reaches";
+    await mustRun("python3", [...args, `schemathesis==${schemathesis}`], what);
+  });
+}
+
 /** The driver's jar. */
 export async function jdbcDriver(): Promise<string> {
   await mustRun("java", ["-version"], "Java 17 or newer");
