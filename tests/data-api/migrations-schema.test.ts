@@ -1,6 +1,7 @@
 /** What leads from one schema to another, told and written as SQL: run by a real server, it has to come out there. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
+  describeSchemaChanges,
   diffSchemas,
   fingerprintOf,
   type Snapshot,
@@ -97,6 +98,17 @@ test("a fingerprint is of what there is, not of the order in which it was made",
     "create table b (id bigint primary key); create table a (x int, y text default ''); create index on a (y); create index on a (x);",
   );
   expect(fingerprintOf(third)).not.toBe(fingerprintOf(one));
+});
+
+test("a new table is told with its columns and with whether its rows are guarded", async () => {
+  const empty = await begin("");
+  const told = async (text: string) => describeSchemaChanges(diffSchemas(empty, await begin(text)));
+  const lines = ["+ table public.t", "    + n integer"];
+  expect(await told("create table t (n int)")).toEqual(lines);
+  expect(await told("create table t (n int); alter table t enable row level security")).toEqual([
+    ...lines,
+    "    + row-level security",
+  ]);
 });
 
 test("what belongs to an extension, and the record of migrations, are no part of a schema", async () => {

@@ -32,8 +32,8 @@ export function describeSchemaChanges(changes: readonly SchemaChange[]): readonl
 function linesOf(one: SchemaChange, gone: ReadonlySet<string>): string[] {
   switch (one.change) {
     case "added": {
-      const columns = one.object.kind === "table" ? one.object.columns : [];
-      return [`+ ${titleOf(one.object)}`, ...columns.map((column) => `    + ${columnText(column)}`)];
+      const rows = one.object.kind === "table" ? newTableRows(one.object) : [];
+      return [`+ ${titleOf(one.object)}`, ...rows.map((row) => `    + ${row}`)];
     }
     case "removed":
       // What a table had goes with it.
@@ -41,6 +41,12 @@ function linesOf(one: SchemaChange, gone: ReadonlySet<string>): string[] {
     case "changed":
       return [`~ ${one.to.kind} ${one.to.name}`, ...detailsOf(one.from, one.to).map((line) => `    ${line}`)];
   }
+}
+
+/** Whether its rows are guarded is the first thing that a reviewer of a new table asks. */
+function newTableRows({ columns, rowSecurity }: Table): string[] {
+  const guarded = { off: [], on: ["row-level security"], forced: ["row-level security, for its owner too"] } as const;
+  return [...columns.map((column) => columnText(column)), ...guarded[rowSecurity]];
 }
 
 const titleOf = (object: SchemaObject): string =>
