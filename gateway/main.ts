@@ -11,7 +11,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gatesIn, isRetired, makeLocalRunner, readGate, resolveOsUser, scheduleAsBatch } from "../platform/compute/index.ts";
+import {
+  gatesIn,
+  isRetired,
+  makeLocalRunner,
+  readGate,
+  resolveOsUser,
+  scheduleAsBatch,
+} from "../platform/compute/index.ts";
 import {
   type Config,
   choice,
