@@ -150,8 +150,8 @@ async function startWithTcp({ pgBin, folder, home, port, socketPath }: Server): 
   await untilOpen({ path: socketPath });
 }
 
-/** gateway/main.ts, as `nebula up` starts it. */
-async function startGateway(scope: Scope, env: NodeJS.ProcessEnv): Promise<void> {
+/** gateway/main.ts, as `nebula up` starts it. @returns its process id. */
+export async function startGateway(scope: Scope, env: NodeJS.ProcessEnv): Promise<number> {
   const main = join(import.meta.dirname, "../../gateway/main.ts");
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", main], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
@@ -160,6 +160,7 @@ async function startGateway(scope: Scope, env: NodeJS.ProcessEnv): Promise<void>
   scope.add(child, end);
   const ready = once(createInterface({ input: child.stdout }), "line");
   await Promise.race([ready, once(child, "exit").then(() => Promise.reject(new Error("the gateway ended")))]);
+  return child.pid ?? 0;
 }
 
 type Peer = {
