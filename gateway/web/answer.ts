@@ -153,10 +153,8 @@ async function fromDatabase({ kept }: AnswerDeps, work: Work): Promise<Answer> {
 }
 
 /** Credentials end here: the database sees the claims. */
-const hidden: ReadonlySet<string> = new Set(["authorization", "apikey"]);
-
 function ask({ asked, caller, served }: Work, path: string, body: Buffer): Promise<RestResponse> {
-  const headers = Object.fromEntries(Object.entries(asked.headers).filter(([name]) => !hidden.has(name)));
+  const { authorization: _token, apikey: _key, ...headers } = asked.headers;
   return served.engine.handle(
     { method: asked.method, path, query: asked.query, headers, body },
     { role: caller.role, claims: caller.claims, isAnonymous: caller.kind === "anonymous" },

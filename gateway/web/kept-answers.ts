@@ -6,7 +6,7 @@
  *    does. An answer that was being made meanwhile is kept under the old number, and so never found.
  * 3. What others write (SQL, triggers, cascades, another gateway) is seen when the time is over, not before.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Answer, Asked, Caller } from "./types.ts";
@@ -43,7 +43,7 @@ export function makeKeptAnswers(mostBytes = 32 * 2 ** 20): KeptAnswers {
       const embeds = /\(|%28/i.test(query);
       const number = embeds ? `${numberOf(`${id} any`)}` : `${numberOf(`${id} ${relation}`)}.${numberOf(`${id} *`)}`;
       const parts = JSON.stringify([id, number, role, claims, path, query, seen]);
-      return createHash("sha256").update(parts).digest("base64");
+      return hash("sha256", parts, "base64");
     },
     get: (key) => kept.get(key),
     put: (key, answer, seconds) => void kept.set(key, answer, { ttl: seconds * 1000 }),

@@ -7,7 +7,7 @@
  * 3. What opens nothing is remembered for a moment too, so that guessing asks the portal little.
  * 4. Only digests of keys stand in memory.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Clock, Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
@@ -65,7 +65,7 @@ export function makeKeys({ ask, clock, freshMs = 15_000 }: KeysOptions): Keys {
 
   return {
     async find(key, id) {
-      const digest = createHash("sha256").update(`${id} ${key}`).digest("base64");
+      const digest = hash("sha256", `${id} ${key}`, "base64");
       const before = known.get(digest);
       const nowMs = clock.monotonicMs();
       const age = before === undefined ? Number.POSITIVE_INFINITY : nowMs - before.askedMs;
