@@ -3,13 +3,15 @@ import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { type Clock, type Observe, reportFault } from "../../platform/core/index.ts";
 import { ensureOwnCertificate, tlsFiles } from "./authority.ts";
 import { certificateUnusable } from "./errors.ts";
 
 export type Identity = {
   readonly context: SecureContext;
+  /** What the context is made of, for servers that make their own. */
+  readonly options: SecureContextOptions;
   /** `tls-server-end-point` (RFC 5929): the hash of the certificate, by its own signature's hash. */
   readonly binding: Buffer;
 };
@@ -100,8 +102,9 @@ async function load({ cert, key }: { readonly cert: string; readonly key: string
   try {
     const leaf = new X509Certificate(certText);
     if (!leaf.checkPrivateKey(createPrivateKey(keyText))) throw new Error("the key is another certificate's");
-    const context = createSecureContext({ cert: certText, key: keyText, minVersion: "TLSv1.2" });
-    const identity = { context, binding: createHash(bindingHash(leaf)).update(leaf.raw).digest() };
+    const options: SecureContextOptions = { cert: certText, key: keyText, minVersion: "TLSv1.2" };
+    const context = createSecureContext(options);
+    const identity = { context, options, binding: createHash(bindingHash(leaf)).update(leaf.raw).digest() };
     return { identity, fingerprint: leaf.fingerprint256, validTo: new Date(leaf.validTo).toISOString() };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

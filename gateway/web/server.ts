@@ -6,9 +6,9 @@
  * 2. Health is answered without a look at any database.
  * 3. A request is counted when it was let in (docs/data-api.md), once, also when its client has gone.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { SecureContext } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { type Account, plainAddress } from "../wire/index.ts";
 import { type AnswerDeps, answerOfFault, answerTo, type Findings } from "./answer.ts";
@@ -23,15 +23,15 @@ import type { Answer, Asked } from "./types.ts";
 export type WebServer = {
   /** @throws NEB770 when the port is taken. Port 0 takes any; the answer is the one it got. */
   listen(port: number, host: string): Promise<number>;
-  /** Takes no more connections, ends idle ones, and at the limit all of them. */
+  /** Takes no more connections, ends idle ones, the others with the answer that they wait for, and at the limit all of them. */
   close(limitMs?: number): Promise<void>;
 };
 
 export type WebServerOptions = AnswerDeps & {
   /** Host names under it are databases. */
   readonly domain: string;
-  /** Absent: in clear. Asked for each connection. */
-  readonly tls?: () => SecureContext;
+  /** Absent: in clear. */
+  readonly tls?: WebTls;
   /** Where a database's requests and bytes are counted. */
   readonly account: (id: DatabaseId) => Account;
   /** Whoever else answers below a database (the SQL endpoint); false: not theirs. */
@@ -41,6 +41,9 @@ export type WebServerOptions = AnswerDeps & {
   readonly changes?: Feed;
 };
 
+/** The certificate, and word of a newer one: connections that stand keep theirs. */
+export type WebTls = { current(): SecureContextOptions; onChange(listener: () => void): void };
+
 export type DatabaseRoute = Route & { readonly kind: "database" };
 
 const waits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 32 * 1024 };
@@ -48,12 +51,19 @@ const idleMs = 120_000;
 
 export function makeWebServer(options: WebServerOptions): WebServer {
   const streams: Streams = { open: new Map(), closing: new AbortController() };
-  const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+  const running = new Set<ServerResponse>();
+  let isClosing = false;
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    running.add(response);
+    if (isClosing) endConnectionWith(response);
+    response.once("close", () => {
+      running.delete(response);
+      if (isClosing) server.closeIdleConnections();
+    });
     void serve(options, streams, request, response);
+  };
   const server: Server =
-    options.tls === undefined
-      ? createServer(waits, onRequest)
-      : createTlsServer({ ...waits, ...withContext(options.tls), ALPNProtocols: ["http/1.1"] }, onRequest);
+    options.tls === undefined ? createServer(waits, onRequest) : makeTlsServer(options.tls, onRequest);
   server.timeout = idleMs;
   server.maxConnections = options.connections ?? 10_000;
   server.on("clientError", (_problem, socket) => {
@@ -65,7 +75,9 @@ export function makeWebServer(options: WebServerOptions): WebServer {
     async close(limitMs = 0) {
       streams.closing.abort();
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+      isClosing = true;
       server.closeIdleConnections();
+      for (const response of running) endConnectionWith(response);
       const cut = setTimeout(() => server.closeAllConnections(), limitMs);
       await ended;
       clearTimeout(cut);
@@ -73,10 +85,17 @@ export function makeWebServer(options: WebServerOptions): WebServer {
   };
 }
 
-/** Certificates change while connections stand. */
-const withContext = (current: () => SecureContext) => ({
-  SNICallback: (_name: string, done: (problem: Error | null, context?: SecureContext) => void) => done(null, current()),
-});
+/** Its answer says so, and its client asks the next one elsewhere. */
+function endConnectionWith(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader("connection", "close");
+}
+
+/** No certificate by the client's SNI: who asks by an IP address sends none. */
+function makeTlsServer({ current, onChange }: WebTls, onRequest: RequestListener): Server {
+  const server = createTlsServer({ ...waits, ...current(), ALPNProtocols: ["http/1.1"] }, onRequest);
+  onChange(() => server.setSecureContext(current()));
+  return server;
+}
 
 /** They end when the server goes down; their clients come back with the number of what they saw last. */
 type Streams = {
