@@ -167,6 +167,25 @@ test("with 100,000 finished operations every query of the queue still uses an in
   }
 });
 
+test("what a tenant has waiting is counted by the index of what is open, however much is finished", async () => {
+  await db.sql.query(
+    `insert into stacks (stack) select 't' || i % 5 || '.s' || i from generate_series(1, 1000) i;
+     insert into operations (id, stack, type, state, requested_by, finished_at, attempt, fence)
+       select 'op_' || lpad(i::text, 26, '0'), 't' || i % 5 || '.s' || (i % 1000 + 1), 'DEPLOY', 'COMPLETED', 't', now(), 1, 1
+       from generate_series(1, 50000) i;
+     insert into operations (id, stack, type, state, requested_by)
+       select 'op_q' || lpad(i::text, 25, '0'), 't' || i % 5 || '.s' || i, 'DEPLOY', 'QUEUED', 't' from generate_series(1, 1000) i;
+     analyze operations`,
+  );
+  const statements = await statementsOf(async (sql) => {
+    await enqueueOperation(sql, { stack: "t2.s7", type: "DEPLOY", requestedBy: "t" });
+  });
+  const counting = statements.find(({ text }) => text.includes("as waiting"));
+  expect(await planOf(counting?.text ?? "", counting?.params ?? [])).toMatch(
+    /Index (Only )?Scan using operations_open/,
+  );
+});
+
 type Statement = { readonly text: string; readonly params: readonly unknown[] };
 
 /** What `body` sends; it is rolled back at the end. */

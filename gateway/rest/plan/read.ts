@@ -78,7 +78,10 @@ function outputName(name: string): string {
 function castOf({ snapshot }: Place, cast: string): string {
   const isArray = cast.endsWith("[]");
   const type = snapshot.casts.get(isArray ? cast.slice(0, -2) : cast);
-  if (type === undefined) throw new Refusal(400, "42704", `type "${cast}" does not exist`);
+  if (type === undefined)
+    throw new Refusal(400, "42704", `type "${cast}" does not exist`, {
+      hint: "A cast may name types of pg_catalog, public, extensions and the API's schemas, but none that looks names up (reg...).",
+    });
   return isArray ? `${type}[]` : type;
 }
 

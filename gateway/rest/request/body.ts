@@ -58,8 +58,9 @@ function json(body: Buffer, { hasColumns, isCall }: BodyOptions): Payload {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch {
-    throw invalid("Empty or invalid json");
+  } catch (thrown) {
+    const details = thrown instanceof Error ? thrown.message : null; // where, in the parser's words
+    throw new Refusal(400, "PGRST102", "Empty or invalid json", { details });
   }
   if (isObject(value)) return { kind: "rows", json: text, keys: Object.keys(value), count: 1, isArray: false };
   if (isCall) return { kind: "raw", type: "json", bytes: body };
