@@ -54,8 +54,8 @@ import {
   type SqlTokenOptions,
   type VerifySqlToken,
 } from "./statements/index.ts";
-import { type Certificates, openCertificates } from "./tls/index.ts";
-import { askPortal, type DataWeb, type DataWebOptions, makeDataWeb, makeKeys, type WebTls } from "./web/index.ts";
+import { type Certificates, openCertificates, type ServingTls } from "./tls/index.ts";
+import { askPortal, type DataWeb, type DataWebOptions, makeDataWeb, makeKeys } from "./web/index.ts";
 import {
   type DirectEndpoint,
   isLoopback,
@@ -144,8 +144,8 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const changes = scope.add(openChanges(config, { keeper, observe }), (it) => it.close());
   const webhooks = makeWebhookHttp({ changes, verify, observe });
   const elsewhere = eitherBelow(webhooks, makeSqlHttp({ desk, verify, account, observe }));
-  await openFiles(config, scope, { account, tls: () => certificates.current().context, observe });
-  const tls: WebTls = { current: () => certificates.current().options, onChange: certificates.onChange };
+  const tls: ServingTls = { current: () => certificates.current().options, onChange: certificates.onChange };
+  await openFiles(config, scope, { account, tls, observe });
   const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere, changes });
   await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
@@ -198,7 +198,7 @@ function openChanges(
 type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
   readonly changes: Changes;
   readonly elsewhere: NonNullable<DataWebOptions["elsewhere"]>;
-  readonly tls: WebTls;
+  readonly tls: ServingTls;
 };
 
 /** The data API: in clear on this machine alone, by TLS for others. */

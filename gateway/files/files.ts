@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { SecureContext } from "node:tls";
 import type { Gate } from "../../platform/compute/index.ts";
 import { type Clock, type Observe, reportFault, type Secret } from "../../platform/core/index.ts";
 import { ownerOf } from "../../platform/files/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import type { ServingTls } from "../tls/index.ts";
 import type { FileKeys } from "./admit.ts";
 import { makeBuckets } from "./buckets.ts";
 import { filesLayout } from "./layout.ts";
@@ -25,7 +25,7 @@ export type FilesOptions = {
   readonly databases: () => Promise<readonly DatabaseId[]>;
   readonly isRetired: (id: DatabaseId) => Promise<boolean>;
   readonly account: (id: DatabaseId) => Counted;
-  readonly tls?: () => SecureContext;
+  readonly tls?: ServingTls;
   readonly clock: Clock;
   readonly observe: Observe;
 };

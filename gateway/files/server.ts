@@ -6,11 +6,10 @@
  * 3. A slow client holds its own connection and nothing else.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { SecureContext } from "node:tls";
 import { asNebulaError, type Observe } from "../../platform/core/index.ts";
 import { claimedBy, type Signable } from "../../platform/files/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { makeHttpsServer, type ServingTls } from "../tls/index.ts";
 import { plainAddress } from "../wire/index.ts";
 import { type AdmitDeps, type Admitted, admit, mostTextBytes } from "./admit.ts";
 import { accessDenied, type Refused, refused, sayRefused } from "./answer.ts";
@@ -30,7 +29,7 @@ export type FilesWebOptions = Omit<AdmitDeps, "upstream"> & {
   /** Host names under it are buckets. */
   readonly domain: string;
   /** Absent: in clear. */
-  readonly tls?: () => SecureContext;
+  readonly tls?: ServingTls;
   readonly account: (id: DatabaseId) => Counted;
   readonly observe: Observe;
 };
@@ -50,13 +49,7 @@ const own = {
 export function makeFilesWeb(options: FilesWebOptions): FilesWeb {
   const onRequest = (request: IncomingMessage, response: ServerResponse) => void serve(options, request, response);
   const { tls } = options;
-  const server: Server =
-    tls === undefined
-      ? createServer(waits, onRequest)
-      : createTlsServer(
-          { ...waits, SNICallback: (_, done) => done(null, tls()), ALPNProtocols: ["http/1.1"] },
-          onRequest,
-        );
+  const server: Server = tls === undefined ? createServer(waits, onRequest) : makeHttpsServer(tls, waits, onRequest);
   server.timeout = idleMs;
   server.maxConnections = 5_000;
   return {

@@ -4,4 +4,5 @@
  */
 export { ensureOwnCertificate, tlsFiles } from "./authority.ts";
 export * from "./errors.ts";
+export { makeHttpsServer, type ServingTls } from "./https.ts";
 export { type CertificateOptions, type Certificates, type Identity, openCertificates } from "./identity.ts";

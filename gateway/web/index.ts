@@ -9,5 +9,5 @@
  */
 
 export { askPortal, type KeyAccess, type Keys, type KeysOptions, makeKeys } from "./keys.ts";
-export type { DatabaseRoute, WebTls } from "./server.ts";
+export type { DatabaseRoute } from "./server.ts";
 export { type DataWeb, type DataWebOptions, makeDataWeb } from "./web.ts";

@@ -6,10 +6,9 @@
  * 2. Health is answered without a look at any database.
  * 3. A request is counted when it was let in (docs/data-api.md), once, also when its client has gone.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { SecureContextOptions } from "node:tls";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { makeHttpsServer, type ServingTls } from "../tls/index.ts";
 import { type Account, plainAddress } from "../wire/index.ts";
 import { type AnswerDeps, answerOfFault, answerTo, type Findings } from "./answer.ts";
 import { readBody } from "./body.ts";
@@ -31,7 +30,7 @@ export type WebServerOptions = AnswerDeps & {
   /** Host names under it are databases. */
   readonly domain: string;
   /** Absent: in clear. */
-  readonly tls?: WebTls;
+  readonly tls?: ServingTls;
   /** Where a database's requests and bytes are counted. */
   readonly account: (id: DatabaseId) => Account;
   /** Whoever else answers below a database (the SQL endpoint); false: not theirs. */
@@ -40,9 +39,6 @@ export type WebServerOptions = AnswerDeps & {
   /** Changed rows of the databases; absent: nobody can listen. */
   readonly changes?: Feed;
 };
-
-/** The certificate, and word of a newer one: connections that stand keep theirs. */
-export type WebTls = { current(): SecureContextOptions; onChange(listener: () => void): void };
 
 export type DatabaseRoute = Route & { readonly kind: "database" };
 
@@ -63,7 +59,7 @@ export function makeWebServer(options: WebServerOptions): WebServer {
     void serve(options, streams, request, response);
   };
   const server: Server =
-    options.tls === undefined ? createServer(waits, onRequest) : makeTlsServer(options.tls, onRequest);
+    options.tls === undefined ? createServer(waits, onRequest) : makeHttpsServer(options.tls, waits, onRequest);
   server.timeout = idleMs;
   server.maxConnections = options.connections ?? 10_000;
   server.on("clientError", (_problem, socket) => {
@@ -88,13 +84,6 @@ export function makeWebServer(options: WebServerOptions): WebServer {
 /** Its answer says so, and its client asks the next one elsewhere. */
 function endConnectionWith(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader("connection", "close");
-}
-
-/** No certificate by the client's SNI: who asks by an IP address sends none. */
-function makeTlsServer({ current, onChange }: WebTls, onRequest: RequestListener): Server {
-  const server = createTlsServer({ ...waits, ...current(), ALPNProtocols: ["http/1.1"] }, onRequest);
-  onChange(() => server.setSecureContext(current()));
-  return server;
 }
 
 /** They end when the server goes down; their clients come back with the number of what they saw last. */
