@@ -44,7 +44,8 @@ import { type Changes, makeChanges, makeWebhookHttp, type WebhookHttp } from "./
 import { makeFiles } from "./files/index.ts";
 import { type Keeper, makeKeeper } from "./keeper/index.ts";
 import { openPooledEndpoint, type PooledEndpoint } from "./pool/index.ts";
-import { makeScaler, type Scaler } from "./scaler/index.ts";
+import { makeScaler, registerSizes, type Scaler } from "./scaler/index.ts";
+import { atStandby, makeStandbyGuard, registerStandbys, replicatedIn, type StandbyGuard } from "./standbys/index.ts";
 import {
   makeConnect,
   makeSqlDesk,
@@ -104,9 +105,16 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
     vacate: async (id) => (await pooled?.vacate(id)) ?? true,
   });
   scope.add(keeper, (it) => it.close());
+  const guard = makeStandbyGuard({ runner, replicated: () => replicatedIn(dataDir), observe, clock });
+  scope.add(guard, (it) => it.close());
   const directory = makeDirectory({ gateOf: (id) => readGate(dataDir, id), list: () => gatesIn(dataDir), clock });
   const direct = makeDirectEndpoint({
-    ...{ directory, keeper, limits, mockSecret, clock, observe },
+    keeper: {
+      enter: keeper.enter,
+      // who only reads keeps the database awake as anybody does
+      enterStandby: async (id) => atStandby(await keeper.enter(id, "direct"), () => guard.enter(id)),
+    },
+    ...{ directory, limits, mockSecret, clock, observe },
     tls: () => certificates.current(),
     domain: config.NEBULA_GATEWAY_DOMAIN,
     requireTls: config.NEBULA_GATEWAY_REQUIRE_TLS === "outside",
@@ -153,7 +161,8 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const scaler = scope.add(makeScaler({ runner, awake: () => keeper.awake(), observe, clock }), (it) => it.close());
   scaler.start();
   await changes.start();
-  registerGauges(metrics, { keeper, scaler, direct, pooled });
+  guard.start();
+  registerGauges(metrics, { keeper, scaler, guard, direct, pooled });
   isServing = true;
   process.on("SIGHUP", () => void certificates.reload());
   await untilStopped();
@@ -269,12 +278,14 @@ function keepSecret(dataDir: string, name: "mock-secret" | "portal-secret" | "fi
 type Gauged = {
   readonly keeper: Keeper;
   readonly scaler: Scaler;
+  readonly guard: StandbyGuard;
   readonly direct: DirectEndpoint;
   readonly pooled: PooledEndpoint | undefined;
 };
 
-function registerGauges(metrics: Metrics, { keeper, scaler, direct, pooled }: Gauged): void {
+function registerGauges(metrics: Metrics, { keeper, scaler, guard, direct, pooled }: Gauged): void {
   registerSizes(metrics, scaler);
+  registerStandbys(metrics, guard);
   metrics.gauge("nebuladb_gateway_sessions", "Open connections of the direct endpoint.", ["state"], async (set) => {
     const { open, connections } = direct.sessions();
     set({ state: "open" }, open);
@@ -290,19 +301,6 @@ function registerGauges(metrics: Metrics, { keeper, scaler, direct, pooled }: Ga
   metrics.gauge("nebuladb_pooler_up", "Whether the pooled endpoint serves.", [], async (set) => {
     set({}, pooled?.state().up ? 1 : 0);
   });
-}
-
-/** Of the databases that are awake, where the machine holds them to their units. */
-function registerSizes(metrics: Metrics, scaler: Scaler): void {
-  const gauge = (name: `nebuladb_${string}`, help: string, of: "units" | "cpuUnits") =>
-    metrics.gauge(name, help, ["tenant", "project", "database"], async (set) => {
-      for (const [id, size] of scaler.sizes()) {
-        const [tenant = "", project = "", database = ""] = id.split(".");
-        set({ tenant, project, database }, size[of]);
-      }
-    });
-  gauge("nebuladb_compute_units", "Compute units that a database has now, between its min and its max.", "units");
-  gauge("nebuladb_compute_used_units", "CPUs that a database used in the last second.", "cpuUnits");
 }
 
 await runMain("gateway", fields, run);

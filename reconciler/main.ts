@@ -156,7 +156,7 @@ async function tend(driver: LocalDriver, rows: readonly Instance[]): Promise<voi
     const spec = specs.get(id);
     if (spec === undefined) return undefined;
     const { maxUnits, suspendAfterSeconds } = spec.compute;
-    return { suspendAfterSeconds: spec.replicas > 0 ? 0 : suspendAfterSeconds, limits: limitsFor(maxUnits) };
+    return { suspendAfterSeconds, limits: limitsFor(maxUnits) };
   });
 }
 

@@ -61,6 +61,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "gateway/tls": { rank: 5, says: "the platform's CA and the gateway's certificate" },
   "gateway/keeper": { rank: 5, says: "when a database runs: wake, freeze, sleep" },
   "gateway/scaler": { rank: 5, says: "how large a database is: compute units between min and max" },
+  "gateway/standbys": { rank: 5, says: "standbys, and which of them takes a primary's place" },
   "gateway/wire": { rank: 6, says: "Postgres protocol: route, authenticate, wake, relay" },
   "gateway/pool": { rank: 6, says: "the pooled endpoint: PgBouncer, its doors and its answers" },
   "gateway/rest": { rank: 6, says: "the data API's dialect: request to SQL to answer" },

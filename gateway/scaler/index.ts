@@ -8,4 +8,5 @@
  * 3. Where the machine holds nobody to his units there is nothing to decide: a database then has its `max`, and is billed it.
  */
 export { type Bounds, decide, type Pace, type Sample, type Standing, standingAt, usualPace } from "./decide.ts";
+export { registerSizes } from "./gauges.ts";
 export { makeScaler, type Scaler, type ScalerOptions } from "./scaler.ts";

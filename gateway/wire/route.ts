@@ -16,6 +16,8 @@ export type Route = {
   readonly id: DatabaseId | undefined;
   /** The SQL database that was asked for; undefined when the name named the instance. */
   readonly database: string | undefined;
+  /** `@ro` behind the name: a standby, which only reads. */
+  readonly readOnly: boolean;
 };
 
 export type RouteInput = Asked & {
@@ -29,7 +31,10 @@ export type RouteInput = Asked & {
  * What names nothing is no error yet: the client then fails its sign-in like any other.
  * @throws Refused 3D000 when nothing names an instance, or two things name two.
  */
-export async function resolveRoute({ serverName, endpoint, database, domain, find }: RouteInput): Promise<Route> {
+export async function resolveRoute(input: RouteInput): Promise<Route> {
+  const { serverName, domain, find } = input;
+  const [database, readsDatabase] = withoutMark(input.database);
+  const [endpoint, readsEndpoint] = withoutMark(input.endpoint);
   const label = endpointLabel(serverName, domain);
   const byName = idOf(database);
   const byEndpoint = async (name: string) => idOf(name) ?? (await find(name));
@@ -41,8 +46,15 @@ export async function resolveRoute({ serverName, endpoint, database, domain, fin
   if (named.length === 0) throw new Refused(notRouted(database));
   const [id] = named;
   if (named.some((one) => one !== id)) throw new Refused(routesDisagree(label ?? endpoint ?? database, database));
-  return { id, database: byName === undefined ? database : undefined };
+  const readOnly = readsDatabase || readsEndpoint;
+  return { id, database: byName === undefined ? database : undefined, readOnly };
 }
+
+const readOnlyMark = "@ro";
+
+/** A name without the mark, and whether it had it. Neither a database's id nor an endpoint has an `@`. */
+const withoutMark = <Name extends string | undefined>(name: Name): readonly [Name, boolean] =>
+  name?.endsWith(readOnlyMark) ? [name.slice(0, -readOnlyMark.length) as Name, true] : [name, false];
 
 /** `tenant.project.database`; undefined when a text is no such name. */
 export function idOf(text: string): DatabaseId | undefined {

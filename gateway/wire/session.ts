@@ -7,7 +7,7 @@
  * 3. A session counts for the keeper from before its server is asked until both sides are closed.
  */
 import type { Socket } from "node:net";
-import type { Gate } from "../../platform/compute/index.ts";
+import { type Gate, noStandby } from "../../platform/compute/index.ts";
 import { asNebulaError, NebulaError } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { isLoopback } from "./address.ts";
@@ -146,7 +146,13 @@ async function cancel(
   socket.end();
 }
 
-type Known = { readonly wanted: Wanted; readonly gate: Gate; readonly proven: Proven; readonly version: number };
+type Known = {
+  readonly wanted: Wanted;
+  readonly gate: Gate;
+  readonly proven: Proven;
+  readonly version: number;
+  readonly readOnly: boolean;
+};
 
 async function authenticate(deps: WireDeps, { buckets }: Shared, greeted: Startup, address: string): Promise<Known> {
   const { reader, tls, startup } = greeted;
@@ -178,7 +184,7 @@ async function authenticate(deps: WireDeps, { buckets }: Shared, greeted: Startu
     throw new Refused(branchExpired(gate.id, expiresAt));
   if (route.database !== undefined && route.database !== gate.databaseName)
     throw new Refused(databaseUnknown(route.database, gate.databaseName));
-  return { wanted, gate, proven, version };
+  return { wanted, gate, proven, version, readOnly: route.readOnly };
 }
 
 type Conversation = Known & {
@@ -234,7 +240,8 @@ async function reach(deps: WireDeps, { draining }: Shared, talk: Conversation): 
     if (greeted.tap.socket.destroyed) throw new Gone("the client did not wait");
     if (draining.aborted) throw new Refused(goingDown);
     if (left <= 0) throw new Refused(notServing(`the database is not ready: ${last}`, "Try again in a moment."));
-    const entered = await keeper.enter(instance, "direct").catch((thrown: unknown) => {
+    const entering = talk.readOnly ? enterStandby(keeper, instance) : keeper.enter(instance, "direct");
+    const entered = await entering.catch((thrown: unknown) => {
       throw new Refused(refusalOf(thrown));
     });
     const { socketPath } = entered;
@@ -254,6 +261,11 @@ async function reach(deps: WireDeps, { draining }: Shared, talk: Conversation): 
     if (ending.kind === "away") last = ending.why;
     await clock.sleep(againAfterMs, draining);
   }
+}
+
+async function enterStandby(keeper: WireDeps["keeper"], instance: DatabaseId): Promise<Entered> {
+  if (keeper.enterStandby === undefined) throw noStandby(`${instance} has no standby`);
+  return keeper.enterStandby(instance);
 }
 
 function refusalOf(thrown: unknown): Refusal {

@@ -27,7 +27,11 @@ export type WakePhases = {
 };
 
 /** What the wire asks of the keeper (gateway/keeper). */
-export type KeeperPort = { enter(id: DatabaseId, why: "direct"): Promise<Entered> };
+export type KeeperPort = {
+  enter(id: DatabaseId, why: "direct"): Promise<Entered>;
+  /** A standby that serves, for a session that only reads. */
+  enterStandby?(id: DatabaseId): Promise<Entered>;
+};
 
 export type Entered = {
   readonly socketPath: string;

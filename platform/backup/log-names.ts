@@ -7,6 +7,8 @@ export const isSegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
 /** A timeline's descent, or the label of a backup: small files beside the segments. */
 export const isSmallPart = (name: string): boolean =>
   /^[0-9A-F]{8}\.history$|^[0-9A-F]{24}\.[0-9A-F]{8}\.backup$/.test(name);
+/** What a promoted server archives of the segment in which its timeline began. */
+export const isHalfPart = (name: string): boolean => /^[0-9A-F]{24}\.partial$/.test(name);
 
 export const timelineOf = (segment: string): number => Number.parseInt(segment.slice(0, 8), 16);
 /** Counts through all of a timeline's segments. */

@@ -16,7 +16,7 @@ import type { DatabaseId } from "../spec/index.ts";
 import { emptyIndex, type Index, type LineStore, lineStore } from "./catalog.ts";
 import { spoolStrange } from "./errors.ts";
 import type { Ground } from "./ground.ts";
-import { isSegment, isSmallPart, segmentBytes } from "./log-names.ts";
+import { isHalfPart, isSegment, isSmallPart, segmentBytes } from "./log-names.ts";
 
 const squeeze = promisify(zstdCompress);
 
@@ -85,7 +85,10 @@ type Spool = { readonly identity: string; readonly flushedAt: Date | undefined }
 async function shipSpool(ground: Ground, lent: Lent, { identity, flushedAt }: Spool): Promise<Shipped> {
   const line = lineStore(ground, lent.manifest.id, identity);
   const spool = join(lent.folder, "spool", identity);
-  const names = (await readdir(spool)).filter((name) => !name.endsWith(".part")).sort();
+  const all = (await readdir(spool)).filter((name) => !name.endsWith(".part"));
+  // the half of a timeline's last part, of a primary that was replaced: the first part of the next timeline begins with all of it
+  for (const name of all.filter(isHalfPart)) await unlink(join(spool, name));
+  const names = all.filter((name) => !isHalfPart(name)).sort();
   const strange = names.find((name) => !isSegment(name) && !isSmallPart(name));
   if (strange !== undefined) throw spoolStrange(`${join(spool, strange)} is no part of a log`);
   let index = await line.readIndex();

@@ -16,6 +16,7 @@ import { translateFs } from "./programs.ts";
 import { type Context, doorOf, removeSocket, runAsWanted, stopServer } from "./running.ts";
 import { closeToOthers, giveOwnUser } from "./server-user.ts";
 import { syncServiceRoles } from "./service-roles.ts";
+import { prepareReplication } from "./standby-role.ts";
 import { usedBytesOf } from "./storage.ts";
 import { underLimit } from "./storage-limit.ts";
 import { claimDatabase, syncDatabase } from "./sync.ts";
@@ -89,6 +90,7 @@ async function bringUp(context: Context, place: Place, manifest: Manifest, wante
   });
   const served = await syncServiceRoles({ ...door, templatePassword: null }, place, wanted);
   await keepAdminKey(context, place, manifest.id);
+  await prepareReplication(context, place, manifest, { ...door, templatePassword: null });
   await writeGateFor(context, place, wanted, synced.verifiers);
   return { started, restarted, done: [...claimed, ...synced.done, ...served], versions: synced.versions };
 }
@@ -185,7 +187,18 @@ async function undo(context: Context, place: Place): Promise<void> {
 const same = (a: Manifest, b: Manifest) => JSON.stringify(a) === JSON.stringify(b);
 
 const described = [
-  ...(["units", "minUnits", "allowFrom", "storageBytes", "tags", "intent", "suspendAfterSeconds", "limits"] as const),
+  ...([
+    "units",
+    "minUnits",
+    "replicas",
+    "synchronous",
+    "allowFrom",
+    "storageBytes",
+    "tags",
+    "intent",
+    "suspendAfterSeconds",
+    "limits",
+  ] as const),
 ];
 
 function describe(before: Manifest, after: Manifest): string[] {

@@ -168,6 +168,30 @@ export const keeperClosing = defineError({
   hint: "Connect again in a moment; sessions that stand are let to their end.",
 });
 
+export const standbyFailed = defineError({
+  code: "NEB460",
+  status: 500,
+  title: "Standby cannot be made",
+  retry: true,
+  hint: "The message has the program's last words. It is tried again by itself; the primary serves meanwhile.",
+});
+
+export const noStandby = defineError({
+  code: "NEB461",
+  status: 503,
+  title: "No standby serves",
+  retry: true,
+  hint: "Connect again in a moment, or without `@ro` to the primary. A database has standbys when it declares `replicas`.",
+});
+
+export const primaryLost = defineError({
+  code: "NEB462",
+  status: 500,
+  title: "Primary lost, and no standby may take its place",
+  retry: false,
+  hint: "A standby that commits may have waited for cannot be read, so rows could be lost. Repair it, or restore from a backup.",
+});
+
 export const limitRefused = defineError({
   code: "NEB730",
   status: 500,

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { spoolOf } from "./archive.ts";
 import { readAutoConf } from "./auto-conf.ts";
-import { header, renderConf } from "./conf.ts";
+import { header } from "./conf.ts";
 import { type FilesRead, fileDeviations, readConf } from "./conf-read.ts";
 import { readGateOf } from "./gate.ts";
 import { readIdentity } from "./identity.ts";
+import { confOf } from "./instance-conf.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Place } from "./paths.ts";
 import type { Deviation } from "./setting-values.ts";
@@ -48,12 +48,11 @@ export async function readFiles(place: Place, manifest: Manifest): Promise<Files
   const found = readConf(conf, hba, header);
   const foreign = Object.entries(auto).map(([name, value]) => ({ name, given: null, found: value }));
   if (found.asWritten) return { deviations: foreign, given: found.settings };
-  const wanted = wantedFiles(place, manifest);
+  const wanted = await wantedFiles(place, manifest);
   return { deviations: [...fileDeviations(found, wanted), ...foreign], given: wanted.settings };
 }
 
-function wantedFiles(place: Place, manifest: Manifest): FilesRead {
-  const { socketDir, hba: hbaPath } = place;
-  const { conf, hba } = renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest) });
+async function wantedFiles(place: Place, manifest: Manifest): Promise<FilesRead> {
+  const { conf, hba } = await confOf(place, manifest);
   return readConf(conf, hba, header);
 }

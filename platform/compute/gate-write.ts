@@ -57,6 +57,7 @@ const gateOf = (of: Omit<Gate, "format" | "roles">): Omit<Gate, "roles"> => ({
   suspendAfterSeconds: of.suspendAfterSeconds,
   units: of.units,
   limits: of.limits,
+  ...((of.replicas ?? 0) > 0 ? { replicas: of.replicas } : {}),
   ...(of.expiresAt === undefined ? {} : { expiresAt: of.expiresAt }),
   ...(of.api === undefined ? {} : { api: of.api }),
   ...(of.buckets === undefined ? {} : { buckets: of.buckets }),

@@ -45,6 +45,8 @@ export type Gate = {
   /** 0: never. */
   readonly suspendAfterSeconds: number;
   readonly units: number;
+  /** Standbys beside it. Absent: none. */
+  readonly replicas?: number;
   readonly limits: ConnectionLimits;
   /** RFC 3339; afterwards nobody is let in. Absent: never. */
   readonly expiresAt?: string;

@@ -43,6 +43,7 @@ export async function readIdentity(pgdata: string): Promise<string | null> {
   }
 }
 
+export const adminPurpose = (id: string): string => `compute:admin:${id}`;
 export const ownerPurpose = "compute:owner-tag";
 
 /** The tag that this installation puts on what it makes: derived from its key, so it needs no place of its own and tells nothing. */

@@ -57,6 +57,7 @@ export type {
   InstanceWanted,
   Load,
   RoleInside,
+  StandbyObserved,
   StopMode,
   StorageMode,
   StorageTended,

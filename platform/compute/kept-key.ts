@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { Secret, type Vault } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { adminKeyMissing } from "./errors.ts";
+import { adminPurpose } from "./identity.ts";
 import { writeAtomically } from "./manifest.ts";
 import { type Layout, type Place, placeOf } from "./paths.ts";
-import { adminPurpose, type Context } from "./running.ts";
+import type { Context } from "./running.ts";
 
 /**
  * The administrator's password of one instance, in a file beside it, 0600 and ours: a gateway asks a server who uses it also while

@@ -23,6 +23,7 @@ import { findPostmaster, rotateLog, type StopMode } from "./postmaster.ts";
 import { findPrograms, translateFs } from "./programs.ts";
 import { type Context, doorOf, findThawed, startServer, stopServer, templatePassword } from "./running.ts";
 import { findServerUsers, guestOf } from "./server-user.ts";
+import { removeStandbys, standbysIn } from "./standby.ts";
 import { tendStorage } from "./storage-limit.ts";
 import { lockOf } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
@@ -143,7 +144,8 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
     const [place, found] = [placeOf(layout, id), await runner.observe(id)];
     const manifest = await readManifest(place);
     if (found === undefined || manifest === undefined) return undefined;
-    const { bytes } = await measure(place.pgdata);
+    const folders = [place, ...(await standbysIn(context, place, id))].map(({ pgdata }) => measure(pgdata));
+    const bytes = (await Promise.all(folders)).reduce((sum, one) => sum + one.bytes, 0);
     const ask = () => askServer(context, manifest);
     const asked = found.phase === "Ready" ? await looking(id, ask).catch(() => undefined) : undefined;
     const { connections = 0, databaseSizeBytes = null } = asked ?? {};
@@ -210,6 +212,7 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
         const place = placeOf(layout, id);
         await stopServer(context, place, id, "fast");
         await clearDrafts(layout, id);
+        await removeStandbys(place); // copies of what is kept
         await putAside(layout, id, new Date(now())).catch((thrown: NodeJS.ErrnoException) => {
           if (thrown.code !== "ENOENT") throw thrown; // it was put aside before
         });
@@ -260,7 +263,10 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
       for (const id of await ids()) await keepGateOf(id, settings(id)).catch(() => undefined);
     },
     rotateLogs: async () => {
-      for (const id of await ids()) await rotateLog(placeOf(layout, id).log, true);
+      for (const id of await ids()) {
+        const place = placeOf(layout, id);
+        for (const { log } of [place, ...(await standbysIn(context, place, id))]) await rotateLog(log, true);
+      }
     },
     close: () => refilling,
   };

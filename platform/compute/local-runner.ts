@@ -1,22 +1,26 @@
 import { ignoreObservations, type Observe } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
-import { readActivity } from "./activity.ts";
+import { answers, readActivity } from "./activity.ts";
 import { findGroups, type Groups } from "./cgroups.ts";
 import { instanceMissing } from "./errors.ts";
 import { keptKeys } from "./kept-key.ts";
 import { observeInstance } from "./observe-instance.ts";
-import { layoutOf } from "./paths.ts";
+import { layoutOf, placeOf } from "./paths.ts";
+import { killServer } from "./postmaster.ts";
 import { findPrograms } from "./programs.ts";
 import type { Context } from "./running.ts";
 import { readLoad, readUse, resizeInstance } from "./scale.ts";
 import { findServerUsers } from "./server-user.ts";
+import { observeStandbys } from "./standby-look.ts";
+import { makeStandby, tendStandbys } from "./standby-tend.ts";
 import { freezeInstance, holdInstance, sleepInstance, wakeInstance } from "./suspend.ts";
 import type { ComputeDriver, InstanceObserved } from "./types.ts";
 
 /** What a gateway does with instances: no more than this. */
 export type InstanceRunner = Pick<
   ComputeDriver,
-  "observe" | "wake" | "hold" | "freeze" | "sleep" | "activity" | "used" | "load" | "resize"
+  | ("observe" | "wake" | "hold" | "freeze" | "sleep" | "activity" | "used" | "load" | "resize")
+  | ("answers" | "standbys" | "tendStandbys" | "makeStandby" | "depose")
 >;
 
 export type LocalRunnerOptions = {
@@ -62,6 +66,11 @@ export function runnerOf(context: Context): InstanceRunner {
     activity: (id) => readActivity(context, id),
     used: (id) => readUse(context, id),
     load: (id) => readLoad(context, id),
+    answers: (id) => answers(context, id),
+    standbys: (id) => observeStandbys(context, id),
+    tendStandbys: (id) => tendStandbys(context, id),
+    makeStandby: (id, number) => makeStandby(context, id, number),
+    depose: (id) => killServer(placeOf(context.layout, id)),
     resize: (id, units) => resizeInstance(context, id, units),
   };
 }

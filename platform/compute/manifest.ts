@@ -43,6 +43,8 @@ export type Manifest = Shape & {
   readonly minUnits?: number;
   /** Absent: there is room, and it takes writes. */
   readonly full?: Fullness;
+  /** Whether a commit waits for a standby. */
+  readonly synchronous?: boolean;
 };
 
 export async function readManifest(place: Place): Promise<Manifest | undefined> {
@@ -67,7 +69,7 @@ export function manifestOf(
   { now, owner, identity }: { readonly now: Date; readonly owner: string; readonly identity: string },
 ): Manifest {
   const { id, version, units, allowFrom, extensions, databaseName, ownerRole, storageBytes, tags } = wanted;
-  const { suspendAfterSeconds, limits, archive = false, minUnits = units } = wanted;
+  const { suspendAfterSeconds, limits, archive = false, minUnits = units, replicas = 0, synchronous = false } = wanted;
   const union = (old: readonly string[] | undefined, add: readonly string[]) =>
     [...new Set([...(old ?? []), ...add])].sort();
   return {
@@ -84,6 +86,8 @@ export function manifestOf(
     createdAt: before?.createdAt ?? now.toISOString(),
     ...{ identity, owner, suspendAfterSeconds, limits },
     ...(minUnits < units ? { minUnits } : {}),
+    ...(replicas > 0 ? { replicas } : {}),
+    ...(replicas > 0 && synchronous ? { synchronous } : {}),
     ...(archive ? { archive } : {}),
     ...(before?.origin === undefined ? {} : { origin: before.origin }),
     ...(before?.full === undefined ? {} : { full: before.full }),

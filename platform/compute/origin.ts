@@ -19,6 +19,7 @@ import { openFolder, type Place, placeOf } from "./paths.ts";
 import { translateFs } from "./programs.ts";
 import { type Context, startServer, stopServer } from "./running.ts";
 import { closeToOthers, giveOwnUser } from "./server-user.ts";
+import { removeStandbys } from "./standby.ts";
 import type { Managed } from "./sync.ts";
 
 /** Kept in the manifest. */
@@ -100,6 +101,7 @@ async function swapIn(context: Context, id: DatabaseId, { place, origin, locked 
     await locked(async () => {
       const next = { ...manifestWithOrigin(await mustBeThere(context, id, place), origin), identity };
       await stopServer(context, place, id, "fast");
+      await removeStandbys(place); // of the data that is put aside; others are made of the new
       await carryFiles(place.folder, draft);
       await writeManifest({ ...place, manifest: join(draft, "instance.json") }, next);
       await rename(draft, join(layout.instances, `${swapPrefix(id)}${randomUUID()}`)); // from here on it is whole

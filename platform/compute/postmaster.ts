@@ -23,7 +23,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { diskFull, portTaken, startFailed, stopFailed } from "./errors.ts";
-import { isStopped, thawPostmaster } from "./frozen.ts";
+import { childrenOf, isStopped, stateOf, thawPostmaster } from "./frozen.ts";
 import type { OsUser } from "./os-user.ts";
 import { cleanEnvironment, freeBytes, identity, type Programs, saysDiskFull } from "./programs.ts";
 import { ownerOf } from "./server-user.ts";
@@ -33,7 +33,7 @@ export type Postmaster = {
   /** Stands in its socket's name, whether or not it listens on TCP. */
   readonly port: number;
   readonly startedAt: Date;
-  /** Whether it answers queries; while it recovers it runs but is not ready. */
+  /** Whether it answers queries, a standby those that read; while it recovers it runs but is not ready. */
   readonly ready: boolean;
   /** Whether it stands still (`frozen.ts`): whoever connects waits until it is thawed. */
   readonly frozen: boolean;
@@ -187,7 +187,7 @@ async function untilReady(
  * What a killed postmaster leaves: its pid file and its socket's lock file, which would block a start as long as the pid is
  * somebody's or waits to be reaped, and perhaps backends that have not noticed, which would hold its shared memory.
  */
-async function clearRemains(pgdata: string, socketDir: string): Promise<void> {
+export async function clearRemains(pgdata: string, socketDir: string): Promise<void> {
   for (const name of await readdir(socketDir).catch(() => []))
     if (name.startsWith(".s.PGSQL.")) await unlink(join(socketDir, name)).catch(() => undefined);
   if ((await readPidFile(pgdata)) === undefined) return;
@@ -203,6 +203,42 @@ export async function processesIn(pgdata: string): Promise<number[]> {
   const entries = process.platform === "linux" ? await readdir("/proc") : [];
   const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(pids.map(async (pid) => ((await worksIn(pid, pgdata)) ? [pid] : [])));
+  return found.flat();
+}
+
+/**
+ * Ends every process of the server that was started with this file for that folder, at once; also when the folder has been deleted or
+ * moved under it, or its pid file has, and nothing else would find it any more.
+ * @throws NEB348 when one does not end: then it is not known what it still does.
+ */
+export async function killServer({ pgdata, conf }: { readonly pgdata: string; readonly conf: string }): Promise<void> {
+  const postmaster = await findPostmaster(pgdata);
+  const strays = await startedWith(pgdata, conf);
+  const pids = new Set([...(postmaster === undefined ? [] : [postmaster.pid]), ...strays]);
+  for (const pid of pids) for (const child of await childrenOf(pid)) pids.add(child);
+  for (const pid of pids) kill(pid, "SIGKILL");
+  for (const deadline = performance.now() + 20_000; ; await pause(5)) {
+    const left = (await Promise.all([...pids].map(stateOf))).filter(
+      (state) => state !== undefined && !/[ZX]/.test(state),
+    );
+    if (left.length === 0) return;
+    if (performance.now() > deadline) throw stopFailed(`${pgdata}: ${left.length} processes do not end`);
+  }
+}
+
+/** Those that work in the folder, or in one that had its name; and who was started with that file of settings. */
+async function startedWith(pgdata: string, conf: string): Promise<readonly number[]> {
+  if (process.platform !== "linux") return [];
+  const own = new Set([await realpath(pgdata).catch(() => pgdata), pgdata]);
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const where = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      if (own.has(where.replace(/ \(deleted\)$/, ""))) return [Number(pid)];
+      const said = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      return said.split("\0").includes(`config_file=${conf}`) ? [Number(pid)] : [];
+    }),
+  );
   return found.flat();
 }
 

@@ -1,15 +1,17 @@
 import { lstat, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Observe, Vault } from "../core/index.ts";
 import type { Sql } from "../sql/index.ts";
-import { prepareSpool, spoolOf } from "./archive.ts";
+import { prepareSpool } from "./archive.ts";
 import { clearAutoConf } from "./auto-conf.ts";
 import type { Groups } from "./cgroups.ts";
 import { closeOrOpen, isClosed, shouldBeClosed } from "./closed.ts";
-import { renderConf } from "./conf.ts";
 import { parseConf } from "./conf-read.ts";
 import { instanceDamaged, startFailed } from "./errors.ts";
+import { finishTakeover, succeed } from "./failover.ts";
 import { thawPostmaster } from "./frozen.ts";
-import { ownerPurpose } from "./identity.ts";
+import { adminPurpose, ownerPurpose } from "./identity.ts";
+import { confOf } from "./instance-conf.ts";
 import { appendJournal, type JournalState, lastTransition } from "./journal.ts";
 import { programsFor } from "./majors.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
@@ -28,6 +30,7 @@ import type { Programs } from "./programs.ts";
 import { closeToOthers, freshUser, giveTree, isServers, ownerOf, type UserRange } from "./server-user.ts";
 import { deviationsOf, type SettingShown } from "./setting-values.ts";
 import { restartSettings, type Settings } from "./settings.ts";
+import { fencedMark, isThere, standbysIn, stopStandby } from "./standby.ts";
 import { asAdmin, type Door } from "./sync.ts";
 import { groupOf, unitsAtStart, unitsHeld } from "./units.ts";
 
@@ -47,7 +50,6 @@ export type Context = {
 };
 
 const templatePurpose = "compute:template-admin";
-export const adminPurpose = (id: string) => `compute:admin:${id}`;
 /** What a driver derives to reach these databases and to make new ones. */
 export const adminPurposes = (ids: readonly string[]): readonly string[] => [
   templatePurpose,
@@ -86,14 +88,23 @@ export async function runAsWanted(context: Context, place: Place, manifest: Mani
   return { postmaster: await startServer(context, place, manifest), started: true, restarted: pending };
 }
 
-type Written = { readonly settings: Settings; readonly fingerprint: string };
+type Written = { readonly settings: Settings; readonly fingerprint: string; readonly changed: boolean };
+
+/** Has a running server read its files anew when they are not as they should be. The caller has the lock. */
+export async function reloadConf(
+  context: Context,
+  place: Place,
+  manifest: Manifest,
+  running: Postmaster,
+): Promise<void> {
+  const written = await writeConf(place, manifest);
+  if (written.changed) await loadConf(doorOf(context, place, manifest, running), running.pid, written, false);
+}
 
 async function writeConf(place: Place, manifest: Manifest): Promise<Written> {
-  const { socketDir, hba: hbaPath } = place;
-  const { conf, hba, fingerprint } = renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest) });
-  await writeIfDifferent(place.hba, hba);
-  await writeIfDifferent(place.conf, conf);
-  return { settings: parseConf(conf), fingerprint };
+  const { conf, hba, fingerprint } = await confOf(place, manifest);
+  const changed = [await writeIfDifferent(place.hba, hba), await writeIfDifferent(place.conf, conf)].includes(true);
+  return { settings: parseConf(conf), fingerprint, changed };
 }
 
 /**
@@ -165,17 +176,37 @@ type StartOptions = {
   readonly spawned?: () => void;
 };
 
-/** Starts the server with the settings of its manifest, or waits for one that is starting. */
+/**
+ * Starts the server with the settings of its manifest, or waits for one that is starting. Where it cannot be started and has standbys,
+ * one of them takes its place and is started instead: it is where it was first of all that it is brought back.
+ */
 export async function startServer(
   context: Context,
   place: Place,
   manifest: Manifest,
-  { spawned = () => undefined }: StartOptions = {},
+  options: StartOptions = {},
+): Promise<Started> {
+  await finishTakeover(context, place, manifest);
+  try {
+    return await startHere(context, place, manifest, options);
+  } catch (thrown) {
+    if (!(await succeed(context, place, manifest, thrown))) throw thrown;
+    return startHere(context, place, manifest, options);
+  }
+}
+
+async function startHere(
+  context: Context,
+  place: Place,
+  manifest: Manifest,
+  { spawned = () => undefined }: StartOptions,
 ): Promise<Started> {
   const { observe } = context;
   const { id, version } = manifest;
   const programs = await programsFor(context.programs, version);
   if (!(await looksWhole(place.pgdata))) throw instanceDamaged(`${id}: ${place.pgdata} lacks its control file`);
+  if (await isThere(join(place.pgdata, fencedMark)))
+    throw instanceDamaged(`${id}: ${place.pgdata} is that of a primary that was replaced`);
   await giveItsUser(context, place);
   const [units] = await Promise.all([
     unitsAtStart(context, place, manifest),
@@ -236,7 +267,10 @@ export async function stopServer(
   becomes: JournalState = "stopped",
 ): Promise<void> {
   const began = performance.now();
-  if (!(await stopPostmaster(place.pgdata, mode, id))) return;
+  const ran = await stopPostmaster(place.pgdata, mode, id);
+  // after their primary: what it wrote as its last they have
+  for (const standby of await standbysIn(context, place, id)) await stopStandby(context, standby, mode);
+  if (!ran) return;
   context.observe({ kind: "instance.stopped", instance: id, durationMs: performance.now() - began });
   await note(context, place, becomes, 0);
   await context.groups.remove(groupOf(place));

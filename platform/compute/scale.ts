@@ -9,6 +9,7 @@ import { heldBy } from "./memory.ts";
 import { placeOf } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
 import type { Context } from "./running.ts";
+import { standbysIn } from "./standby.ts";
 import { lockOf } from "./suspend.ts";
 import type { CpuUse, Load } from "./types.ts";
 import { clampUnits, groupOf, rangeOf, unitsHeld } from "./units.ts";
@@ -64,6 +65,11 @@ export const resizeInstance = (context: Context, id: DatabaseId, asked: number):
       await groups.hold(groupOf(place), running.pid, { units, maxUnits: range.maxUnits }).catch((cause) => {
         throw limitRefused(`${id} cannot be held to ${units} compute units`, { cause });
       });
+      const size = { units, maxUnits: range.maxUnits };
+      for (const standby of await standbysIn(context, place, id)) {
+        const found = await findPostmaster(standby.pgdata);
+        if (found !== undefined) await groups.hold(groupOf(standby), found.pid, size).catch(() => undefined);
+      }
       if (units !== before) await appendJournal(place, { state: "awake", units, atMs: now(), resized: true });
     },
     patienceMs,

@@ -85,6 +85,7 @@ export const restartSettings: ReadonlySet<string> = new Set([
   "archive_mode",
   "autovacuum_worker_slots",
   "cluster_name",
+  "hot_standby",
   "huge_pages",
   "io_method",
   "listen_addresses",
@@ -107,6 +108,8 @@ export const restartSettings: ReadonlySet<string> = new Set([
 export type Shape = {
   readonly units: number;
   readonly extensions: readonly string[];
+  /** Streaming standbys beside it. Absent: none. */
+  readonly replicas?: number;
 };
 
 /** Extensions that must be loaded at start. */
@@ -116,7 +119,7 @@ const preloaded: readonly string[] = ["pg_stat_statements"];
 export const socketPort = 5432;
 
 /** All settings of an instance except where its files are: it has a Unix socket, and no address. Pure. */
-export function settingsOf({ units, extensions }: Shape): Settings {
+export function settingsOf({ units, extensions, replicas = 0 }: Shape): Settings {
   return {
     ...commonSettings,
     ...archiveSettings,
@@ -126,8 +129,22 @@ export function settingsOf({ units, extensions }: Shape): Settings {
     // its folder says who comes so far
     unix_socket_permissions: "0770",
     shared_preload_libraries: extensions.filter((name) => preloaded.includes(name)).join(","),
+    ...(replicas > 0 ? replicationSettings : {}),
   };
 }
+
+/** The same for any number of standbys, so that only the first one restarts. */
+const replicationSettings: Settings = {
+  // 15 that stream, one that is being copied by two, and beside them what everybody has room for
+  max_wal_senders: "20",
+  max_replication_slots: "20",
+  // one that is away for longer than so much log is made anew, rather than that the log fills the disk
+  max_slot_wal_keep_size: "1GB",
+  // of a standby that takes the place of its primary: nobody comes in before it writes, and there is nothing beyond what it has
+  hot_standby: "off",
+  restore_command: "false",
+  recovery_target_timeline: "latest",
+};
 
 /** The settings whose change from one shape to another restarts a running instance. Pure: the plan says it beforehand. */
 export function restartsBetween(before: Shape, after: Shape): readonly string[] {

@@ -132,6 +132,11 @@ export function makeStateDriver({
       return { minUnits: units, maxUnits: units, units, enforced: false, held: false, ...idle };
     },
     resize: async () => undefined,
+    answers: async (id) => (await live(id))?.running === true,
+    standbys: async () => [],
+    tendStandbys: async () => [],
+    makeStandby: async () => undefined,
+    depose: async () => undefined,
     stop: (id) => change(id, ({ running, rest = null }) => (running ? { running: false, rest: null } : { rest })),
     pause: (id) =>
       change(id, (kept) => {

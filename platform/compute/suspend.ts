@@ -75,10 +75,12 @@ async function mustRun({ layout }: Context, id: DatabaseId, place: Place): Promi
 
 type Unless = () => boolean;
 
+/** One with standbys goes to sleep at once: a primary that stands still is taken for dead by who follows it. */
 export const freezeInstance = (context: Context, id: DatabaseId, unless: Unless): Promise<void> =>
   withLock(lockOf(context, id), async () => {
     const place = placeOf(context.layout, id);
     const manifest = await mustRun(context, id, place);
+    if ((manifest.replicas ?? 0) > 0) return putToSleep(context, id, unless);
     const running = await findPostmaster(place.pgdata);
     if (running?.ready !== true || unless() || (await isHeld(context, place))) return;
     const archives = !running.frozen && spoolOf(place, manifest) !== null;
@@ -92,17 +94,19 @@ export const freezeInstance = (context: Context, id: DatabaseId, unless: Unless)
   });
 
 export const sleepInstance = (context: Context, id: DatabaseId, unless: Unless): Promise<void> =>
-  withLock(lockOf(context, id), async () => {
-    const place = placeOf(context.layout, id);
-    await mustRun(context, id, place);
-    if ((await isHeld(context, place)) || unless()) return;
-    await writeFile(place.asleep, "", { mode: 0o644 });
-    await stopServer(context, place, id, "fast", "asleep").catch(async (thrown) => {
-      await rm(place.asleep, { force: true });
-      throw thrown;
-    });
-    await shortenJournal(place, context.now()).catch(() => undefined);
+  withLock(lockOf(context, id), () => putToSleep(context, id, unless));
+
+async function putToSleep(context: Context, id: DatabaseId, unless: Unless): Promise<void> {
+  const place = placeOf(context.layout, id);
+  await mustRun(context, id, place);
+  if ((await isHeld(context, place)) || unless()) return;
+  await writeFile(place.asleep, "", { mode: 0o644 });
+  await stopServer(context, place, id, "fast", "asleep").catch(async (thrown) => {
+    await rm(place.asleep, { force: true });
+    throw thrown;
   });
+  await shortenJournal(place, context.now()).catch(() => undefined);
+}
 
 /** Under the lock: a suspend that has begun is over before the hold begins. */
 export const holdInstance = (context: Context, id: DatabaseId, seconds: number): Promise<void> =>

@@ -64,4 +64,6 @@ async function strayServers(layout: Layout): Promise<readonly Trace[]> {
 
 /** Where nobody keeps a server running: what was built, put aside or deleted while one ran. */
 const isServerPlace = (path: string): boolean =>
-  /^(building|instances|retired|spares|template)\//.test(join(path, "/"));
+  /^(building|instances|retired|spares|template)\//.test(join(path, "/")) && !isStandbyPlace.test(path);
+
+const isStandbyPlace = /^instances\/[^./][^/]*\/standbys\/\d+\/pgdata$/;

@@ -17,6 +17,10 @@ export type InstanceWanted = {
   readonly units: number;
   /** The fewest that it has while it runs, where the machine can hold it to them. Absent: it always has `units`. */
   readonly minUnits?: number;
+  /** Streaming standbys beside it, on the same machine. Absent: none. */
+  readonly replicas?: number;
+  /** A commit waits until one of them has it on disk. */
+  readonly synchronous?: boolean;
   readonly databaseName: string;
   readonly ownerRole: string;
   readonly ownerPassword: Secret;
@@ -196,6 +200,27 @@ export type Load = CpuUse & {
   readonly memoryBytes: number | null;
 };
 
+/** One standby of an instance. */
+export type StandbyObserved = {
+  /** From 1; a standby that takes its primary's place leaves its number to the one that is made anew. */
+  readonly number: number;
+  /** `Missing`: its copy is not there yet. */
+  readonly phase: "Missing" | "Stopped" | "Starting" | "Ready";
+  /** Whether its primary sends it the log at this moment. */
+  readonly streaming: boolean;
+  /** Commits wait for it, or for another one that is synchronous. */
+  readonly synchronous: boolean;
+  /** What it has not replayed yet of what its primary has written; null when that is not known. */
+  readonly lagBytes: number | null;
+  readonly lagMs: number | null;
+  /** A commit may have waited for it alone: it is asked when a new primary is chosen. */
+  readonly counted: boolean;
+  /** How often a standby has taken the primary's place. */
+  readonly epoch: number;
+  /** Where it accepts sessions that read; null while it does not. */
+  readonly socketPath: string | null;
+};
+
 export type Ensured = InstanceObserved & {
   readonly created: boolean;
   /** What was changed, in words; empty when everything was as wanted. */
@@ -268,7 +293,20 @@ export type ComputeDriver = {
    * where it does not run, or the machine cannot. @throws NEB354 when somebody is changing it, NEB730 when the machine refuses.
    */
   resize(id: DatabaseId, units: number): Promise<void>;
-  /** Asks the server who uses it; undefined when it does not answer. Wakes nothing. */
+  /** Its standbys, as many as are wanted; empty where it has none. Changes nothing. */
+  standbys(id: DatabaseId): Promise<readonly StandbyObserved[]>;
+  /**
+   * One round after its standbys: starts, follows, counts and takes away; what they are then. Empty when it has none, or does not run.
+   * Where the placement sees to them itself it only looks. @throws NEB354 when somebody else is at it.
+   */
+  tendStandbys(id: DatabaseId): Promise<readonly StandbyObserved[]>;
+  /** Makes one that is missing. @throws NEB354 when somebody else does, NEB460 when it could not be copied. */
+  makeStandby(id: DatabaseId, number: number): Promise<void>;
+  /** Ends a server that does not answer, as a crash would: whoever wakes it next gets one that does. */
+  depose(id: DatabaseId): Promise<void>;
+  /** Whether its server, the primary, answers a question. Wakes nothing; may take as long as the server likes. */
+  answers(id: DatabaseId): Promise<boolean>;
+  /** Asks the server, and its standbys, who uses it; undefined when it does not answer. Wakes nothing. */
   activity(id: DatabaseId): Promise<Activity | undefined>;
   /** Stops it for now: it may be started again by anybody. */
   stop(id: DatabaseId, mode?: StopMode): Promise<InstanceObserved>;

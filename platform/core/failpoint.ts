@@ -40,6 +40,12 @@ export const failpoints = [
   "compute.folder-made",
   "compute.started",
   "compute.synced",
+  // a standby takes its primary's place
+  "compute.succession-noted",
+  "compute.primary-fenced",
+  "compute.primary-moved",
+  "compute.standby-moved",
+  "compute.standby-promoted",
   // source, review and reports
   "source.recorded",
   "source.noted",

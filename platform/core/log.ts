@@ -40,6 +40,8 @@ function levelOf(observation: Observation): LogLevel {
     case "merge.refused":
     case "lease.lost":
     case "lock.removed":
+    case "instance.failed_over":
+    case "standby.lost":
     case "instance.healed":
     case "orphan.found":
       return "warn";
@@ -97,6 +99,7 @@ function levelOf(observation: Observation): LogLevel {
     case "instance.started":
     case "instance.stopped":
     case "instance.suspended":
+    case "standby.made":
     case "instance.scaled":
     case "drift.opened":
     case "drift.closed":

@@ -74,6 +74,9 @@ function makeInstruments(registry: Registry) {
     starts: histogram("instance_start_duration_seconds", "Starts of a database instance.", []),
     stops: histogram("instance_stop_duration_seconds", "Stops of a database instance.", []),
     suspensions: counter("instances_suspended_total", "Database instances frozen or stopped as idle.", ["depth"]),
+    failovers: histogram("failover_duration_seconds", "Standbys that took their primary's place.", []),
+    standbys: counter("standbys_made_total", "Standbys copied from their primary.", []),
+    standbysLost: counter("standbys_lost_total", "Standbys that could not follow any more.", []),
     scalings: counter("instance_scalings_total", "Changes of compute units, by why.", ["direction", "reason"]),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
     storageLevels: counter("storage_levels_total", "Databases that came to a step of being full.", ["level"]),
@@ -165,6 +168,12 @@ function record(to: Instruments, o: Observation): void {
       return to.stops.observe(o.durationMs / 1000);
     case "instance.suspended":
       return to.suspensions.inc({ depth: o.depth });
+    case "instance.failed_over":
+      return to.failovers.observe(o.durationMs / 1000);
+    case "standby.made":
+      return to.standbys.inc();
+    case "standby.lost":
+      return to.standbysLost.inc();
     case "instance.scaled":
       return to.scalings.inc({ direction: o.to > o.from ? "up" : "down", reason: o.reason });
     case "storage.level":

@@ -116,6 +116,16 @@ export type Observation =
       readonly to: number;
       readonly reason: string;
     }
+  /** A standby is the primary from now on: the one before had died. */
+  | {
+      readonly kind: "instance.failed_over";
+      readonly instance: string;
+      readonly standby: number;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "standby.made"; readonly instance: string; readonly standby: number }
+  /** It could not follow its primary any more, and is made anew. */
+  | { readonly kind: "standby.lost"; readonly instance: string; readonly standby: number }
   | { readonly kind: "instance.healed"; readonly instance: string; readonly reason: string }
   /** A database has come to another step of being full; `percent` of its declared storage. */
   | {

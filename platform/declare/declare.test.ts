@@ -107,6 +107,7 @@ describe("the vocabulary and the schemas say the same", () => {
       storage: true,
       instances: true,
       replicas: true,
+      synchronous: true,
       backups: true,
       roles: true,
       extensions: true,

@@ -198,7 +198,7 @@ type Common = Sizing & {
 };
 
 type Replicated = {
-  /** Read-only standbys beside the primary, 0 to 15. Default 0. */
+  /** Read-only standbys beside the primary, 0 to 15; each is billed as the primary is. Default 0. */
   readonly replicas?: number | undefined;
 };
 
@@ -219,6 +219,8 @@ export type PostgresOptions = Common &
     readonly version: PostgresVersion;
     /** Extensions to create, for example `["vector", "pg_trgm"]`. The fleet's policy lists those allowed. */
     readonly extensions?: readonly string[] | undefined;
+    /** A commit is answered when a replica has it on its disk too: no failover loses it. Needs `replicas`. Default false. */
+    readonly synchronous?: boolean | undefined;
     /** Limits on its clients. */
     readonly connections?: Connections | undefined;
     /** Serves its tables over HTTP, in PostgREST's dialect: `{}` turns it on. Row-level security decides who sees what. */

@@ -23,7 +23,7 @@ import { finding, type PolicyFinding } from "./findings.ts";
 import { isPublicNetwork } from "./network.ts";
 import { type Appeared, checkRemovals } from "./removal.ts";
 
-/** Placements that run more than one server for a database. */
+/** Placements that run more than one member for a database. A standby is none: every placement may have those. */
 const clustered: Readonly<Record<Placement, boolean>> = { local: false, kubernetes: true, aws: true };
 
 /**
@@ -137,12 +137,13 @@ function checkOffer(database: DatabaseSpec, project: ProjectSpec, { providers }:
         { hint: `The ${project.placement} placement offers ${database.engine} ${versions.join(", ")}.` },
       ),
     );
-  if (!clustered[project.placement] && (database.replicas > 0 || database.instances > 1))
+  const { instances, replicas } = database;
+  if (!clustered[project.placement] && (instances > 1 || (replicas > 0 && database.engine !== "postgres")))
     found.push(
       finding(
         topologyNotOffered,
         database.name,
-        `${database.name}: the ${project.placement} placement does not offer ${database.replicas > 0 ? "replicas" : "instances"} yet`,
+        `${database.name}: the ${project.placement} placement does not offer ${instances > 1 ? "instances" : `replicas of ${database.engine}`} yet`,
       ),
     );
   return found;

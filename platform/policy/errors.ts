@@ -38,8 +38,8 @@ export const engineNotOffered = refused(
 );
 export const topologyNotOffered = refused(
   "NEB207",
-  "Replicas or instances not offered by the placement",
-  "Leave `replicas` and `instances` out: this placement runs one server for each database.",
+  "Instances not offered by the placement",
+  "Leave `instances` out: this placement has one primary for each database. `replicas` gives a Postgres database standbys.",
 );
 export const deletedWithoutRetire = refused(
   "NEB208",

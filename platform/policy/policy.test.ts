@@ -152,7 +152,7 @@ describe("policy", () => {
       compute: { minUnits: 1, maxUnits: 8, suspendAfterSeconds: 0 },
       backups: { retentionSeconds: 3600, pitr: false },
       allowFrom: ["10.0.0.0/8", "0.0.0.0/0", "::/0"],
-      replicas: 1,
+      instances: 2,
     });
     expect(codes(checkPolicy(project([bad]), authority, null))).toEqual([
       ...[

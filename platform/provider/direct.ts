@@ -221,8 +221,9 @@ function toWanted(
     minUnits: compute.minUnits,
     databaseName: names.database,
     ownerRole: names.ownerRole,
-    // a standby follows its primary's log for ever: with one, nobody sleeps
-    suspendAfterSeconds: inputs.replicas > 0 ? 0 : compute.suspendAfterSeconds,
+    replicas: inputs.replicas,
+    synchronous: inputs.synchronous === true,
+    suspendAfterSeconds: compute.suspendAfterSeconds,
     limits: toLimits(inputs),
     ...(inputs.buckets === undefined ? {} : { buckets: inputs.buckets }),
   };

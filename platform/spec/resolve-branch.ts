@@ -55,7 +55,7 @@ function fill(name: string, parent: DatabaseSpec, options: z.output<typeof branc
   const maxUnits = units ?? compute?.max ?? Math.max(branchDefaults.maxUnits, compute?.min ?? 0);
   const retentionSeconds = backups?.retention ?? branchDefaults.retentionSeconds;
   // What ran in its parent is in the copy; the files of a folder of its own name are its own. Buckets are not copied.
-  const { connections: _, retire: __, migrations: ___, buckets: ____, ...inherited } = parent;
+  const { connections: _, retire: __, migrations: ___, buckets: ____, synchronous: _____, ...inherited } = parent;
   return {
     ...inherited,
     ...withoutReceivers(inherited.api),

@@ -36,6 +36,7 @@ function fill(engine: Engine, name: string, options: Options): DatabaseSpec {
   const maxUnits = named?.units ?? options.compute?.max ?? Math.max(defaults.maxUnits, options.compute?.min ?? 0);
   const pitrCapable = engine !== "redis" && engine !== "elasticsearch";
   const retentionSeconds = options.backups?.retention ?? defaults.retentionSeconds;
+  const replicas = ("replicas" in options ? options.replicas : undefined) ?? defaults.replicas;
   const pitr = options.backups !== undefined && "pitr" in options.backups ? options.backups.pitr : undefined;
   return {
     engine,
@@ -44,10 +45,11 @@ function fill(engine: Engine, name: string, options: Options): DatabaseSpec {
     compute: {
       minUnits: named?.units ?? options.compute?.min ?? Math.min(defaults.minUnits, maxUnits),
       maxUnits,
-      suspendAfterSeconds: options.compute?.suspendAfter ?? defaults.suspendAfterSeconds,
+      // who has standbys is to be there: it sleeps only when it says so
+      suspendAfterSeconds: options.compute?.suspendAfter ?? (replicas > 0 ? 0 : defaults.suspendAfterSeconds),
     },
     storageBytes: options.storage ?? named?.storageBytes ?? defaults.storageBytes,
-    replicas: ("replicas" in options ? options.replicas : undefined) ?? defaults.replicas,
+    replicas,
     instances: options.instances ?? defaults.instances,
     backups: { retentionSeconds, pitr: pitr ?? (pitrCapable && retentionSeconds > 0 && defaults.pitr) },
     extensions: "extensions" in options ? [...(options.extensions ?? [])].sort() : [],
@@ -62,6 +64,7 @@ function fill(engine: Engine, name: string, options: Options): DatabaseSpec {
       ]),
     ) as DatabaseSpec["engineOptions"],
     retire: options.retire ?? false,
+    ...("synchronous" in options && options.synchronous === true ? { synchronous: true as const } : {}),
     ...("connections" in options ? declaredConnections(options.connections) : {}),
     ...("api" in options ? declaredApi(options.api) : {}),
   };
@@ -110,6 +113,15 @@ export function contradictions(options: unknown): SpecProblem[] {
         ["size"],
         `size ${shown(at("size"))} and compute units both say how large it is`,
         "Keep one of them; compute.suspendAfter may stand beside size.",
+      ),
+    );
+  if (at("synchronous") === true && !(Number(at("replicas") ?? 0) > 0))
+    problems.push(
+      problem(
+        conflictingOptions,
+        ["synchronous"],
+        "synchronous commits wait for a replica, and there is none",
+        "Declare `replicas: 1` or more beside it, or leave it out.",
       ),
     );
   if (at("backups", "pitr") === true && typeof retention === "string" && durationSeconds(retention) === 0)

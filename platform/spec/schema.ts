@@ -108,6 +108,7 @@ const postgres = z.strictObject({
   ...common,
   connections,
   replicas,
+  synchronous: z.boolean().optional(),
   backups: pitrBackups,
   roles,
   extensions: z.array(extension).max(limits.maxExtensions).optional(),

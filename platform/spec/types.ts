@@ -47,6 +47,8 @@ export type DatabaseSpec = {
   /** The limits on clients that were declared; `connectionLimits` fills the others. Never empty. */
   readonly connections?: Partial<ConnectionLimits>;
   readonly branch?: BranchSpec;
+  /** A commit is answered when one of the replicas has it on its disk too. There only when it is true, and there are replicas. */
+  readonly synchronous?: true;
   /** Its files of migrations: `0001_orders` to the SHA-256 of what it says. Never empty. */
   readonly migrations?: Readonly<Record<string, string>>;
   /** How it is served over HTTP; absent: it is not. */

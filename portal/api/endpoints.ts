@@ -37,6 +37,7 @@ export const endpoints = named(
   z.strictObject({
     direct: endpoint.describe("Every feature of the protocol."),
     pooled: endpoint.nullable().describe("For many short sessions: a server connection for each transaction."),
+    readOnly: endpoint.nullable().describe("Its standbys, one after the other; null: it has none."),
     rootCertificate: z
       .string()
       .nullable()
@@ -46,15 +47,18 @@ export const endpoints = named(
 
 type Login = { readonly role: string; readonly password: string };
 
-export async function endpointsOf(gateway: Gateway, id: DatabaseId, { role, password }: Login) {
+type Of = { readonly id: DatabaseId /** Whether it has standbys. */; readonly replicated: boolean };
+
+export async function endpointsOf(gateway: Gateway, { id, replicated }: Of, { role, password }: Login) {
   const { host, directPort, pooledPort } = gateway;
-  const at = (port: number) => ({
-    ...{ host, port, database: id },
-    url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${id}?sslmode=verify-full`,
+  const at = (port: number, database: string = id) => ({
+    ...{ host, port, database },
+    url: `postgres://${role}:${encodeURIComponent(password)}@${host}:${port}/${database}?sslmode=verify-full`,
   });
   return {
     direct: at(directPort),
     pooled: pooledPort === null ? null : at(pooledPort),
+    readOnly: replicated ? at(directPort, `${id}@ro`) : null,
     rootCertificate: await gateway.rootCertificate(),
   };
 }

@@ -160,6 +160,7 @@ export type Credentials = {
   readonly endpoints: {
     readonly direct: Endpoint;
     readonly pooled: Endpoint | null;
+    readonly readOnly: Endpoint | null;
     readonly rootCertificate: string | null;
   };
 };

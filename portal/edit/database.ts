@@ -39,7 +39,18 @@ const classes: Readonly<Record<Engine, string>> = {
 };
 
 /** The order in which a reader looks for options; the others follow. */
-const order = ["version", "size", "compute", "storage", "replicas", "instances", "backups", "extensions", "roles"];
+const order = [
+  "version",
+  "size",
+  "compute",
+  "storage",
+  "replicas",
+  "synchronous",
+  "instances",
+  "backups",
+  "extensions",
+  "roles",
+];
 
 /**
  * A new file that declares a database, in the style of its neighbours.

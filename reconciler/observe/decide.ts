@@ -10,7 +10,7 @@ export type Verdict =
 
 const agreed: Verdict = { kind: "agreed" };
 
-type Row = Pick<Instance, "phase">;
+type Row = Pick<Instance, "phase"> & { /** Standbys that may take its place. */ readonly replicas?: number };
 type Seen = Pick<InstanceObserved, "phase" | "running"> | undefined;
 
 /** Ledger against machine. Pure. Rows that are being created, or removed, are not the pass's business. */
@@ -38,13 +38,14 @@ export function computeSeen(seen: Seen, load: Pick<Load, "units" | "enforced"> |
   return { computeState: seen?.phase === "Asleep" ? "asleep" : null, ...resting };
 }
 
-function decideRunning({ phase }: Row, seen: Seen): Verdict {
+function decideRunning({ phase, replicas = 0 }: Row, seen: Seen): Verdict {
   const record = (to: InstanceRecordPhase, reason: string): Verdict =>
     phase === to ? agreed : { kind: "record", phase: to, reason };
   switch (seen?.phase) {
     case undefined:
       return record("Failed", "its folder is gone");
     case "Damaged":
+      if (replicas > 0 && phase === "Ready") return { kind: "start", reason: "its primary's folder is damaged" };
       return record("Failed", "its folder is damaged");
     case "Stopped":
       return { kind: "start", reason: "its server had ended" };

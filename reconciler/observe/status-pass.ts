@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import pLimit from "p-limit";
-import type { ComputeDriver } from "../../platform/compute/index.ts";
+import type { ComputeDriver, StandbyObserved } from "../../platform/compute/index.ts";
 import {
   asNebulaError,
   type Clock,
@@ -16,6 +16,7 @@ import {
   listInstances,
   setComputeSeen,
   setInstancePhase,
+  setStandbysSeen,
 } from "../../platform/store/index.ts";
 import { computeSeen, decide } from "./decide.ts";
 import { purgeFinalCopies } from "./purge-final-copies.ts";
@@ -38,7 +39,7 @@ export type StatusPass = {
 
 type Options = {
   readonly sql: Sql;
-  readonly driver: Pick<ComputeDriver, "observe" | "load" | "start" | "stop" | "purge">;
+  readonly driver: Pick<ComputeDriver, "observe" | "load" | "standbys" | "start" | "stop" | "purge">;
   readonly observe: Observe;
   /** What else is done at every pass, for example keeping the servers' logs short. */
   readonly tend?: (local: readonly Instance[]) => Promise<void>;
@@ -109,11 +110,21 @@ async function noteCompute(sql: Sql, row: Instance, seen: ComputeSeen): Promise<
   if (!isDeepStrictEqual(seen, { computeState, computeUnits, computeEnforced })) await setComputeSeen(sql, row, seen);
 }
 
+async function noteStandbys(sql: Sql, row: Instance, seen: readonly StandbyObserved[]): Promise<void> {
+  const standbys = seen.map(({ number, phase, streaming, synchronous, lagBytes, lagMs }) => ({
+    ...{ number, phase, streaming, synchronous, lagBytes, lagMs },
+  }));
+  const failovers = seen[0]?.epoch ?? 0;
+  if (!isDeepStrictEqual({ standbys, failovers }, { standbys: row.standbys, failovers: row.failovers }))
+    await setStandbysSeen(sql, row, { standbys, failovers });
+}
+
 async function act({ sql, driver, observe }: Deps, row: Instance): Promise<StatusFinding | undefined> {
   const { id } = row;
   const seen = await driver.observe(id);
   await noteCompute(sql, row, computeSeen(seen, seen?.phase === "Ready" ? await driver.load(id) : undefined));
-  const verdict = decide(row, seen);
+  if (row.spec.replicas > 0 || row.standbys.length > 0) await noteStandbys(sql, row, await driver.standbys(id));
+  const verdict = decide({ phase: row.phase, replicas: row.spec.replicas }, seen);
   switch (verdict.kind) {
     case "agreed":
       return undefined;

@@ -56,7 +56,9 @@ export function judge(one: Case): Verdict {
     case "storageBytes":
       return judgeStorage(one);
     case "replicas":
-      return online(grows ? "standbys are added beside the primary" : "standbys are removed");
+      return restartsFor(one) ?? online(grows ? "standbys are added beside the primary" : "standbys are removed");
+    case "synchronous":
+      return online(removed ? "commits wait for no standby any more" : "commits wait until a standby has them too");
     case "instances":
       return online("members join or leave one at a time");
     case "backups.retentionSeconds":
@@ -122,6 +124,7 @@ function restartsFor(one: Case): Verdict | undefined {
   const extension = /^extensions\[(.*)\]$/.exec(one.path)?.[1];
   if (!needsRestart(one, extension)) return undefined;
   if (extension !== undefined) return restart(`the server loads ${extension} when it starts`);
+  if (one.path === "replicas") return restart("places for standbys are set when the server starts");
   return restart("memory and connection limits are set when the server starts");
 }
 

@@ -11,6 +11,7 @@ export {
   expiryOf,
   type Instance,
   type InstancePhase as InstanceRecordPhase,
+  type StandbySeen,
   type StorageLevel,
   type StorageSeen,
   storageLevel,
@@ -19,8 +20,10 @@ export {
   type ComputeSeen,
   forgetInstance,
   listPurgeable,
+  type StandbysSeen,
   setComputeSeen,
   setInstancePhase,
+  setStandbysSeen,
   setStorageSeen,
 } from "./observe-instance.ts";
 export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";

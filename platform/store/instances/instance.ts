@@ -9,6 +9,16 @@ export type ComputeState = "awake" | "frozen" | "asleep";
 /** `read-only`: it is full. `closed`: it grew on all the same, and nobody writes. */
 export type StorageMode = "writable" | "read-only" | "closed";
 
+export type StandbySeen = {
+  readonly number: number;
+  readonly phase: "Missing" | "Stopped" | "Starting" | "Ready";
+  readonly streaming: boolean;
+  /** Commits wait for it, or for another one like it. */
+  readonly synchronous: boolean;
+  readonly lagBytes: number | null;
+  readonly lagMs: number | null;
+};
+
 /** What the provider made. The truth is the machine; this is the index everybody else reads. */
 export type Instance = {
   readonly id: DatabaseId;
@@ -38,6 +48,10 @@ export type Instance = {
   /** What counts against its storage, and what it takes for that, as last measured; null: nobody has measured yet. */
   readonly storageUsedBytes: number | null;
   readonly storageMode: StorageMode | null;
+  /** Its standbys as last looked at; empty: it has none. */
+  readonly standbys: readonly StandbySeen[];
+  /** How often one of them has taken its primary's place. */
+  readonly failovers: number;
   /** Which data folder it has; null until a deployment or a look notes it. */
   readonly identity: string | null;
   /** The final copy is kept until then. */
@@ -52,7 +66,8 @@ export const expiryOf = ({ spec, createdAt }: Pick<Instance, "spec" | "createdAt
 
 export const instanceColumns = `id, stack, database, engine, placement, version, phase, host,
   data_dir as "dataDir", compute_state as "computeState", compute_units as "computeUnits",
-  compute_enforced as "computeEnforced", storage_used_bytes as "storageUsedBytes", storage_mode as "storageMode", identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
+  compute_enforced as "computeEnforced", storage_used_bytes as "storageUsedBytes", storage_mode as "storageMode", standbys, failovers,
+  identity, spec, fence, commit, created_at as "createdAt", updated_at as "updatedAt",
   retired_at as "retiredAt", removed_at as "removedAt", purge_after as "purgeAfter"`;
 
 /** How full a database is, in steps that somebody is told of. */

@@ -43,6 +43,17 @@ export async function setStorageSeen(sql: Sql, id: string, seen: StorageSeen): P
   );
 }
 
+export type StandbysSeen = Pick<Instance, "standbys" | "failovers">;
+
+/** The same of its standbys. Whoever follows the instance is told when more than their lag is another. */
+export async function setStandbysSeen(sql: Sql, { id }: Pick<Instance, "id">, seen: StandbysSeen): Promise<void> {
+  await sql.query("update instances set standbys = $2, failovers = $3 where id = $1", [
+    id,
+    JSON.stringify(seen.standbys),
+    seen.failovers,
+  ]);
+}
+
 /** Removed instances whose final copy has been kept long enough. */
 export const listPurgeable = (sql: Sql): Promise<readonly Instance[]> =>
   sql.query<Instance>(

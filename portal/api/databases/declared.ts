@@ -62,11 +62,11 @@ export const branchDocument = named(
   "A branch as it is declared: a copy of the database with an endpoint and credentials of its own.",
   z.strictObject({ name, ...branchShape, autoMerge }),
 );
-const { size, compute, storage, replicas, instances } = postgresOptions;
+const { size, compute, storage, replicas, synchronous, instances } = postgresOptions;
 export const scaleDocument = named(
   "Scale",
   "What a database is made larger or smaller by.",
-  z.strictObject({ size, compute, storage, replicas, instances, autoMerge }),
+  z.strictObject({ size, compute, storage, replicas, synchronous, instances, autoMerge }),
 );
 export const expandDocument = named("Expand", "More storage.", z.strictObject({ storage, autoMerge }));
 export const upgradeDocument = named(
@@ -74,7 +74,7 @@ export const upgradeDocument = named(
   "A newer version, one of /api/v1/versions.",
   z.strictObject({ version: z.string(), autoMerge }),
 );
-export const scalable = ["size", "compute", "storage", "replicas", "instances"] as const;
+export const scalable = ["size", "compute", "storage", "replicas", "synchronous", "instances"] as const;
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -147,6 +147,7 @@ function optionsOf(spec: DatabaseSpec, patch: OptionsPatch): OptionsPatch {
     allowFrom: spec.allowFrom,
     tags: spec.tags,
     retire: spec.retire,
+    ...(spec.synchronous === undefined ? {} : { synchronous: true }),
     ...(spec.connections === undefined ? {} : { connections: connectionsOf(spec.connections) }),
     ...(spec.api === undefined ? {} : { api: apiOptionsOf(spec.api) }),
     ...(spec.passwordSecret === null ? {} : { password: { kind: "secret", name: spec.passwordSecret } }),

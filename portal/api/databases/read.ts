@@ -129,7 +129,11 @@ export const databaseReads = [
         user: role,
         password,
         url: `postgres://${role}:${encodeURIComponent(password)}@${at.host}:${at.port}/${at.database}`,
-        endpoints: await endpointsOf(portal.gateway, instance.id, { role, password }),
+        endpoints: await endpointsOf(
+          portal.gateway,
+          { id: instance.id, replicated: instance.spec.replicas > 0 },
+          { role, password },
+        ),
         version: found.version,
         roles: open.map((each) => each.role),
       },

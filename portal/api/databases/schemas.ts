@@ -70,6 +70,19 @@ export const apiSpec = named(
     realtime: z.array(z.string()).optional().describe("Tables whose changes may be listened to."),
   }),
 );
+const standbys = z
+  .array(
+    z.strictObject({
+      number: z.int(),
+      phase: z.enum(["Missing", "Stopped", "Starting", "Ready"]).describe("Missing: its copy is being made."),
+      streaming: z.boolean().describe("Whether it follows its primary."),
+      synchronous: z.boolean().describe("Whether commits wait for it, or for another one that is synchronous."),
+      lagBytes: z.number().nullable().describe("Log that it has not replayed; null: not known."),
+      lagSeconds: z.number().nullable(),
+    }),
+  )
+  .describe("Its standbys, as last looked at; empty: it has none.");
+const failovers = z.int().describe("How often a standby has taken its primary's place.");
 
 const bucketShape = {
   public: z.boolean().describe("Whether anybody may read an object by its address."),
@@ -98,7 +111,8 @@ export const databaseSpec = named(
       suspendAfterSeconds: z.int().describe("0: never."),
     }),
     storageBytes: z.int(),
-    replicas: z.int(),
+    replicas: z.int().describe("Streaming standbys beside the primary."),
+    synchronous: z.literal(true).optional().describe("A commit waits until one of them has it on its disk."),
     instances: z.int(),
     backups: z.strictObject({ retentionSeconds: z.int(), pitr: z.boolean() }),
     extensions: z.array(z.string()),
@@ -151,6 +165,7 @@ export const database = named(
     compute,
     storage,
     conditions,
+    ...{ standbys, failovers },
     host: z.string().nullable().describe("The gateway's; null until there is an instance."),
     port: z.int().nullable(),
     commit: z.string().nullable().describe("Whose declaration runs."),
@@ -182,6 +197,7 @@ export const databaseStatus = named(
     compute,
     storage,
     conditions,
+    ...{ standbys, failovers },
     version: z.string().nullable(),
     host: z.string().nullable().describe("The gateway's; null until there is an instance."),
     port: z.int().nullable(),

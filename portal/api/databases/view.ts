@@ -120,6 +120,7 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
     compute: computeOf(view),
     storage: storageOf(instance),
     conditions: conditionsOf(instance),
+    ...standbysOf(view),
     host: view.endpoint?.host ?? null,
     port: view.endpoint?.port ?? null,
     commit: instance?.commit ?? null,
@@ -149,6 +150,7 @@ export function statusToWire(view: DatabaseView) {
     compute: computeOf(view),
     storage: storageOf(instance),
     conditions: conditionsOf(instance),
+    ...standbysOf(view),
     version: instance?.version ?? null,
     host: view.endpoint?.host ?? null,
     port: view.endpoint?.port ?? null,
@@ -160,6 +162,14 @@ function computeOf({ instance }: DatabaseView) {
   if (instance === null || instance.phase === "Removed") return null;
   const { minUnits: min, maxUnits: max } = instance.spec.compute;
   return { units: instance.computeUnits, min, max, enforced: instance.computeEnforced };
+}
+
+function standbysOf({ instance }: DatabaseView) {
+  const standbys = (instance?.standbys ?? []).map(({ lagMs, ...standby }) => ({
+    ...standby,
+    lagSeconds: lagMs === null ? null : lagMs / 1000,
+  }));
+  return { standbys, failovers: instance?.failovers ?? 0 };
 }
 
 const placeOf = ({ name, project: { tenant, project } }: DatabaseView) => ({ tenant, project, database: name });

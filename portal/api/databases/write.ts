@@ -211,7 +211,8 @@ async function proposeChange(
 /** Compute is the vertical part, replicas and instances the horizontal one. What says both is the larger work: vertical. */
 function scaleType(body: Readonly<Record<string, unknown>>): ProposedType {
   if (body.size !== undefined || body.compute !== undefined) return "SCALE_VERTICAL";
-  if (body.replicas !== undefined || body.instances !== undefined) return "SCALE_HORIZONTAL";
+  if (body.replicas !== undefined || body.synchronous !== undefined || body.instances !== undefined)
+    return "SCALE_HORIZONTAL";
   return "EXPAND_STORAGE";
 }
 

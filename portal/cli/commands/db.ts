@@ -9,7 +9,16 @@ import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.
 import { addConnectCommand } from "./connect.ts";
 import { addImportCommand } from "./import.ts";
 import { addMigrationCommands } from "./migrations.ts";
-import { collect, collectPair, connect, type Output, parsePositive, parseUnits, withOutput } from "./shared.ts";
+import {
+  collect,
+  collectPair,
+  connect,
+  type Output,
+  parseCount,
+  parsePositive,
+  parseUnits,
+  withOutput,
+} from "./shared.ts";
 import { addUrlCommand } from "./url.ts";
 
 type Options = {
@@ -21,6 +30,7 @@ type Options = {
   readonly suspendAfter?: string;
   readonly storage?: string;
   readonly replicas?: number;
+  readonly synchronous?: boolean;
   readonly retention?: string;
   readonly pitr?: boolean;
   readonly extension?: readonly string[];
@@ -73,11 +83,13 @@ function addScaling(db: Command): void {
     .option("--size <size>", "a named size, for example db.t3.small")
     .option("--min <units>", "compute units at least", parseUnits)
     .option("--max <units>", "compute units at most; the quota counts these", parseUnits)
-    .option("--replicas <number>", "streaming standbys", parsePositive)
+    .option("--replicas <number>", "streaming standbys", parseCount)
+    .option("--synchronous", "a commit waits until a standby has it too")
+    .option("--no-synchronous", "commits wait for no standby")
     .action((text: string, options: Options & Output) => {
-      const { size, min, max, replicas } = options;
+      const { size, min, max, replicas, synchronous } = options;
       const compute = dropUndefined({ min, max });
-      const body = { size, compute: Object.keys(compute).length > 0 ? compute : undefined, replicas };
+      const body = { size, compute: Object.keys(compute).length > 0 ? compute : undefined, replicas, synchronous };
       return proposeBy("scale", text, dropUndefined(body), options);
     });
   withFollowing(
@@ -124,7 +136,9 @@ function withDeclaration(command: Command): Command {
     .option("--max <units>", "compute units at most; the quota counts these", parseUnits)
     .option("--suspend-after <duration>", "idle time before it sleeps, or never")
     .option("--storage <size>", "for example 10Gi")
-    .option("--replicas <number>", "streaming standbys", parsePositive)
+    .option("--replicas <number>", "streaming standbys", parseCount)
+    .option("--synchronous", "a commit waits until a standby has it too")
+    .option("--no-synchronous", "commits wait for no standby")
     .option("--retention <duration>", "how long backups are kept, for example 30d")
     .option("--pitr", "restore to any second")
     .option("--no-pitr", "backups only")
@@ -285,6 +299,7 @@ function declaration(options: Options): Record<string, unknown> {
     compute: Object.keys(compute).length > 0 ? compute : undefined,
     storage: options.storage,
     replicas: options.replicas,
+    synchronous: options.synchronous,
     backups: Object.keys(backups).length > 0 ? backups : undefined,
     extensions: options.extension,
     allowFrom: options.allow,

@@ -31,6 +31,12 @@ export function parsePositive(text: string): number {
   return value;
 }
 
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("must be a whole number");
+  return value;
+}
+
 export const collect = (text: string, sofar: readonly string[] = []): string[] => [...sofar, text];
 
 export function collectPair(text: string, sofar: Readonly<Record<string, string>> = {}): Record<string, string> {

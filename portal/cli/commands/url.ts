@@ -18,26 +18,34 @@ export function addUrlCommand(db: Command): void {
       .argument("<database>"),
   )
     .option("--pooled", "of the pooled endpoint: for many short sessions")
+    .option("--read-only", "of its standbys, one after the other")
     .option("--role <role>", "another role than the owner")
     .action(run);
 }
 
 async function run(
   text: string,
-  options: Output & { readonly pooled?: boolean; readonly role?: string },
+  options: Output & { readonly pooled?: boolean; readonly readOnly?: boolean; readonly role?: string },
 ): Promise<void> {
   const client = connect();
   const path = databasePath(await resolveDatabase(client, text));
   const { endpoints } = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
-  const { direct, pooled, rootCertificate } = endpoints;
+  const { direct, pooled, readOnly, rootCertificate } = endpoints;
   if (options.pooled === true && pooled === null)
     throw new CommandFailure("this platform has no pooled endpoint", { hint: "`nebula doctor` says what it lacks." });
+  if (options.readOnly === true && readOnly === null)
+    throw new CommandFailure("it has no standbys", { hint: "Declare `replicas: 1` or more." });
   const root = rootCertificate === null ? null : keepCertificate(rootCertificate);
   const verified = (url: string) => (root === null ? url : `${url}&sslrootcert=${encodeURIComponent(root)}`);
-  const urls = { direct: verified(direct.url), pooled: pooled === null ? null : verified(pooled.url) };
+  const urls = {
+    direct: verified(direct.url),
+    pooled: pooled === null ? null : verified(pooled.url),
+    readOnly: readOnly === null ? null : verified(readOnly.url),
+  };
   if (options.output !== "table") return printData({ ...urls, rootCertificate: root }, options.output);
-  process.stdout.write(`${options.pooled === true ? urls.pooled : urls.direct}\n`);
-  if (options.pooled !== true && urls.pooled !== null) say("  --pooled prints the address for many short sessions");
+  const wanted = options.readOnly === true ? "readOnly" : options.pooled === true ? "pooled" : "direct";
+  process.stdout.write(`${urls[wanted]}\n`);
+  if (wanted === "direct" && urls.pooled !== null) say("  --pooled prints the address for many short sessions");
 }
 
 /** The authority's certificate as a file of this user's, where libpq and others look for `sslrootcert`. */
