@@ -178,10 +178,17 @@ async function untilReady(
     const end = ended();
     if (end !== undefined) throw startFailed(`${name}: ${end}`);
     if (round % 64 === 63 && !isAlive(pid)) throw startFailed(`${name}: it ended before it was ready`);
+    if (round % 64 === 63 && !(await isFolder(pgdata))) throw startFailed(`${name}: its folder is gone`);
     if (performance.now() > deadline) throw startFailed(`${name}: not ready in time`);
     await pause(2);
   }
 }
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /**
  * What a killed postmaster leaves: its pid file and its socket's lock file, which would block a start as long as the pid is

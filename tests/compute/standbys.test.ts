@@ -1,5 +1,5 @@
 /** Standbys of real servers: made, followed, counted, and put in their primary's place. */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
@@ -130,6 +130,30 @@ describe("a primary that died", () => {
     );
   });
 
+  test("and comes back without the end of its log is replaced by who has it", async () => {
+    const wanted = await makeReplicated({ synchronous: true });
+    await counted(wanted);
+    await insert(wanted, 1);
+    const pgWal = join(folderOf(wanted), "pgdata", "pg_wal");
+    const segments = () => readdirSync(pgWal).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    const walfile = (sql: Sql) =>
+      sql.one<{ walfile: string }>("select pg_walfile_name(pg_current_wal_lsn()) as walfile");
+    const last = await ground.driver.machinery.admin(wanted.id, "postgres", async (sql) => {
+      await sql.query("checkpoint"); // what it recovers from is in the part before
+      const before = await walfile(sql);
+      await sql.query("select pg_logical_emit_message(false, 'fill', 'x'), pg_switch_wal()");
+      await insert(wanted, 2);
+      const after = await walfile(sql);
+      expect(after).not.toEqual(before);
+      return after;
+    });
+    await kill(wanted);
+    for (const name of segments().filter((name) => name >= last.walfile)) rmSync(join(pgWal, name));
+    await runner.wake(wanted.id);
+    expect(await asTenant(ground.driver, wanted, idsOf)).toEqual([1, 2]);
+    expect(failovers(wanted)).toBe(1);
+  });
+
   test("and was replaced is never a primary again, also when somebody puts its folder back", async () => {
     const wanted = await makeReplicated({ synchronous: true });
     await counted(wanted);
@@ -199,6 +223,28 @@ test("commits wait for a standby, and for no longer than it is away", async () =
   await ground.driver.ensure(plain);
   await replicated.tended(runner, plain, "none counts", (all) => all.every((one) => !one.counted));
   expect(await asTenant(ground.driver, wanted, waits)).toEqual({ names: "" });
+});
+
+test("a standby counts as waited for only when commits do wait", async () => {
+  const wanted = await makeReplicated();
+  await streaming(wanted);
+  const checkpointer = await ground.driver.machinery.admin(wanted.id, "postgres", (sql) =>
+    sql.one<{ pid: number }>("select pid from pg_stat_activity where backend_type = 'checkpointer'"),
+  );
+  const synchronous = { ...wanted, synchronous: true };
+  await ground.driver.ensure(synchronous);
+  // the one that would tell the backends is held up, as by a long checkpoint
+  process.kill(checkpointer.pid, "SIGSTOP");
+  const round = counted(synchronous);
+  const link = () =>
+    ground.driver.machinery.admin(wanted.id, "postgres", (sql) =>
+      sql.maybe("select 1 from pg_stat_replication where sync_state = 'quorum'"),
+    );
+  await eventually("its sender has heard", async () => (await link()) !== undefined, { timeoutMs: 30_000 });
+  await insert(wanted, 1);
+  expect((await runner.standbys(wanted.id)).map((one) => one.synchronous)).toEqual([false]);
+  process.kill(checkpointer.pid, "SIGCONT");
+  await round;
 });
 
 test("one that may sleep goes to sleep whole, and its standbys do not keep it awake", async () => {
