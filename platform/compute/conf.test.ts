@@ -24,6 +24,16 @@ test("through the Unix socket and by SCRAM only; whoever is not the administrato
   ]);
 });
 
+test("a standby follows over the socket with a role of its own, and a primary waits for whom it is told", () => {
+  const follows = { name: "nebula_s1", socketDir: "/it's", passFile: "/p", room: { max_connections: 400 } };
+  const standby = parseConf(renderConf({ ...input, replicas: 1, follows }).conf);
+  expect(standby.primary_conninfo).toContain("host='/it\\'s' port=5432 user=nebula_standby passfile='/p'");
+  expect(standby).toMatchObject({ primary_slot_name: "nebula_s1", hot_standby: "on", max_connections: "400" });
+  const primary = renderConf({ ...input, replicas: 1, waitsFor: ["nebula_s1"] });
+  expect(primary.conf).toContain("synchronous_standby_names = 'ANY 1 (nebula_s1)'\n");
+  expect(primary.hba).toContain("local replication nebula_standby scram-sha-256\n");
+});
+
 test("values cannot break out of their quotes", () => {
   expect(renderConf({ ...input, socketDir: "/it's\\here" }).conf).toContain(
     "unix_socket_directories = '/it''s\\\\here'\n",

@@ -168,6 +168,10 @@ describe("policy", () => {
     expect(checkPolicy(project([database()]), authority, null)).toEqual([]);
   });
 
+  test("lets a Postgres database have standbys on the local placement", () => {
+    expect(checkPolicy(project([database({ replicas: 2, synchronous: true })]), authority, null)).toEqual([]);
+  });
+
   test("says which engines the placement offers", () => {
     const found = checkPolicy(project([database({ engine: "mongodb", version: "8" })]), authority, null);
     expect(found).toMatchObject([

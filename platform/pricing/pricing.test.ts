@@ -178,6 +178,15 @@ describe("an estimate", () => {
     expect(fixed.atMinMicros).toBe(fixed.micros);
   });
 
+  test("bills each replica as the primary: units and storage", () => {
+    const alone = monthlyEstimate(database(), book, metersOf.local).lines;
+    const { lines } = monthlyEstimate(database({ replicas: 2 }), book, metersOf.local);
+    const of = (all: typeof lines, meter: Meter) => all.find((line) => line.meter === meter)?.micros ?? 0;
+    for (const meter of ["compute_unit_seconds", "storage_byte_hours"] as const)
+      expect(of(lines, meter)).toBe(3 * of(alone, meter));
+    expect(of(lines, "backup_byte_hours")).toBe(of(alone, "backup_byte_hours"));
+  });
+
   test("leaves out what the placement does not meter, and the compute of a retired database", () => {
     const noBackups: readonly Meter[] = ["compute_unit_seconds", "storage_byte_hours"];
     expect(monthlyEstimate(database(), book, noBackups).micros).toBe(15_800_000);

@@ -40,6 +40,22 @@ describe("resolving a database", () => {
     });
   });
 
+  test("with replicas it sleeps only when it says so, and commits wait for one only when there is one", () => {
+    const compute = (options: object) => {
+      const resolved = resolveDatabase(postgres({ version: "18", ...options }));
+      return resolved.kind === "ok" ? resolved.spec.compute.suspendAfterSeconds : resolved.problems;
+    };
+    expect(compute({ replicas: 0 })).toBe(300);
+    expect(compute({ replicas: 2 })).toBe(0);
+    expect(compute({ replicas: 2, compute: { suspendAfter: "5m" } })).toBe(300);
+    expect(problems(postgres({ version: "18", synchronous: true }))).toEqual(["NEB127 synchronous"]);
+    expect(resolveDatabase(postgres({ version: "18", replicas: 1, synchronous: true }))).toMatchObject({
+      spec: { synchronous: true },
+    });
+    const off = resolveDatabase(postgres({ version: "18", replicas: 1, synchronous: false }));
+    expect(off.kind === "ok" && "synchronous" in off.spec).toBe(false);
+  });
+
   test("the order of roles, extensions, blocks and tags does not matter", () => {
     const one = {
       version: "18",
