@@ -26,6 +26,8 @@ export type ConfInput = Shape & {
   readonly full?: Fullness;
   /** Standbys that a commit waits for, any one of them. */
   readonly waitsFor?: readonly string[];
+  /** It takes its primary's place with this start. */
+  readonly succeeds?: boolean;
   /** Of a standby: whom it follows. */
   readonly follows?: Following;
 };
@@ -41,7 +43,7 @@ export type Following = {
 };
 
 /** The texts of postgresql.conf and pg_hba.conf and their common fingerprint. Pure: equal wishes are equal bytes. */
-export function renderConf({ spool = null, waitsFor = [], follows, ...input }: ConfInput): {
+export function renderConf({ spool = null, waitsFor = [], succeeds = false, follows, ...input }: ConfInput): {
   conf: string;
   hba: string;
   fingerprint: string;
@@ -56,7 +58,8 @@ export function renderConf({ spool = null, waitsFor = [], follows, ...input }: C
     archive_command: spool === null ? "true" : archiveCommand(spool),
     // with 15 s for the way to the store, what was committed a minute ago is there
     archive_timeout: spool === null ? "0" : "45s",
-    summarize_wal: spool === null ? "off" : "on",
+    // a server that begins a timeline waits for its summaries, and whoever makes them is not there while nobody may come in
+    summarize_wal: spool === null || succeeds ? "off" : "on",
     ...(input.storageBytes === undefined ? {} : { temp_file_limit: `${temporaryKilobytes(input.storageBytes)}kB` }),
     ...(input.full === undefined ? {} : { default_transaction_read_only: "on" }),
     ...(waitsFor.length === 0 ? {} : { synchronous_standby_names: `ANY 1 (${waitsFor.join(", ")})` }),

@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { spoolOf } from "./archive.ts";
 import { type Room, renderConf } from "./conf.ts";
@@ -11,8 +12,16 @@ import { readStandbyState, type StandbyPlace, standbyName, standbysOf } from "./
 export async function confOf(place: Place, manifest: Manifest): Promise<ReturnType<typeof renderConf>> {
   const { socketDir, hba: hbaPath } = place;
   const waitsFor = manifest.synchronous === true ? (await readStandbyState(place)).waitsFor.map(standbyName) : [];
-  return renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest), waitsFor });
+  const succeeds = (manifest.replicas ?? 0) > 0 && (await willSucceed(place));
+  return renderConf({ ...manifest, socketDir, hbaPath, spool: spoolOf(place, manifest), waitsFor, succeeds });
 }
+
+/** Whether its next start ends a recovery: Postgres takes the file away when it has. */
+export const willSucceed = ({ pgdata }: Place): Promise<boolean> =>
+  access(join(pgdata, "recovery.signal")).then(
+    () => true,
+    () => false,
+  );
 
 /** The settings of one of its standbys: those of the instance, and whom it follows. */
 export function standbyConf(

@@ -11,7 +11,7 @@ import { instanceDamaged, startFailed } from "./errors.ts";
 import { finishTakeover, succeed } from "./failover.ts";
 import { thawPostmaster } from "./frozen.ts";
 import { adminPurpose, ownerPurpose } from "./identity.ts";
-import { confOf } from "./instance-conf.ts";
+import { confOf, willSucceed } from "./instance-conf.ts";
 import { appendJournal, type JournalState, lastTransition } from "./journal.ts";
 import { programsFor } from "./majors.ts";
 import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
@@ -225,6 +225,7 @@ async function startHere(
   };
   try {
     const files = { pgdata, configFile, logFile, socketDir };
+    const succeeds = (manifest.replicas ?? 0) > 0 && (await willSucceed(place));
     const reach = await reachBefore(context, place, manifest, programs);
     const started = await startPostmaster({ programs, ...files, spawned: begun, name: id });
     if (reach !== undefined)
@@ -232,6 +233,7 @@ async function startHere(
         await killServer(place);
         throw thrown;
       });
+    if (succeeds) await reloadConf(context, place, manifest, started);
     if (started.adopted) await noteAdopted(context, place, units);
     else observe({ kind: "instance.started", instance: id, durationMs: performance.now() - began });
     await noted;

@@ -22,7 +22,7 @@ const patience = { timeoutMs: 60_000, everyMs: 20 };
 async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   const ground = await makeGround({ spares: 0 });
   const runner = await makeLocalRunner({ dataDir: ground.dataDir, pgBin: pgBin() });
-  const wanted = await wish({ replicas: 2, synchronous: guarded, suspendAfterSeconds: 0 });
+  const wanted = await wish({ replicas: 2, synchronous: guarded, archive: true, suspendAfterSeconds: 0 });
   await ground.driver.ensure(wanted);
   const gateway = await startGateway(ground.dataDir, { NEBULA_PGBOUNCER_BIN: "" });
   const login = makeLogin({ port: gateway.direct, wanted }, wanted.ownerPassword.reveal())();
