@@ -18,7 +18,6 @@ import { looksWhole, type Manifest, writeIfDifferent } from "./manifest.ts";
 import { type Layout, openFolder, type Place, socketFolder } from "./paths.ts";
 import {
   findPostmaster,
-  killServer,
   type Postmaster,
   processesIn,
   reloadPostmaster,
@@ -33,7 +32,7 @@ import { deviationsOf, type SettingShown } from "./setting-values.ts";
 import { restartSettings, type Settings } from "./settings.ts";
 import { fencedMark, isThere, standbysIn, stopStandby } from "./standby.ts";
 import { asAdmin, type Door } from "./sync.ts";
-import { mustHaveItsTail, reachBefore } from "./tail.ts";
+import { mustHaveItsTail } from "./tail.ts";
 import { groupOf, unitsAtStart, unitsHeld } from "./units.ts";
 
 /** What every verb of the local driver needs. */
@@ -226,13 +225,8 @@ async function startHere(
   try {
     const files = { pgdata, configFile, logFile, socketDir };
     const succeeds = (manifest.replicas ?? 0) > 0 && (await willSucceed(place));
-    const reach = await reachBefore(context, place, manifest, programs);
+    await mustHaveItsTail(context, place, manifest, programs);
     const started = await startPostmaster({ programs, ...files, spawned: begun, name: id });
-    if (reach !== undefined)
-      await mustHaveItsTail(place, manifest, programs, reach).catch(async (thrown) => {
-        await killServer(place);
-        throw thrown;
-      });
     if (succeeds) await reloadConf(context, place, manifest, started);
     if (started.adopted) await noteAdopted(context, place, units);
     else observe({ kind: "instance.started", instance: id, durationMs: performance.now() - began });

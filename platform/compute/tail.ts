@@ -1,48 +1,70 @@
 /**
- * Whether a primary that crashed came back with the end of its log. Postgres recovers up to where its log is readable, and calls that
- * the end: a disk that lost the last of it shows itself nowhere but at who had it already.
+ * Whether a primary that crashed still has the end of its log. Postgres recovers up to where its log is readable, and calls that the
+ * end: a disk that lost the last of it shows itself nowhere but at who had it already. Asked before the start: a server that goes on
+ * from an earlier place writes other records where those were, and sends them to whoever follows it.
  */
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+import { asNebulaError } from "../core/index.ts";
 import { startFailed } from "./errors.ts";
 import { readControl } from "./instance-conf.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Place } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
-import type { Programs } from "./programs.ts";
+import { type Programs, runProgram } from "./programs.ts";
 import type { Context } from "./running.ts";
+import { ownerOf } from "./server-user.ts";
 import { doorTo, standbysIn } from "./standby.ts";
 import { readStandbyState, type StandbyPlace } from "./standby-place.ts";
 import { asAdmin } from "./sync.ts";
 
 /**
- * Asked before a start of a primary for whose commits standbys are waited for: how far those that serve have come that count. undefined
- * where there is nothing to compare with: it was stopped cleanly, or runs, or nobody can be asked.
+ * Of a primary for whose commits standbys are waited for: it is compared with those of them that serve. Nothing where it was stopped
+ * cleanly, runs, or nobody can be asked. @throws NEB345 when a standby has what it lacks.
  */
-export async function reachBefore(
+export async function mustHaveItsTail(
   context: Context,
   place: Place,
   manifest: Manifest,
   { bin }: Programs,
-): Promise<bigint | undefined> {
-  if (manifest.synchronous !== true || (await findPostmaster(place.pgdata)) !== undefined) return undefined;
+): Promise<void> {
+  if (manifest.synchronous !== true || (await findPostmaster(place.pgdata)) !== undefined) return;
   const { counted } = await readStandbyState(place);
-  if (counted.length === 0 || !isCrashed(await readControl(bin, place.pgdata).catch(() => ""))) return undefined;
+  const crashed = counted.length === 0 ? undefined : readCrashed(await readControl(bin, place.pgdata).catch(() => ""));
+  if (crashed === undefined) return;
   const asked = (await standbysIn(context, place, manifest.id)).filter(({ number }) => counted.includes(number));
   const found = await Promise.all(asked.map((one) => replayedBy(context, manifest, one).catch(() => undefined)));
-  return found.reduce((most, one) => (one !== undefined && (most === undefined || one > most) ? one : most), undefined);
+  for (const reach of found) {
+    if (reach === undefined || lsnNumber(reach) <= lsnNumber(crashed.redo)) continue;
+    const missing = await unreadable(bin, place.pgdata, { ...crashed, reach });
+    if (missing !== undefined)
+      throw startFailed(`${manifest.id}: a standby has its log up to ${reach}, and it has not: ${missing}`);
+  }
 }
 
-const isCrashed = (control: string): boolean => /^Database cluster state: +in production$/m.test(control);
+type Crashed = { readonly timeline: string; readonly redo: string };
 
-/** All whole records that it has been sent, once it stands still: its primary sends no more. */
-async function replayedBy(context: Context, manifest: Manifest, standby: StandbyPlace): Promise<bigint | undefined> {
+/** From where a server that crashed would recover; undefined when it did not. */
+function readCrashed(control: string): Crashed | undefined {
+  const of = (name: string) => new RegExp(`^${name}: +(.+)$`, "m").exec(control)?.[1];
+  const [redo, timeline] = [of("Latest checkpoint's REDO location"), of("Latest checkpoint's TimeLineID")];
+  const crashed = of("Database cluster state") === "in production";
+  return crashed && redo !== undefined && timeline !== undefined ? { redo, timeline } : undefined;
+}
+
+const lsnNumber = (lsn: string): bigint => {
+  const [high = "0", low = "0"] = lsn.split("/");
+  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+};
+
+/** The end of the last whole record that it was sent, once it stands still: its primary sends no more. */
+async function replayedBy(context: Context, manifest: Manifest, standby: StandbyPlace): Promise<string | undefined> {
   const running = await findPostmaster(standby.pgdata);
   if (running?.ready !== true || running.frozen) return undefined;
   const read = () =>
     asAdmin(doorTo(context, manifest, standby), "postgres", async (sql) => {
-      const { position } = await sql.one<{ position: string }>(
-        "select pg_wal_lsn_diff(coalesce(pg_last_wal_replay_lsn(), '0/0'), '0/0')::text as position",
-      );
-      return BigInt(position);
+      const { lsn } = await sql.one<{ lsn: string | null }>("select pg_last_wal_replay_lsn()::text as lsn");
+      return lsn ?? undefined;
     });
   for (let last = await read(), still = 0; ; ) {
     if (still >= 2) return last;
@@ -53,15 +75,25 @@ async function replayedBy(context: Context, manifest: Manifest, standby: Standby
   }
 }
 
-/**
- * Asked right after the start. A server that recovered writes a checkpoint behind the end of what it found, before it takes a write: no
- * commit of its own can hide what is missing, and none is answered, because who would have to have it is ahead of it.
- * @throws NEB345 when a standby has more.
- */
-export async function mustHaveItsTail(place: Place, { id }: Manifest, { bin }: Programs, reach: bigint): Promise<void> {
-  const said = /^Latest checkpoint location: +([0-9A-F]+)\/([0-9A-F]+)$/m.exec(await readControl(bin, place.pgdata));
-  const [, high = "0", low = "0"] = said ?? [];
-  const end = (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
-  if (said !== null && end < reach)
-    throw startFailed(`${id}: its log ends ${reach - end} bytes before what a standby has of it`);
+type Stretch = Crashed & { readonly reach: string };
+
+/** What is wrong with a stretch of a log, in Postgres's words. Without the program that reads logs nothing is. */
+async function unreadable(
+  bin: string,
+  pgdata: string,
+  { timeline, redo, reach }: Stretch,
+): Promise<string | undefined> {
+  const program = join(bin, "pg_waldump");
+  const here = await access(program, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!here) return undefined;
+  const stretch = ["--timeline", timeline, "--start", redo, "--end", reach];
+  return runProgram(program, ["--quiet", "--path", join(pgdata, "pg_wal"), ...stretch], {
+    user: await ownerOf(pgdata),
+  }).then(
+    () => undefined,
+    (thrown) => asNebulaError(thrown).message,
+  );
 }

@@ -143,7 +143,7 @@ catalogueRow({
   suite: "faults",
   name: "primary of a replicated database lost under load",
   promise: "no row that was acknowledged is lost, and a standby takes the primary's place under the load",
-  n: { small: 8, large: 100 },
+  n: { small: 6, large: 100 },
   run,
   control: { without: "commits that wait for a standby", n: 3 },
   timeoutMs: 120_000,
