@@ -104,6 +104,19 @@ describe("a database that is awake", () => {
     }
   });
 
+  test("is metered for each of its servers, the primary and its standbys", () => {
+    const of = (replicas: number) => {
+      const world = makeWorld();
+      const one = instance();
+      world.look({ ...one, spec: { ...one.spec, replicas } });
+      world.run(minute);
+      world.look({ ...one, spec: { ...one.spec, replicas } });
+      return world.samples().reduce((sum, { computeUnitMs }) => sum + computeUnitMs, 0);
+    };
+    expect(of(0)).toBe(minute / 2);
+    expect(of(2)).toBe(3 * of(0));
+  });
+
   test("is metered from its start, not from the first look", () => {
     const world = makeWorld();
     world.run(90_000);
