@@ -15,6 +15,9 @@ export function registerStandbys(metrics: Pick<Metrics, "gauge">, guard: Standby
         }
     });
   gauge("nebuladb_standby_streaming", "Whether a standby follows its primary.", ({ streaming }) => Number(streaming));
+  gauge("nebuladb_standby_counted", "Whether it may take its primary's place, with all that was answered.", (one) =>
+    Number(one.counted),
+  );
   gauge("nebuladb_standby_lag_bytes", "Log that a standby has not replayed.", ({ lagBytes }) => lagBytes);
   gauge("nebuladb_standby_lag_seconds", "How long ago what it replays was written.", ({ lagMs }) =>
     lagMs === null ? null : lagMs / 1000,

@@ -189,7 +189,7 @@ export const primaryLost = defineError({
   status: 500,
   title: "Primary lost, and no standby may take its place",
   retry: false,
-  hint: "A standby that commits may have waited for cannot be read, so rows could be lost. Repair it, or restore from a backup.",
+  hint: "Rows that were answered for could be missing in every standby that can be read. Bring back the folder that is missing, or restore from a backup.",
 });
 
 export const limitRefused = defineError({

@@ -3,7 +3,9 @@
  *
  * 1. Under the instance's lock, and only when no process of the old primary is left: what remains of them is ended first.
  * 2. Who may take its place has everything that a commit was answered for: all that count are asked, and the one that has most of the
- *    log is taken. One that counts and cannot be asked: nobody is taken, and the instance stays down.
+ *    log is taken. One that counts and cannot be asked, or commits that were answered while nobody counted: nobody is taken, and the
+ *    instance stays down. Where commits do not wait one is taken that was seen to follow this very primary: who went another way at
+ *    an earlier takeover cannot become a primary.
  * 3. Only one that was seen to serve is taken: what keeps every server from starting does not use up one standby after the other.
  * 4. The fence is the path: a primary is what lies in the one folder that primaries are started from. The old one is marked and moved
  *    out of it before another one is moved in, and a marked folder is never started, wherever somebody puts it.
@@ -14,11 +16,11 @@ import { join } from "node:path";
 import { asNebulaError, failpoint } from "../core/index.ts";
 import { removeTree } from "./cluster.ts";
 import { instanceDamaged, primaryLost, startFailed } from "./errors.ts";
-import { type Manifest, syncFolder } from "./manifest.ts";
+import { looksWhole, type Manifest, syncFolder } from "./manifest.ts";
 import type { Place } from "./paths.ts";
 import { findPostmaster, killServer } from "./postmaster.ts";
 import type { Context } from "./running.ts";
-import { doorTo, fencedMark, isThere, makeMark, standbysIn, startStandby, stopStandby } from "./standby.ts";
+import { fencedMark, isThere, makeMark, standbysIn, startStandby, stopStandby } from "./standby.ts";
 import {
   readStandbyState,
   type StandbyPlace,
@@ -27,7 +29,7 @@ import {
   standbysOf,
   writeStandbyState,
 } from "./standby-place.ts";
-import { asAdmin } from "./sync.ts";
+import { type Reach, settledReach } from "./standby-reach.ts";
 
 /** Before every start: what somebody had begun is finished. */
 export async function finishTakeover(context: Context, place: Place, manifest: Manifest): Promise<void> {
@@ -43,7 +45,7 @@ const beyondStarting: ReadonlySet<string> = new Set(
 
 /**
  * After a start that failed: whether a standby has its place now, and may be started instead.
- * @throws NEB462 when a standby that commits may have waited for cannot be asked.
+ * @throws NEB462 when rows that were answered for could be missing in it.
  */
 export async function succeed(context: Context, place: Place, manifest: Manifest, failure: unknown): Promise<boolean> {
   const { code, message } = asNebulaError(failure);
@@ -51,7 +53,7 @@ export async function succeed(context: Context, place: Place, manifest: Manifest
   if ((await findPostmaster(place.pgdata)) !== undefined) return false; // it runs: slowly, but it is not dead
   await killServer(place);
   const state = await readStandbyState(place);
-  const succeeds = await choose(context, place, manifest, { counted: state.counted, message });
+  const succeeds = await choose(context, place, manifest, { state, message });
   if (succeeds === undefined) return false;
   await writeStandbyState(place, { ...state, succeeds });
   failpoint("compute.succession-noted");
@@ -59,56 +61,48 @@ export async function succeed(context: Context, place: Place, manifest: Manifest
   return true;
 }
 
-type Why = Pick<StandbyState, "counted"> & { readonly message: string };
-
-async function choose(context: Context, place: Place, manifest: Manifest, why: Why): Promise<number | undefined> {
-  const { counted, message } = why;
+async function choose(
+  context: Context,
+  place: Place,
+  manifest: Manifest,
+  { state, message }: { readonly state: StandbyState; readonly message: string },
+): Promise<number | undefined> {
+  const { counted, follows, complete } = state;
   const there = await standbysIn(context, place, manifest.id);
-  const asked = counted.length === 0 ? there : there.filter(({ number }) => counted.includes(number));
+  const refused = (why: string) => primaryLost(`${manifest.id}: its primary does not start (${message}), and ${why}`);
+  if (manifest.synchronous === true && !complete && there.length > 0)
+    throw refused("commits were answered that no standby may have: none was waited for");
+  const asked = there.filter(({ number }) => (counted.length > 0 ? counted : follows).includes(number));
   const found = await Promise.all(
     asked.map((standby) => reachOf(context, place, manifest, standby).catch(() => undefined)),
   );
   const known = found.filter((one) => one !== undefined);
   const missing = counted.filter((number) => !known.some((one) => one.number === number));
   if (missing.length > 0)
-    throw primaryLost(
-      `${manifest.id}: its primary does not start (${message}), and standby ${missing.join(", ")}, for which commits may have waited, cannot be read`,
-    );
+    throw refused(`standby ${missing.join(", ")}, for which commits may have waited, cannot be read`);
   return known.sort(byReach)[0]?.number;
 }
 
-type Reach = { readonly number: number; readonly timeline: number; readonly position: bigint };
+type Candidate = Reach & { readonly number: number };
 
-/** The furthest first. One that did not follow the last takeover is on an older timeline, however long its log is. */
-const byReach = (a: Reach, b: Reach): number =>
-  b.timeline - a.timeline || (a.position === b.position ? a.number - b.number : a.position < b.position ? 1 : -1);
+/** The furthest first. They are all on one timeline: each was seen on that of this primary. */
+const byReach = (a: Candidate, b: Candidate): number =>
+  a.onDisk === b.onDisk ? a.number - b.number : a.onDisk < b.onDisk ? 1 : -1;
 
-/** Up to where it has the log, on its disk. One that was not running has all of it once it stands still. */
-async function reachOf(context: Context, place: Place, manifest: Manifest, standby: StandbyPlace): Promise<Reach> {
-  const ran = (await findPostmaster(standby.pgdata))?.ready === true;
+/** A query at a standby may hold up what it replays for half of that. */
+const settleMs = 60_000;
+
+async function reachOf(
+  context: Context,
+  place: Place,
+  manifest: Manifest,
+  standby: StandbyPlace,
+): Promise<Candidate | undefined> {
+  if (!(await looksWhole(standby.pgdata))) return undefined; // it may run on without, and would never start again
   await startStandby(context, place, manifest, standby);
-  const door = doorTo(context, manifest, standby);
-  for (let last = await readReach(door), still = ran ? settled : 0; ; ) {
-    if (still >= settled) return { number: standby.number, ...last };
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const now = await readReach(door);
-    still = now.position === last.position ? still + 1 : 0;
-    last = now;
-  }
+  const reach = await settledReach(context, manifest, standby, settleMs);
+  return reach === undefined ? undefined : { ...reach, number: standby.number };
 }
-
-const settled = 4;
-
-const readReach = (door: ReturnType<typeof doorTo>): Promise<Omit<Reach, "number">> =>
-  asAdmin(door, "postgres", async (sql) => {
-    const { position, timeline } = await sql.one<{ position: string; timeline: number }>(
-      `select pg_wal_lsn_diff(greatest(coalesce(pg_last_wal_receive_lsn(), '0/0'), coalesce(pg_last_wal_replay_lsn(), '0/0')),
-         '0/0')::text as position,
-         greatest((select timeline_id from pg_control_checkpoint()),
-           (select min_recovery_end_timeline from pg_control_recovery()))::int as timeline`,
-    );
-    return { position: BigInt(position), timeline };
-  });
 
 /** Invariants 1, 4 and 5. What is done already is not done again. */
 async function takeOver(
@@ -144,7 +138,15 @@ async function takeOver(
   );
   await syncFolder(place.pgdata);
   failpoint("compute.standby-promoted");
-  const fresh = { waitsFor: [], counted: [], applied: true, succeeds: null, awaySinceMs: {} };
+  const fresh = {
+    waitsFor: [],
+    counted: [],
+    complete: false,
+    follows: [],
+    applied: true,
+    succeeds: null,
+    awaySinceMs: {},
+  };
   await writeStandbyState(place, { ...state, ...fresh, epoch: state.epoch + 1 });
   const durationMs = performance.now() - began;
   context.observe({ kind: "instance.failed_over", instance: manifest.id, standby: state.succeeds, durationMs });

@@ -213,35 +213,49 @@ export async function processesIn(pgdata: string): Promise<number[]> {
   return found.flat();
 }
 
+type ServerFiles = { readonly pgdata: string; readonly conf: string; readonly log: string };
+
 /**
- * Ends every process of the server that was started with this file for that folder, at once; also when the folder has been deleted or
- * moved under it, or its pid file has, and nothing else would find it any more.
+ * Ends every process of a server, at once; also when its folder has been deleted or moved under it, or its pid file has, or its
+ * postmaster died before them, and nothing else would find them any more.
  * @throws NEB348 when one does not end: then it is not known what it still does.
  */
-export async function killServer({ pgdata, conf }: { readonly pgdata: string; readonly conf: string }): Promise<void> {
-  const postmaster = await findPostmaster(pgdata);
-  const strays = await startedWith(pgdata, conf);
-  const pids = new Set([...(postmaster === undefined ? [] : [postmaster.pid]), ...strays]);
-  for (const pid of pids) for (const child of await childrenOf(pid)) pids.add(child);
-  for (const pid of pids) kill(pid, "SIGKILL");
+export async function killServer(server: ServerFiles): Promise<void> {
+  const pids = new Set<number>();
   for (const deadline = performance.now() + 20_000; ; await pause(5)) {
+    const before = pids.size;
+    for (const pid of await processesOf(server)) {
+      pids.add(pid);
+      kill(pid, "SIGKILL");
+    }
     const left = (await Promise.all([...pids].map(stateOf))).filter(
       (state) => state !== undefined && !/[ZX]/.test(state),
     );
-    if (left.length === 0) return;
-    if (performance.now() > deadline) throw stopFailed(`${pgdata}: ${left.length} processes do not end`);
+    // who was made while the others were counted shows itself in the next look
+    if (left.length === 0 && pids.size === before) return;
+    if (performance.now() > deadline) throw stopFailed(`${server.pgdata}: ${left.length} processes do not end`);
   }
 }
 
-/** Those that work in the folder, or in one that had its name; and who was started with that file of settings. */
-async function startedWith(pgdata: string, conf: string): Promise<readonly number[]> {
+async function processesOf(server: ServerFiles): Promise<readonly number[]> {
+  const postmaster = await findPostmaster(server.pgdata);
+  const found = new Set([...(postmaster === undefined ? [] : [postmaster.pid]), ...(await strays(server))]);
+  for (const pid of found) for (const child of await childrenOf(pid)) found.add(child);
+  return [...found];
+}
+
+/** Those that work in the folder, or in one that had its name; who was started with its file of settings; who writes into its log. */
+async function strays({ pgdata, conf, log }: ServerFiles): Promise<readonly number[]> {
   if (process.platform !== "linux") return [];
   const own = new Set([await realpath(pgdata).catch(() => pgdata), pgdata]);
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const logs = new Set([await realpath(log).catch(() => log), log]);
+  const nameOf = async (link: string) => (await readlink(link).catch(() => "")).replace(/ \(deleted\)$/, "");
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const where = await readlink(`/proc/${pid}/cwd`).catch(() => "");
-      if (own.has(where.replace(/ \(deleted\)$/, ""))) return [Number(pid)];
+      if (own.has(await nameOf(`/proc/${pid}/cwd`))) return [Number(pid)];
+      // of one whose postmaster is gone and whose folder was moved nothing else says whose it is
+      if (logs.has(await nameOf(`/proc/${pid}/fd/2`))) return [Number(pid)];
       const said = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
       return said.split("\0").includes(`config_file=${conf}`) ? [Number(pid)] : [];
     }),

@@ -31,6 +31,7 @@ import { closeToOthers, freshUser, giveTree, isServers, ownerOf, type UserRange 
 import { deviationsOf, type SettingShown } from "./setting-values.ts";
 import { restartSettings, type Settings } from "./settings.ts";
 import { fencedMark, isThere, standbysIn, stopStandby } from "./standby.ts";
+import { noteExposed } from "./standby-place.ts";
 import { asAdmin, type Door } from "./sync.ts";
 import { mustHaveItsTail } from "./tail.ts";
 import { groupOf, unitsAtStart, unitsHeld } from "./units.ts";
@@ -103,6 +104,7 @@ export async function reloadConf(
 }
 
 async function writeConf(place: Place, manifest: Manifest): Promise<Written> {
+  if (manifest.synchronous !== true) await noteExposed(place);
   const { conf, hba, fingerprint } = await confOf(place, manifest);
   const changed = [await writeIfDifferent(place.hba, hba), await writeIfDifferent(place.conf, conf)].includes(true);
   return { settings: parseConf(conf), fingerprint, changed };

@@ -16,6 +16,8 @@ import type { StandbyObserved } from "./types.ts";
 export type Link = {
   readonly name: string;
   readonly streaming: boolean;
+  /** It gets what it lacks, and comes nearer. */
+  readonly catchingUp: boolean;
   /** Commits wait for it, or for another one like it. */
   readonly synchronous: boolean;
   readonly lagBytes: number | null;
@@ -39,7 +41,7 @@ export async function observeStandbys(context: Context, id: DatabaseId): Promise
 
 export const readLinks = (primary: Sql): Promise<readonly Link[]> =>
   primary.query<Link>(
-    `select application_name as name, state = 'streaming' as streaming, sync_state in ('sync', 'quorum') as synchronous,
+    `select application_name as name, state = 'streaming' as streaming, state = 'catchup' as "catchingUp", sync_state in ('sync', 'quorum') as synchronous,
        pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::float8 as "lagBytes",
        coalesce(extract(epoch from replay_lag) * 1000, 0)::float8 as "lagMs"
      from pg_stat_replication where usename = $1`,
@@ -68,10 +70,10 @@ async function lookAtOne(
   return {
     number,
     phase: !made ? "Missing" : running === undefined ? "Stopped" : serves ? "Ready" : "Starting",
-    streaming: link?.streaming === true,
+    streaming: link?.streaming === true && state.follows.includes(number),
     synchronous: link?.synchronous === true && state.applied && state.waitsFor.includes(number),
     ...{ lagBytes: link?.lagBytes ?? null, lagMs: link?.lagMs ?? null },
-    counted: state.counted.includes(number),
+    counted: state.complete && state.counted.includes(number),
     epoch: state.epoch,
     socketPath: serves ? `${socketDir}/.s.PGSQL.${socketPort}` : null,
   };

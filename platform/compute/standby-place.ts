@@ -48,11 +48,18 @@ export function standbyPlace(layout: Layout, place: Place, id: string, number: n
  * 1. `waitsFor` is a part of `counted`, at any moment, also in the middle of a change: whom a commit may have waited for is asked when
  *    a new primary is chosen.
  * 2. One that is no longer waited for stays counted until another one has what it may have been the only one to have.
+ * 3. `complete` is false before the first commit may be answered without any of them, and true only after all were answered with one.
  */
 export type StandbyState = {
   readonly format: 1;
   readonly waitsFor: readonly number[];
   readonly counted: readonly number[];
+  /** Everything that was answered, where commits wait, is on one of `counted`. */
+  readonly complete: boolean;
+  /** How often commits stopped to wait behind the back of who counts: what he saw before that says nothing. */
+  readonly exposures: number;
+  /** Those that were seen on the timeline of this primary. */
+  readonly follows: readonly number[];
   /** The primary has heard of `waitsFor`, every part of it. */
   readonly applied: boolean;
   /** This one is taking its primary's place. */
@@ -64,7 +71,7 @@ export type StandbyState = {
 };
 
 const nothing: StandbyState = {
-  ...{ format: 1, waitsFor: [], counted: [], applied: true },
+  ...{ format: 1, waitsFor: [], counted: [], complete: false, exposures: 0, follows: [], applied: true },
   ...{ succeeds: null, epoch: 0, awaySinceMs: {} },
 };
 
@@ -78,3 +85,10 @@ export async function readStandbyState(place: Place): Promise<StandbyState> {
 
 export const writeStandbyState = (place: Place, state: StandbyState): Promise<void> =>
   writeAtomically(standbysOf(place).state, `${JSON.stringify(state)}\n`, 0o600);
+
+/** Before a primary whose commits waited is told that they need not. The caller has the instance's lock. */
+export async function noteExposed(place: Place): Promise<void> {
+  const state = await readStandbyState(place);
+  if (state.waitsFor.length > 0)
+    await writeStandbyState(place, { ...state, complete: false, applied: false, exposures: state.exposures + 1 });
+}

@@ -11,33 +11,18 @@ import { removeTree } from "./cluster.ts";
 import { instanceBusy } from "./errors.ts";
 import { standbyConf } from "./instance-conf.ts";
 import { withLock } from "./lock.ts";
-import { type Manifest, readManifest, writeIfDifferent } from "./manifest.ts";
+import { readManifest, writeIfDifferent } from "./manifest.ts";
 import { type Place, placeOf } from "./paths.ts";
-import { findPostmaster, type Postmaster, reloadPostmaster } from "./postmaster.ts";
-import { type Context, doorOf, reloadConf } from "./running.ts";
+import { findPostmaster, reloadPostmaster } from "./postmaster.ts";
+import { type Context, doorOf } from "./running.ts";
 import { cloneStandby, isThere, removeStandby, standbysIn, startStandby } from "./standby.ts";
+import { change, count, type Round } from "./standby-count.ts";
 import { type Link, lookAt, readLinks } from "./standby-look.ts";
-import {
-  readStandbyState,
-  type StandbyPlace,
-  type StandbyState,
-  standbyName,
-  standbyPlace,
-  standbysOf,
-  writeStandbyState,
-} from "./standby-place.ts";
+import { readStandbyState, type StandbyPlace, type StandbyState, standbyPlace, standbysOf } from "./standby-place.ts";
 import { lockOf } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
 import type { StandbyObserved } from "./types.ts";
 import { groupOf, rangeOf, unitsHeld } from "./units.ts";
-
-type Round = {
-  readonly context: Context;
-  readonly place: Place;
-  readonly manifest: Manifest;
-  readonly running: Postmaster;
-  readonly primary: Sql;
-};
 
 /** One at a time. @throws NEB354 when somebody else is at it. */
 export const tendStandbys = (context: Context, id: DatabaseId): Promise<readonly StandbyObserved[]> =>
@@ -126,19 +111,25 @@ async function keepUp(round: Round, standby: StandbyPlace): Promise<void> {
 const lostMs = 30_000;
 
 /** Those that do not come back: they do not start, lost their place in the log, or went another way than the primary. */
-async function removeLost(round: Round, state: StandbyState, links: readonly Link[]): Promise<void> {
+async function removeLost(round: Round, seen: StandbyState, links: readonly Link[]): Promise<void> {
   const { context, place, manifest } = round;
+  let state = seen;
   const lost = async ({ number, name, pgdata }: StandbyPlace): Promise<boolean> => {
     const since = state.awaySinceMs[number];
     if (since === undefined || context.now() - since < lostMs || state.counted.includes(number)) return false;
-    // one that catches up, or still reads its own log, is only late
-    return !links.some((link) => link.name === name) && (await findPostmaster(pgdata))?.ready !== false;
+    // one that catches up, or still reads its own log, is only late; one that went another way stays connected, and gets nothing
+    return (
+      !links.some((link) => link.name === name && link.catchingUp) && (await findPostmaster(pgdata))?.ready !== false
+    );
   };
   for (const standby of await standbysIn(context, place, manifest.id)) {
     if (!(await lost(standby))) continue;
     context.observe({ kind: "standby.lost", instance: manifest.id, standby: standby.number });
     await takeAway(round, standby);
-    await change(round, state, (save) => save({ awaySinceMs: without(state.awaySinceMs, standby.number) }));
+    const follows = state.follows.filter((one) => one !== standby.number);
+    state = await change(round, state, (save) =>
+      save({ follows, awaySinceMs: without(state.awaySinceMs, standby.number) }),
+    );
   }
 }
 
@@ -167,92 +158,4 @@ async function holdToUnits({ context, place, manifest }: Round, standby: Standby
   const { maxUnits } = rangeOf(manifest);
   const size = { units: await unitsHeld(context, place, manifest), maxUnits };
   await groups.hold(groupOf(standby), pid, size).catch(() => undefined); // at the next round
-}
-
-/** How long one that counts may be away before commits no longer wait for it. */
-const graceMs = 10_000;
-
-/** Sees that commits wait for those that stream. The state's invariants hold at every step. */
-async function count(round: Round, links: readonly Link[]): Promise<StandbyState> {
-  const { context, place, manifest, running, primary } = round;
-  const before = await readStandbyState(place);
-  const there = (await standbysIn(context, place, manifest.id)).map(({ number }) => number);
-  const streams = (number: number) => links.some(({ name, streaming }) => streaming && name === standbyName(number));
-  const nowMs = context.now();
-  const wanted = manifest.synchronous === true ? (manifest.replicas ?? 0) : 0;
-  const away: Record<string, number> = Object.fromEntries(
-    union(there, before.waitsFor)
-      .filter((one) => !streams(one))
-      .map((one) => [one, before.awaySinceMs[one] ?? nowMs]),
-  );
-  const joining = range(wanted).filter((one) => streams(one) && !before.waitsFor.includes(one));
-  const staying = before.waitsFor.filter((one) => one <= wanted && nowMs - (away[one] ?? nowMs) < graceMs);
-  const waitsFor = [...staying, ...joining].sort((a, b) => a - b);
-  const isSame = before.applied && waitsFor.join() === before.waitsFor.join();
-  let state = before;
-  if (!isSame || JSON.stringify(away) !== JSON.stringify(before.awaySinceMs))
-    state = await change(round, before, async (save) => {
-      if (joining.length > 0) await save({ counted: union(before.counted, joining) });
-      await save({ waitsFor, applied: isSame, awaySinceMs: away });
-      if (!isSame) await reloadConf(context, place, manifest, running);
-    });
-  if (!isSame) {
-    await mustBeHeard(primary);
-    state = await change(round, state, (save) => save({ applied: true }));
-  }
-  if (state.counted.some((one) => !waitsFor.includes(one)) && (await isCovered(primary, waitsFor)))
-    state = await change(round, state, (save) => save({ counted: waitsFor }));
-  return state;
-}
-
-type Save = (changes: Partial<StandbyState>) => Promise<void>;
-
-/**
- * Changes the state under the instance's lock: whoever puts a standby in its primary's place has that lock too. @throws NEB354 when
- * somebody has, since it was read: what this round saw is of another server then.
- */
-const change = (
-  { context, place, manifest, running }: Round,
-  before: StandbyState,
-  body: (save: Save) => Promise<void>,
-): Promise<StandbyState> =>
-  withLock(lockOf(context, manifest.id), async () => {
-    let state = await readStandbyState(place);
-    const isOurs = state.epoch === before.epoch && (await findPostmaster(place.pgdata))?.pid === running.pid;
-    if (!isOurs || state.succeeds !== null) throw instanceBusy(`${manifest.id} has another server now`);
-    await body(async (changes) => {
-      state = { ...state, ...changes };
-      await writeStandbyState(place, state);
-    });
-    return state;
-  });
-
-/**
- * Whether commits wait is what the checkpointer last told the backends, and it hears of new settings between two checkpoints only. One
- * that was asked for later is made with what it has heard.
- */
-const mustBeHeard = (primary: Sql): Promise<unknown> =>
-  primary.query("do $$ begin if not pg_is_in_recovery() then checkpoint; end if; end $$");
-
-const range = (to: number): readonly number[] => Array.from({ length: to }, (_, i) => i + 1);
-const union = (a: readonly number[], b: readonly number[]) => [...new Set([...a, ...b])].sort((x, y) => x - y);
-
-/** Whether one of those that are waited for has all that was written until now; nobody has to when nobody is waited for. */
-async function isCovered(primary: Sql, waitsFor: readonly number[]): Promise<boolean> {
-  if (waitsFor.length === 0) return true;
-  // what a sender of the log had not heard of the change answers for in this moment
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const { written } = await primary.one<{ written: string }>(
-    "select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end)::text as written",
-  );
-  const names = waitsFor.map(standbyName);
-  for (const deadline = performance.now() + 2000; performance.now() < deadline; ) {
-    const { covered } = await primary.one<{ covered: boolean }>(
-      "select coalesce(bool_or(flush_lsn >= $2::pg_lsn), false) as covered from pg_stat_replication where application_name = any($1)",
-      [names, written],
-    );
-    if (covered) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return false;
 }

@@ -10,13 +10,13 @@ import { startFailed } from "./errors.ts";
 import { readControl } from "./instance-conf.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Place } from "./paths.ts";
-import { findPostmaster } from "./postmaster.ts";
+import { findPostmaster, killServer } from "./postmaster.ts";
 import { type Programs, runProgram } from "./programs.ts";
 import type { Context } from "./running.ts";
 import { ownerOf } from "./server-user.ts";
-import { doorTo, standbysIn } from "./standby.ts";
+import { standbysIn } from "./standby.ts";
 import { readStandbyState, type StandbyPlace } from "./standby-place.ts";
-import { asAdmin } from "./sync.ts";
+import { settledReach } from "./standby-reach.ts";
 
 /**
  * Of a primary for whose commits standbys are waited for: it is compared with those of them that serve. Nothing where it was stopped
@@ -33,12 +33,14 @@ export async function mustHaveItsTail(
   const crashed = counted.length === 0 ? undefined : readCrashed(await readControl(bin, place.pgdata).catch(() => ""));
   if (crashed === undefined) return;
   const asked = (await standbysIn(context, place, manifest.id)).filter(({ number }) => counted.includes(number));
-  const found = await Promise.all(asked.map((one) => replayedBy(context, manifest, one).catch(() => undefined)));
+  await killServer(place); // whoever is left of it sends no more
+  const found = await Promise.all(asked.map((one) => sentTo(context, manifest, one).catch(() => undefined)));
   for (const reach of found) {
-    if (reach === undefined || lsnNumber(reach) <= lsnNumber(crashed.redo)) continue;
-    const missing = await unreadable(bin, place.pgdata, { ...crashed, reach });
+    if (reach === undefined || reach <= lsnNumber(crashed.redo)) continue;
+    const end = lsnText(reach);
+    const missing = await unreadable(bin, place.pgdata, { ...crashed, reach: end });
     if (missing !== undefined)
-      throw startFailed(`${manifest.id}: a standby has its log up to ${reach}, and it has not: ${missing}`);
+      throw startFailed(`${manifest.id}: a standby has its log up to ${end}, and it has not: ${missing}`);
   }
 }
 
@@ -57,23 +59,18 @@ const lsnNumber = (lsn: string): bigint => {
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 };
 
-/** The end of the last whole record that it was sent, once it stands still: its primary sends no more. */
-async function replayedBy(context: Context, manifest: Manifest, standby: StandbyPlace): Promise<string | undefined> {
+const lsnText = (place: bigint): string =>
+  `${(place >> 32n).toString(16)}/${(place & 0xffffffffn).toString(16)}`.toUpperCase();
+
+/** The end of the last whole record that it was sent. */
+async function sentTo(context: Context, manifest: Manifest, standby: StandbyPlace): Promise<bigint | undefined> {
   const running = await findPostmaster(standby.pgdata);
   if (running?.ready !== true || running.frozen) return undefined;
-  const read = () =>
-    asAdmin(doorTo(context, manifest, standby), "postgres", async (sql) => {
-      const { lsn } = await sql.one<{ lsn: string | null }>("select pg_last_wal_replay_lsn()::text as lsn");
-      return lsn ?? undefined;
-    });
-  for (let last = await read(), still = 0; ; ) {
-    if (still >= 2) return last;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const now = await read();
-    still = now === last ? still + 1 : 0;
-    last = now;
-  }
+  return (await settledReach(context, manifest, standby, settleMs))?.replayed;
 }
+
+/** Whoever cannot say it by then is not asked any more: the primary is started. */
+const settleMs = 20_000;
 
 type Stretch = Crashed & { readonly reach: string };
 

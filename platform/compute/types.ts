@@ -206,14 +206,14 @@ export type StandbyObserved = {
   readonly number: number;
   /** `Missing`: its copy is not there yet. */
   readonly phase: "Missing" | "Stopped" | "Starting" | "Ready";
-  /** Whether its primary sends it the log at this moment. */
+  /** Whether its primary sends it the log at this moment, and it goes the same way. */
   readonly streaming: boolean;
   /** Commits wait for it, or for another one that is synchronous. */
   readonly synchronous: boolean;
   /** What it has not replayed yet of what its primary has written; null when that is not known. */
   readonly lagBytes: number | null;
   readonly lagMs: number | null;
-  /** A commit may have waited for it alone: it is asked when a new primary is chosen. */
+  /** It is one of those that have, together, everything that was answered while commits waited: one of them may take its place. */
   readonly counted: boolean;
   /** How often a standby has taken the primary's place. */
   readonly epoch: number;

@@ -69,6 +69,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 500 ? "error" : "debug";
     case "backup.damaged":
       return "error";
+    case "standbys.counted":
+      return observation.complete ? "info" : "warn";
     case "storage.level":
       return observation.level === "ok" ? "info" : "warn";
     case "gateway.refused":

@@ -76,6 +76,7 @@ function makeInstruments(registry: Registry) {
     suspensions: counter("instances_suspended_total", "Database instances frozen or stopped as idle.", ["depth"]),
     failovers: histogram("failover_duration_seconds", "Standbys that took their primary's place.", []),
     standbys: counter("standbys_made_total", "Standbys copied from their primary.", []),
+    standbysShort: counter("standbys_short_total", "Databases whose commits waited for no standby any more.", []),
     standbysLost: counter("standbys_lost_total", "Standbys that could not follow any more.", []),
     scalings: counter("instance_scalings_total", "Changes of compute units, by why.", ["direction", "reason"]),
     heals: counter("instances_healed_total", "Database instances started again after they died.", []),
@@ -172,6 +173,8 @@ function record(to: Instruments, o: Observation): void {
       return to.failovers.observe(o.durationMs / 1000);
     case "standby.made":
       return to.standbys.inc();
+    case "standbys.counted":
+      return o.complete ? undefined : to.standbysShort.inc();
     case "standby.lost":
       return to.standbysLost.inc();
     case "instance.scaled":

@@ -123,6 +123,8 @@ export type Observation =
       readonly standby: number;
       readonly durationMs: number;
     }
+  /** Whether every commit that was answered, where commits wait, is with its standbys. False: a loss of the primary now is no failover. */
+  | { readonly kind: "standbys.counted"; readonly instance: string; readonly complete: boolean }
   | { readonly kind: "standby.made"; readonly instance: string; readonly standby: number }
   /** It could not follow its primary any more, and is made anew. */
   | { readonly kind: "standby.lost"; readonly instance: string; readonly standby: number }

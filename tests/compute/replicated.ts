@@ -1,7 +1,9 @@
 /** A database with replicas, and a guard's rounds made by hand. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceRunner, InstanceWanted, StandbyObserved } from "../../platform/compute/index.ts";
 import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { childrenOf } from "../faults/processes.ts";
 import { eventually } from "../harness/eventually.ts";
 import { asTenant, type Ground, wish } from "./ground.ts";
 
@@ -70,3 +72,53 @@ export function atStandby<T>(
 
 export const idsOf = async (sql: Sql) =>
   (await sql.query<{ id: number }>("select id from kept order by id")).map(({ id }) => id);
+
+const signal = (pids: readonly number[], name: NodeJS.Signals) => {
+  for (const pid of pids)
+    try {
+      process.kill(pid, name);
+    } catch {} // it has ended
+};
+
+function stand(pids: readonly number[]): () => void {
+  signal(pids, "SIGSTOP");
+  return () => signal(pids, "SIGCONT");
+}
+
+const postmasterIn = (pgdata: string): number[] => {
+  try {
+    return [Number(readFileSync(join(pgdata, "postmaster.pid"), "utf8").split("\n")[0])];
+  } catch {
+    return []; // it does not run
+  }
+};
+
+const serverIn = (pgdata: string): number[] =>
+  postmasterIn(pgdata).flatMap((pid) => [pid, ...childrenOf(pid).map((child) => child.pid)]);
+
+/** Every process of these standbys stands still, until they are let go on; all of them where none is named. */
+export function partStandbys(ground: Ground, wanted: InstanceWanted, numbers?: readonly number[]): () => void {
+  const folder = join(folderOf(ground, wanted), "standbys");
+  const found = readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  const named = found.filter((name) => numbers === undefined || numbers.includes(Number(name)));
+  return stand(named.flatMap((name) => serverIn(join(folder, name, "pgdata"))));
+}
+
+/**
+ * What a primary streams to its standbys stands still: not a byte of what it writes leaves it. Who makes a base backup is left alone:
+ * it may hold a lock that every commit needs.
+ */
+export function partPrimary(ground: Ground, wanted: InstanceWanted): () => void {
+  const streams = (pid: number) => {
+    try {
+      return /walsender.* streaming /.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    } catch {
+      return false; // it has ended
+    }
+  };
+  return stand(serverIn(join(folderOf(ground, wanted), "pgdata")).filter(streams));
+}
+
+/** As the kernel would, for memory. */
+export const killStandby = (ground: Ground, wanted: InstanceWanted, number: number) =>
+  signal(serverIn(join(folderOf(ground, wanted), "standbys", String(number), "pgdata")), "SIGKILL");

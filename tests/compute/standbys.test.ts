@@ -1,5 +1,5 @@
 /** Standbys of real servers: made, followed, counted, and put in their primary's place. */
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
@@ -201,17 +201,11 @@ test("a standby that lost its way is made anew", async () => {
   rmSync(join(folderOf(wanted), "standbys/1/pgdata/global/pg_control"));
   const [standby] = await runner.standbys(wanted.id);
   expect(standby?.phase).toBe("Ready");
-  await killStandby(wanted);
+  replicated.killStandby(ground, wanted, 1);
   await replicated.tended(later, wanted, "it is away", ([one]) => one?.streaming === false);
   late = 60_000;
   await replicated.tended(later, wanted, "another copy follows", ([one]) => one?.streaming === true);
 });
-
-/** As the kernel would, for memory. */
-async function killStandby(wanted: InstanceWanted): Promise<void> {
-  const text = readFileSync(join(folderOf(wanted), "standbys/1/pgdata/postmaster.pid"), "utf8");
-  process.kill(Number(text.split("\n")[0]), "SIGKILL");
-}
 
 test("commits wait for a standby, and for no longer than it is away", async () => {
   const wanted = await makeReplicated({ synchronous: true });
