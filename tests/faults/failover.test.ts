@@ -3,18 +3,18 @@
  * gone, or its folder taken from under it while it runs on. The control: the same, where no commit waits for a standby.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
 import { type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
+import { partPrimary, partStandbys } from "../compute/replicated.ts";
 import { type GatewayProcess, startGateway } from "../gateway/gateway-process.ts";
 import { makeLogin, withClient } from "../gateway/node-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
-import { childrenOf } from "./processes.ts";
 
 const writers = 4;
 const patience = { timeoutMs: 60_000, everyMs: 20 };
@@ -32,12 +32,9 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   try {
     for (let i = 0; i < n; i++) {
       await eventually("a standby may take its place", () => isSafe(runner, wanted), patience);
-      await sleep(random.int(20, 200));
-      // for a moment nothing comes through to the standbys: what is acknowledged then, without them, only the primary has
-      const parted = !guarded || random.chance(0.5) ? partStandbys(ground, wanted) : undefined;
-      await sleep(random.int(20, 150));
+      const goOn = await part(ground, wanted, load, guarded ? random : undefined);
       await lose(ground, runner, wanted, guarded ? random : undefined);
-      parted?.();
+      goOn();
       const before = load.acknowledged.length;
       await eventually("commits are acknowledged again", () => load.acknowledged.length > before + writers, patience);
     }
@@ -52,6 +49,17 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
       downP99Ms: Math.round(p99(downs(gateway))),
     };
     return { trials: n, violations: lost.map((id) => `row ${id} was acknowledged and is lost`), figures };
+  } catch (thrown) {
+    const said = gateway.log().filter(({ level }) => level === "warn" || level === "error");
+    throw new Error(
+      `the gateway said last: ${said
+        .slice(-8)
+        .map((line) => JSON.stringify(line))
+        .join("\n")}`,
+      {
+        cause: thrown,
+      },
+    );
   } finally {
     await load.stop();
     await gateway.stop();
@@ -59,28 +67,43 @@ async function run({ n, random, guarded }: RowInput): Promise<Trials> {
   }
 }
 
-/** One loss at a time: there is a standby that has what is acknowledged; in the control, one that has begun to follow. */
+/** One loss at a time: there is a standby that has what is acknowledged; in the control, both follow. */
 async function isSafe(runner: InstanceRunner, { id, synchronous }: InstanceWanted): Promise<boolean> {
   const all = await runner.standbys(id);
-  return all.some((one) => one.streaming && (synchronous !== true || (one.synchronous && one.counted)));
+  if (synchronous !== true) return all.every((one) => one.streaming);
+  return all.some((one) => one.streaming && one.synchronous && one.counted);
 }
 
-/** Its standbys stand still, until they are let go on. */
-function partStandbys(ground: Ground, { id }: InstanceWanted): () => void {
-  const folder = join(ground.dataDir, "instances", id, "standbys");
-  const servers = readdirSync(folder)
-    .map((name) => join(folder, name, "pgdata", "postmaster.pid"))
-    .filter((path) => existsSync(path))
-    .map((path) => Number(readFileSync(path, "utf8").split("\n")[0]));
-  const pids = servers.flatMap((pid) => [pid, ...childrenOf(pid).map((child) => child.pid)]);
-  const tell = (signal: NodeJS.Signals) => {
-    for (const pid of pids)
-      try {
-        process.kill(pid, signal);
-      } catch {} // it has ended
-  };
-  tell("SIGSTOP");
-  return () => tell("SIGCONT");
+/**
+ * For a moment not everything comes through to every standby. In the control nothing does: what is acknowledged then only the primary
+ * has, and that there is such a row is waited for.
+ */
+async function part(ground: Ground, wanted: InstanceWanted, load: Load, random?: Random): Promise<() => void> {
+  if (random === undefined) return eventually("more is acknowledged", () => partWhole(ground, wanted, load), patience);
+  const way = random.int(0, 4);
+  await sleep(random.int(20, 200));
+  const goOn =
+    way === 0
+      ? partPrimary(ground, wanted)
+      : way === 1
+        ? partStandbys(ground, wanted)
+        : way < 4
+          ? partStandbys(ground, wanted, [way - 1])
+          : () => undefined;
+  await sleep(random.int(20, 150));
+  return goOn;
+}
+
+/** What stands still may have a lock that commits wait for: then it is let go on, and tried again. */
+async function partWhole(ground: Ground, wanted: InstanceWanted, load: Load): Promise<(() => void) | undefined> {
+  const goOn = partPrimary(ground, wanted);
+  const before = load.acknowledged.length;
+  for (let look = 0; look < 100; look++) {
+    if (load.acknowledged.length > before + writers) return goOn;
+    await sleep(50);
+  }
+  goOn();
+  return undefined;
 }
 
 /** Without a choice the worst: killed, and nothing of it is left. */
@@ -97,23 +120,33 @@ async function lose(ground: Ground, runner: InstanceRunner, { id }: InstanceWant
   if (way === 2) for (const name of readdirSync(join(pgdata, "pg_wal"))) gone(join(pgdata, "pg_wal", name));
 }
 
-/** As any application: short transactions from several sessions, each noted when the server has said "committed", never before. */
+type Load = ReturnType<typeof startLoad>;
+
+/**
+ * As any application: short transactions from several sessions, each noted when the server has said "committed", never before. With a
+ * warning it has said that no standby has it.
+ */
 function startLoad(login: pg.ClientConfig) {
   const acknowledged: number[] = [];
   let next = 0;
   let stopping = false;
   const write = async () => {
     let client: pg.Client | undefined;
+    let warned = false;
     while (!stopping) {
       try {
         if (client === undefined) {
-          client = new pg.Client({ ...login, query_timeout: 20_000 });
+          client = new pg.Client({ ...login, query_timeout: 20_000, connectionTimeoutMillis: 40_000 });
           client.on("error", () => undefined);
+          client.on("notice", () => {
+            warned = true;
+          });
           await client.connect();
         }
         const id = ++next;
+        warned = false;
         await client.query("insert into entries (id, payload) values ($1, $2)", [id, "x".repeat(200)]);
-        acknowledged.push(id);
+        if (!warned) acknowledged.push(id);
       } catch {
         void client?.end().catch(() => undefined);
         client = undefined;
