@@ -20,6 +20,9 @@ export const refused = (code: string, message: string): Refused => ({ status: st
 /** One answer to all who may not know more: whether the bucket is there does not show. */
 export const accessDenied = refused("AccessDenied", "Access denied");
 
+/** Who is refused in the middle of sending hears why only if what comes still is taken, and thrown away, for a while. */
+const lingerMs = 10_000;
+
 export function sayRefused(response: ServerResponse, { status, code, message }: Refused, silent: boolean): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
@@ -28,9 +31,13 @@ export function sayRefused(response: ServerResponse, { status, code, message }: 
   const text = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${escaped(message)}</Message></Error>`;
   response.writeHead(status, {
     ...{ "content-type": "application/xml", "content-length": Buffer.byteLength(text), "cache-control": "no-store" },
-    ...{ "x-content-type-options": "nosniff", connection: "close" },
+    ...{ "x-content-type-options": "nosniff" },
   });
   response.end(silent ? undefined : text);
+  const { req: request } = response;
+  if (request.complete) return;
+  const cut = setTimeout(() => request.destroy(), lingerMs);
+  request.once("close", () => clearTimeout(cut)).resume();
 }
 
 const escaped = (text: string): string => text.replace(/[<>&"]/g, (one) => `&#${one.charCodeAt(0)};`);
