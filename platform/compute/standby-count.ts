@@ -42,15 +42,17 @@ const graceMs = 10_000;
 
 /** Sees that commits wait for those that follow. */
 export async function count(round: Round, links: readonly Link[]): Promise<StandbyState> {
-  const { context, place, manifest } = round;
+  const { context, place, manifest, running } = round;
   const before = await noteFollowers(round, links);
   const there = (await standbysIn(context, place, manifest.id)).map(({ number }) => number);
   const streams = (number: number) => before.follows.includes(number) && isStreaming(links, number);
   const nowMs = context.now();
+  // what was noted before the primary slept says nothing of now
+  const awaySince = (one: number) => Math.max(before.awaySinceMs[one] ?? nowMs, running.startedAt.getTime());
   const away: Record<string, number> = Object.fromEntries(
     union(there, before.waitsFor)
       .filter((one) => !streams(one))
-      .map((one) => [one, before.awaySinceMs[one] ?? nowMs]),
+      .map((one) => [one, awaySince(one)]),
   );
   const wanted = manifest.synchronous === true ? (manifest.replicas ?? 0) : 0;
   const joining = range(wanted).filter((one) => streams(one) && !before.waitsFor.includes(one));
