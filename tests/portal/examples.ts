@@ -13,6 +13,7 @@ export const unknownExamples: Examples = {
   database: "none",
   address: "nowhere.none.none",
   table: "none",
+  bucket: "none",
   name: "none",
   number: "999999",
   owner: "nobody",
