@@ -8,7 +8,8 @@ export async function lookAt(context: KeeperContext, slot: Slot): Promise<void> 
   if (slot.move !== undefined) return;
   const [gate, seen] = await Promise.all([readGate(dataDir, slot.id), runner.observe(slot.id)]);
   if (slot.move !== undefined) return; // begun meanwhile: it knows better
-  if (seen === undefined) {
+  if (seen === undefined || gate === undefined) {
+    // gone, or being made: its folder is there before its gate, which says when it sleeps; the next look finds it anew
     if (slot.sessions === 0 && slot.waiting === 0) slots.delete(slot.id);
     return;
   }

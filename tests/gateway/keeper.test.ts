@@ -1,7 +1,7 @@
 /** The keeper over real servers, as a gateway has it: without a vault, without a ledger. */
-import { rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Entered, type Keeper, type KeeperOptions, makeKeeper } from "../../gateway/keeper/index.ts";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
@@ -277,6 +277,16 @@ describe("what others do", () => {
     await becomes(keeper, later, "frozen");
     await ground.driver.remove(later.id);
     await becomes(keeper, later, "unknown");
+  });
+
+  test("one whose folder is there before its gate sleeps when its own gate says", async () => {
+    const wanted = await makeSleeper();
+    const gate = join(ground.dataDir, "instances", wanted.id, "gate.json");
+    renameSync(gate, `${gate}.later`);
+    const keeper = keep({ suspension: { ...quick, lookAroundMs: 3_600_000 } });
+    await keeper.start();
+    renameSync(`${gate}.later`, gate);
+    await becomes(keeper, wanted, "frozen");
   });
 
   test("after close nobody is let in, and what slept sleeps on", async () => {
