@@ -57,13 +57,19 @@ const unitsOf = async ({ id }: InstanceWanted) => (await runner.load(id))?.units
 const journalOf = async ({ id }: InstanceWanted) =>
   (await ground.driver.journal(id)).map(({ state, units, resized = false }) => ({ state, units, resized }));
 
-/** As many seconds of statements that do nothing but use the CPU. */
-async function burn(wanted: InstanceWanted, { seconds, clients }: { seconds: number; clients: number }): Promise<void> {
+/** As many seconds of statements that do nothing but use the CPU, or until somebody has seen enough. */
+async function burn(
+  wanted: InstanceWanted,
+  { seconds, clients, enough }: { seconds: number; clients: number; enough?: AbortSignal },
+): Promise<void> {
   const args = ["-n", "-T", String(seconds), "-c", String(clients), "-j", "2", "-S", "-M", "prepared"];
   const { host } = await whereIs(ground.driver, wanted);
   const where = ["-h", host, "-U", wanted.ownerRole, wanted.databaseName];
   const env = { ...process.env, PGPASSWORD: wanted.ownerPassword.reveal() };
-  await run(join(pgBin(), "pgbench"), [...args, ...where], { env });
+  const options = enough === undefined ? { env } : { env, signal: enough };
+  await run(join(pgBin(), "pgbench"), [...args, ...where], options).catch((thrown: unknown) => {
+    if (enough?.aborted !== true) throw thrown;
+  });
 }
 
 const fill = async (wanted: InstanceWanted): Promise<void> => {
@@ -91,8 +97,10 @@ describeEnforced("where the machine enforces compute units", () => {
     const pid = (await runner.observe(wanted.id))?.pid;
     scale(wanted);
     await eventually("it is held", async () => (await runner.load(wanted.id))?.held === true);
-    const burning = burn(wanted, { seconds: 6, clients: 8 });
-    await eventually("it grows", async () => (await unitsOf(wanted)) === 2);
+    const seenIt = new AbortController();
+    const burning = burn(wanted, { seconds: 60, clients: 8, enough: seenIt.signal });
+    await eventually("it grows", async () => (await unitsOf(wanted)) === 2, { timeoutMs: 50_000 });
+    seenIt.abort();
     await burning;
     await eventually("it shrinks", async () => (await unitsOf(wanted)) === 0.25);
     expect((await runner.observe(wanted.id))?.pid).toBe(pid);
@@ -105,7 +113,7 @@ describeEnforced("where the machine enforces compute units", () => {
     const journal = await journalOf(wanted);
     expect(journal[0]).toEqual({ state: "awake", units: 0.25, resized: false });
     expect(journal.slice(1).every(({ state, resized }) => state === "awake" && resized)).toBe(true);
-  });
+  }, 120_000);
 
   test("another size of the declaration holds at the next look, and outside of the bounds there is none", async () => {
     const wanted = await makeElastic();
