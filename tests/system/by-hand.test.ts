@@ -86,11 +86,11 @@ test("a broken declaration is refused with its exact place, and the next push is
     return data[0]?.body;
   });
   expect(body).toContain("tenants/acme/shop/broken.ts:6:");
-  const { data: runs } = await octokit.rest.checks.listForRef({ ...at, ref: pull.head.sha });
-  const { data: annotations } = await octokit.rest.checks.listAnnotations({
-    ...at,
-    check_run_id: runs.check_runs[0]?.id ?? 0,
+  const check_run_id = await eventually("the check run", async () => {
+    const { data } = await octokit.rest.checks.listForRef({ ...at, ref: pull.head.sha });
+    return data.check_runs[0]?.id;
   });
+  const { data: annotations } = await octokit.rest.checks.listAnnotations({ ...at, check_run_id });
   expect(annotations[0]).toMatchObject({ path: "tenants/acme/shop/broken.ts", start_line: 6 });
   await expect(octokit.rest.pulls.merge({ ...at, pull_number: number })).rejects.toMatchObject({ status: 405 });
 
