@@ -4,7 +4,7 @@
  *
  * Without the guard it is a worker of a simple queue: a row is taken by whoever sees it unfinished, and no write carries a fence.
  */
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ourHolder, Secret } from "../../platform/core/index.ts";
@@ -27,7 +27,8 @@ const holder = ourHolder();
 
 async function effect(id: string, fence: number): Promise<void> {
   const file = join(folder, id);
-  if (existsSync(file)) return;
+  // one that was killed between making the file and writing its line has had no effect
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
   await sleep(Math.random() * 8);
   appendFileSync(file, `${fence}\n`);
 }
