@@ -4,6 +4,7 @@
  */
 import { asNebulaError, type Clock, type NebulaError, type Observe } from "../../platform/core/index.ts";
 import type { RestResponse } from "../rest/index.ts";
+import { admit, sessionOf } from "./admit.ts";
 import type { Body } from "./body.ts";
 import { packed, tagged, unlessKnown } from "./conditional.ts";
 import { corsHeaders, preflight } from "./cors.ts";
@@ -16,7 +17,6 @@ import { noConnection, nothingHere, onlyReads, refuse, unavailable } from "./ref
 import { endpointOf, type Route } from "./route.ts";
 import type { ServedDatabases } from "./served.ts";
 import type { Answer, Asked, Caller } from "./types.ts";
-import { whoAsks } from "./who.ts";
 
 export type AnswerDeps = {
   readonly databases: ServedDatabases;
@@ -82,16 +82,10 @@ async function answerOf(
 ): Promise<Answer> {
   const { path } = asked;
   if (path !== prefix && !path.startsWith(`${prefix}/`)) return nothingHere();
-  const came = await served.limits.comes(asked.address);
-  if (came.kind === "refused") return came.answer;
-  const verdict = await whoAsks({ id: served.id, api: served.api, keys: deps.keys, tokens: served.tokens }, asked);
+  const admitted = await admit(deps, asked, served, findings);
   timed("authenticate");
-  if (verdict.kind === "refused") {
-    if (verdict.wrong) await deps.guesses.wrong(asked.address);
-    return verdict.answer;
-  }
-  const { caller } = verdict;
-  findings.caller = caller;
+  if (admitted.kind === "refused") return admitted.answer;
+  const { caller } = admitted;
   if (!caller.mayWrite && !reads.has(asked.method)) return onlyReads();
   const below = path.slice(prefix.length);
   const endpoint = endpointOf(below, profileOf(asked), served.api.schemas);
@@ -101,7 +95,7 @@ async function answerOf(
   timed("body");
   if (sent.kind === "refused") return sent.answer;
   findings.counts = true;
-  const limits = { ...came.headers, ...within.headers };
+  const limits = { ...admitted.headers, ...within.headers };
   const answer = await fromDatabase(deps, { asked, below, body: sent.bytes, endpoint, caller, served, findings });
   timed("database");
   const finished = await finish(answer, asked);
@@ -155,10 +149,7 @@ async function fromDatabase({ kept }: AnswerDeps, work: Work): Promise<Answer> {
 /** Credentials end here: the database sees the claims. */
 function ask({ asked, caller, served }: Work, path: string, body: Buffer): Promise<RestResponse> {
   const { authorization: _token, apikey: _key, ...headers } = asked.headers;
-  return served.engine.handle(
-    { method: asked.method, path, query: asked.query, headers, body },
-    { role: caller.role, claims: caller.claims, isAnonymous: caller.kind === "anonymous" },
-  );
+  return served.engine.handle({ method: asked.method, path, query: asked.query, headers, body }, sessionOf(caller));
 }
 
 /** What went wrong in here, in words that a client of PostgREST reads. `fault`: a human should look at it. */

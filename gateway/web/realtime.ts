@@ -1,13 +1,13 @@
 /** Who may open a stream of changed rows: the same questions in the same order as for a request of the data API. */
 import { reportFault } from "../../platform/core/index.ts";
+import { admit, prove, readRows } from "./admit.ts";
 import type { AnswerDeps, Findings } from "./answer.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import type { Served } from "./database.ts";
 import { nothingHere, refuse } from "./refusal.ts";
 import type { Route } from "./route.ts";
 import { type Feed, type StreamOptions, type StreamWanted, wantedOf } from "./streams.ts";
-import type { Answer, Asked, Caller } from "./types.ts";
-import { whoAsks } from "./who.ts";
+import type { Answer, Asked } from "./types.ts";
 
 export const realtimePrefix = "/realtime/v1/";
 
@@ -43,23 +43,16 @@ export async function openRealtime(
   if (before !== undefined) return answer(before);
   const relation = relationOf(asked, served);
   if (relation === undefined || asked.method !== "GET") return answer(nothingToHear());
-  const came = await served.limits.comes(asked.address);
-  if (came.kind === "refused") return answer(came.answer);
-  const prove = () => whoAsks({ id: served.id, api: served.api, keys: deps.keys, tokens: served.tokens }, asked);
-  const verdict = await prove();
-  if (verdict.kind === "refused") {
-    if (verdict.wrong) await deps.guesses.wrong(asked.address);
-    return answer(verdict.answer);
-  }
-  const { caller } = verdict;
-  findings.caller = caller;
+  const admitted = await admit(deps, asked, served, findings);
+  if (admitted.kind === "refused") return answer(admitted.answer);
+  const { caller } = admitted;
   const within = await served.limits.asks(caller.subject, relation.name);
   if (within.kind === "refused") return answer(within.answer);
   if (isFull(open, served.id)) return answer(refuse(503, "PGRST001", "Too many streams are open"));
   const wanted = wantedOf(asked);
   if (wanted === undefined) return answer(refuse(400, "PGRST100", "events or Last-Event-ID cannot be read"));
   findings.counts = true;
-  const refused = await mayRead({ served, caller, asked, wanted, table: relation.table });
+  const refused = await mayRead({ served, caller, asked, table: relation.table }, wanted);
   if (refused !== undefined) return answer(refused);
   return {
     kind: "open",
@@ -68,7 +61,8 @@ export async function openRealtime(
       ...{ feed: deps.feed, served, caller, asked, wanted, relation: relation.name, table: relation.table },
       // a declaration that was deployed meanwhile makes another of it
       stillMay: async () =>
-        (await deps.databases.find(route.named, asked.address)) === served && (await prove()).kind === "caller",
+        (await deps.databases.find(route.named, asked.address)) === served &&
+        (await prove(deps, asked, served)).kind === "caller",
       onFault: (thrown) => reportFault(deps.observe, "realtime.stream", thrown, served.id),
     },
   };
@@ -94,25 +88,10 @@ function relationOf({ path, headers }: Asked, { api }: Served) {
   return api.realtime?.includes(name) ? { name, table: `/${table}` } : undefined;
 }
 
-type Reading = {
-  readonly served: Served;
-  readonly caller: Caller;
-  readonly asked: Asked;
-  readonly wanted: StreamWanted;
-  readonly table: string;
-};
-
 /** What the data API refuses it, which a stream would only show as silence: no such column, no right to the table. */
-async function mayRead({ served, caller, asked, wanted, table }: Reading): Promise<Answer | undefined> {
+async function mayRead(reading: Parameters<typeof readRows>[0], wanted: StreamWanted): Promise<Answer | undefined> {
   const query = new URLSearchParams(wanted.query);
   query.set("limit", "0");
-  const profile = asked.headers["accept-profile"];
-  const { status, headers, body } = await served.engine.handle(
-    {
-      ...{ method: "GET", path: table, query: query.toString(), body: Buffer.alloc(0) },
-      headers: { accept: "application/json", ...(profile === undefined ? {} : { "accept-profile": profile }) },
-    },
-    { role: caller.role, claims: caller.claims, isAnonymous: caller.kind === "anonymous" },
-  );
+  const { status, headers, body } = await readRows(reading, query);
   return status < 400 ? undefined : { status, headers, body };
 }

@@ -10,6 +10,7 @@
 import type { ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
 import type { Change, Changes } from "../changes/index.ts";
+import { readRows } from "./admit.ts";
 import type { Served } from "./database.ts";
 import type { Asked, Caller } from "./types.ts";
 
@@ -132,25 +133,17 @@ async function eventOf(
 
 /** As the session sees it now; its text, unparsed, so that no number is rounded. */
 async function readRow(
-  { served, caller, asked, table, wanted }: StreamOptions,
+  options: StreamOptions,
   key: Readonly<Record<string, string>>,
 ): Promise<string | undefined | "unread"> {
-  const query = new URLSearchParams(wanted.query);
+  const query = new URLSearchParams(options.wanted.query);
   for (const [column, value] of Object.entries(key)) query.append(column, `eq.${value}`);
-  const { profile } = profileOf(asked);
-  const response = await served.engine.handle(
-    {
-      ...{ method: "GET", path: table, query: query.toString(), body: Buffer.alloc(0) },
-      headers: { accept: "application/json", ...(profile === undefined ? {} : { "accept-profile": profile }) },
-    },
-    { role: caller.role, claims: caller.claims, isAnonymous: caller.kind === "anonymous" },
-  );
+  const response = await readRows(options, query);
+  if (response.status >= 500) return "unread"; // nobody knows whether it is there: who listens comes back and asks again
   const text = response.body.toString("utf8").trim();
   if (response.status !== 200 || !text.startsWith("[{")) return undefined;
   return text.slice(1, -1);
 }
-
-const profileOf = ({ headers }: Asked) => ({ profile: headers["accept-profile"] });
 
 function eventText({ id, event, data }: Event): string {
   // JSON of Postgres may have line breaks between its parts, never inside a text
