@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Keeper, type KeeperState, makeKeeper, type Suspension } from "../../gateway/keeper/index.ts";
 import { findPostgres, quiet, resolvePostgres } from "../../launcher/index.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "../../platform/compute/index.ts";
 import { makeVault, type Scope, Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
-import { connectionUrl, connectOnce } from "../../platform/sql/index.ts";
+import { connectionUrl, connectOnce, socketAddress } from "../../platform/sql/index.ts";
 
 const password = new Secret("a password of a bench");
 
@@ -86,15 +86,13 @@ export async function makeSleepers(scope: Scope): Promise<Sleepers> {
 async function untilItTakes(socketPath: string, wanted: InstanceWanted): Promise<void> {
   for (const deadline = performance.now() + 30_000; ; ) {
     try {
-      return await firstRow({ host: dirname(socketPath), port: portOf(socketPath) }, wanted);
+      return await firstRow(socketAddress(socketPath), wanted);
     } catch (thrown) {
       if (performance.now() > deadline) throw thrown;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 }
-
-export const portOf = (socketPath: string): number => Number(basename(socketPath).slice(".s.PGSQL.".length));
 
 /** Connects, signs in, asks. */
 export async function firstRow(

@@ -4,12 +4,11 @@
  * 1. Each use goes through the keeper, which wakes the database and lets nobody suspend it meanwhile. Between two uses it is idle, and
  *    counts for nothing: whoever listens keeps no database awake.
  */
-import { basename, dirname } from "node:path";
 import pLimit from "p-limit";
 import { changesLogin } from "../../platform/compute/index.ts";
 import type { Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
-import { connectionUrl, openSession, type Session } from "../../platform/sql/index.ts";
+import { connectionUrl, openSession, type Session, socketAddress } from "../../platform/sql/index.ts";
 import type { Keeper } from "../keeper/index.ts";
 import { changesLoginMissing } from "./errors.ts";
 import type { Runs } from "./store.ts";
@@ -39,9 +38,14 @@ export function makeConnection({ id, databaseName, keeper, keyOf, onChange }: Co
   const connect = async (socketPath: string): Promise<Session> => {
     const password = await keyOf();
     if (password === undefined) throw changesLoginMissing(`${id} has no ${changesLogin}.key`);
-    const place = { host: dirname(socketPath), port: Number(basename(socketPath).slice(".s.PGSQL.".length)) };
     return openSession({
-      url: connectionUrl({ ...place, user: changesLogin, password, database: databaseName, options }),
+      url: connectionUrl({
+        ...socketAddress(socketPath),
+        user: changesLogin,
+        password,
+        database: databaseName,
+        options,
+      }),
       ...{ applicationName: "nebuladb changes", listen: ["nebula_changes"], onNotify: onChange },
       onLost: () => forget(socketPath),
     });

@@ -8,8 +8,7 @@
  */
 import type { LimitFunction } from "p-limit";
 import { type Clock, type Observe, reportFault, type Secret } from "../../platform/core/index.ts";
-import type { Backoff } from "./backoff.ts";
-import { makeRests } from "./backoff.ts";
+import { type Backoff, makeRests } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { Attempt, Deliver } from "./deliver.ts";
 import { makeLane } from "./lane.ts";

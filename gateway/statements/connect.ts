@@ -6,7 +6,6 @@
  *    nothing of its own and becomes the owner.
  * 3. While it stands nobody suspends its database.
  */
-import { basename, dirname } from "node:path";
 import { readGate, readServiceKey, sqlLogins } from "../../platform/compute/index.ts";
 import { asNebulaError, type Secret } from "../../platform/core/index.ts";
 import {
@@ -15,6 +14,7 @@ import {
   connectOnce,
   openStatementSession,
   type StatementSession,
+  socketAddress,
 } from "../../platform/sql/index.ts";
 import type { Keeper } from "../keeper/index.ts";
 import { sqlBadRequest, sqlLoginMissing } from "./errors.ts";
@@ -84,8 +84,7 @@ export function makeConnect({ dataDir, keeper }: { dataDir: string; keeper: Pick
 }
 
 function urlOf(socketPath: string, user: string, password: Secret, database: string): Secret {
-  const port = Number(basename(socketPath).slice(".s.PGSQL.".length));
-  return connectionUrl({ host: dirname(socketPath), port, user, password, database });
+  return connectionUrl({ ...socketAddress(socketPath), user, password, database });
 }
 
 /** Said by us and for this session, so that nothing that a role or a database was given before decides how an answer reads. */

@@ -6,7 +6,6 @@
  * 2. What a request leaves in a session is gone before the next one: the engine begins with that (gateway/rest/transaction). A session
  *    that was lost, or is in a transaction still, is closed.
  */
-import { basename, dirname } from "node:path";
 import { apiLogin } from "../../platform/compute/index.ts";
 import type { Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
@@ -16,6 +15,7 @@ import {
   openSession,
   type Session,
   type SessionPool,
+  socketAddress,
 } from "../../platform/sql/index.ts";
 import type { Entered, Keeper } from "../keeper/index.ts";
 import { apiLoginMissing } from "./errors.ts";
@@ -47,10 +47,8 @@ export function makeSessions(options: SessionsOptions): Sessions {
   const open = async (socketPath: string, onLost: () => void): Promise<Session> => {
     const password = await keyOf();
     if (password === undefined) throw apiLoginMissing(`${id} has no ${apiLogin}.key`);
-    const port = Number(basename(socketPath).slice(".s.PGSQL.".length));
-    const host = dirname(socketPath);
     return openSession({
-      url: connectionUrl({ host, port, user: apiLogin, password, database: databaseName }),
+      url: connectionUrl({ ...socketAddress(socketPath), user: apiLogin, password, database: databaseName }),
       ...{ applicationName: "nebuladb data api", listen: [channel], onNotify: onSchema, onLost },
     });
   };

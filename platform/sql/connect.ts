@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import pg from "pg";
 import { Secret } from "../core/index.ts";
 import { translate } from "./errors.ts";
@@ -14,6 +15,12 @@ export type ConnectionTarget = {
   /** Settings of the session, as libpq's `options`: `-c name=value`. */
   readonly options?: string;
 };
+
+/** Host and port of a Postgres server's Unix socket, as `connectionUrl` takes them. */
+export const socketAddress = (path: string): { readonly host: string; readonly port: number } => ({
+  host: dirname(path),
+  port: Number(basename(path).slice(".s.PGSQL.".length)),
+});
 
 /** `postgres://user:password@host:port/database`; a socket folder goes into `?host=`. */
 export function connectionUrl({ host, port, user, password, database, options }: ConnectionTarget): Secret {

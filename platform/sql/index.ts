@@ -10,7 +10,7 @@
  *    there, because its borrower passes the server's own words on.
  * 6. Numbers that `Sql` parses are exact or refused: an int8 or numeric beyond 2^53 throws instead of being rounded.
  */
-export { connectionUrl, connectOnce } from "./connect.ts";
+export { connectionUrl, connectOnce, socketAddress } from "./connect.ts";
 export {
   authenticationRefused,
   isUnavailable,

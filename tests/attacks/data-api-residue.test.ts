@@ -2,12 +2,18 @@
  * Two users, a stranger and a service key ask at once over two connections. Each tries to reach the others' rows, and leaves in its session
  * whatever a function can; nobody may see a foreign row, or anything that another request left.
  */
-import { basename, dirname } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { makeDataApi } from "../../gateway/rest/index.ts";
 import { limitsFor, readServiceKey } from "../../platform/compute/index.ts";
 import { systemClock } from "../../platform/core/index.ts";
-import { connectionUrl, makeSessionPool, openSession, type SessionPool, type Step } from "../../platform/sql/index.ts";
+import {
+  connectionUrl,
+  makeSessionPool,
+  openSession,
+  type SessionPool,
+  type Step,
+  socketAddress,
+} from "../../platform/sql/index.ts";
 import { addKey, makeWebGround, type WebGround } from "../data-api/web-ground.ts";
 import type { Random } from "../harness/random.ts";
 import { catalogueRow, type RowInput, type Trials } from "../harness/row.ts";
@@ -114,7 +120,7 @@ async function uncleaned(): Promise<Ask> {
   confirm();
   const password = await readServiceKey(machine.dataDir, wanted.id, "nebula_api");
   if (password === undefined) throw new Error("no key");
-  const [host, port] = [dirname(socketPath), Number(basename(socketPath).slice(".s.PGSQL.".length))];
+  const { host, port } = socketAddress(socketPath);
   const url = connectionUrl({ host, port, user: "nebula_api", password, database: wanted.databaseName });
   const opened = makeSessionPool({
     max: 2,

@@ -1,12 +1,12 @@
 /** The keeper over real servers, as a gateway has it: without a vault, without a ledger. */
 import { renameSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Entered, type Keeper, type KeeperOptions, makeKeeper } from "../../gateway/keeper/index.ts";
 import { type InstanceRunner, type InstanceWanted, makeLocalRunner } from "../../platform/compute/index.ts";
 import type { Observation } from "../../platform/core/index.ts";
-import { connectionUrl, connectOnce, type Sql } from "../../platform/sql/index.ts";
+import { connectionUrl, connectOnce, type Sql, socketAddress } from "../../platform/sql/index.ts";
 import { addressOf, type Ground, makeGround, pgBin, wish } from "../compute/ground.ts";
 import { codeOf } from "../harness/code-of.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -47,7 +47,7 @@ async function makeSleeper(changes: Partial<InstanceWanted> = {}): Promise<Insta
 
 const urlOf = ({ ownerRole, ownerPassword, databaseName }: InstanceWanted, { socketPath }: Entered) =>
   connectionUrl({
-    ...{ host: dirname(socketPath), port: Number(basename(socketPath).slice(".s.PGSQL.".length)) },
+    ...socketAddress(socketPath),
     ...{ user: ownerRole, password: ownerPassword, database: databaseName },
   });
 
