@@ -153,8 +153,12 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
   const webhooks = makeWebhookHttp({ changes, verify, observe });
   const elsewhere = eitherBelow(webhooks, makeSqlHttp({ desk, verify, account, observe }));
   const tls: ServingTls = { current: () => certificates.current().options, onChange: certificates.onChange };
-  await openFiles(config, scope, { account, tls, observe });
-  const web = openDataWeb(config, { directory, keeper, account, tls, observe, elsewhere, changes });
+  const outside: Outside = {
+    ...(isLoopback(host) || host === "localhost" ? {} : { tls }),
+    portal: { url: portalOf(config), secret: new Secret(keepSecret(dataDir, "portal-secret").toString("base64url")) },
+  };
+  await openFiles(config, scope, { account, outside, observe });
+  const web = openDataWeb(config, { directory, keeper, account, outside, observe, elsewhere, changes });
   await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   scope.add(desk, (it) => it.close()); // first: whoever waits for a statement has an answer, and does not hold the server up
@@ -204,41 +208,39 @@ function openChanges(
   });
 }
 
+/** How both HTTP ports meet others: in clear on this machine alone, by TLS elsewhere, and keys are the portal's to judge. */
+type Outside = { readonly tls?: ServingTls; readonly portal: { readonly url: string; readonly secret: Secret } };
+
 type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
   readonly changes: Changes;
   readonly elsewhere: NonNullable<DataWebOptions["elsewhere"]>;
-  readonly tls: ServingTls;
+  readonly outside: Outside;
 };
 
-/** The data API: in clear on this machine alone, by TLS for others. */
-function openDataWeb(config: Settings, { tls, ...parts }: DataWebParts): DataWeb {
-  const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_GATEWAY_DOMAIN: domain } = config;
-  const url = portalOf(config);
-  const secret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
+function openDataWeb(config: Settings, { outside: { portal, ...tls }, ...parts }: DataWebParts): DataWeb {
+  const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_DOMAIN: domain } = config;
   return makeDataWeb({
-    ...{ ...parts, dataDir, domain, clock: systemClock },
-    ...(isLoopback(host) || host === "localhost" ? {} : { tls }),
-    keys: makeKeys({ ask: askPortal({ url, secret }), clock: systemClock }),
+    ...{ ...parts, ...tls, dataDir, domain, clock: systemClock },
+    keys: makeKeys({ ask: askPortal(portal), clock: systemClock }),
     policy: { inside: hostPolicy({ hosts: "", inside: config.NEBULA_PRIVATE_HOSTS }).inside },
   });
 }
 
-type FilesParts = Pick<DataWebOptions, "account" | "observe"> & Pick<DataWebParts, "tls">;
+type FilesParts = Pick<DataWebOptions, "account" | "observe"> & Pick<DataWebParts, "outside">;
 
-/** Buckets, where there is a server for them. In clear on this machine alone, by TLS for others. */
-async function openFiles(config: Settings, scope: Scope, { account, tls, observe }: FilesParts): Promise<void> {
+/** Buckets, where there is a server for them. */
+async function openFiles(config: Settings, scope: Scope, { account, outside, observe }: FilesParts): Promise<void> {
   const { NEBULA_DATA: dataDir, NEBULA_GATEWAY_HOST: host, NEBULA_VERSITYGW_BIN: bin } = config;
   if (bin === "") return;
-  const url = portalOf(config);
-  const portalSecret = new Secret(keepSecret(dataDir, "portal-secret").toString("base64url"));
+  const { portal, ...tls } = outside;
   const files = makeFiles({
     ...{ dataDir, bin, account, observe, clock: systemClock, domain: config.NEBULA_GATEWAY_DOMAIN },
     secret: new Secret(keepSecret(dataDir, "files-secret").toString("base64url")),
-    keys: makeKeys({ ask: askPortal({ url, secret: portalSecret, about: "files" }), clock: systemClock }),
+    keys: makeKeys({ ask: askPortal({ ...portal, about: "files" }), clock: systemClock }),
     gateOf: (id) => readGate(dataDir, id),
     databases: () => gatesIn(dataDir),
     isRetired: (id) => isRetired(dataDir, id),
-    ...(isLoopback(host) || host === "localhost" ? {} : { tls }),
+    ...tls,
   });
   await files.listen(gatewayPorts(config.NEBULA_PORT, config).files, host);
   scope.add(files, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));

@@ -57,7 +57,7 @@ function partsOf(query: string): (readonly [string, string])[] | undefined {
   return parts;
 }
 
-const decoded = (text: string): string | undefined => {
+export const decoded = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text);
   } catch {

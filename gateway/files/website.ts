@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { encodePath } from "../../platform/files/index.ts";
 import { isOpen } from "./admit.ts";
 import type { Bucket } from "./buckets.ts";
+import { decoded, isPlainKey } from "./request.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What a web site shows at an address: an object, with its own status; or where to go instead. */
@@ -43,13 +44,6 @@ const conditions = (headers: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => /^(range|if-[a-z-]+)$/.test(name)));
 
 function keyOf(path: string): string | undefined {
-  try {
-    const key = decodeURIComponent(path.slice(1));
-    const parts = key.replace(/\/$/, "").split("/");
-    const plain = parts.every((part) => (part !== "" && part !== "." && part !== "..") || key === "");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    return plain && !/[\u0000-\u001f\u007f\\]|^\.sgwtmp/.test(key) ? key : undefined;
-  } catch {
-    return undefined;
-  }
+  const key = decoded(path.slice(1));
+  return key !== undefined && isPlainKey(key) ? key : undefined;
 }

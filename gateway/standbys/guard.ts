@@ -6,7 +6,15 @@ import {
   noStandby,
   type StandbyObserved,
 } from "../../platform/compute/index.ts";
-import { asNebulaError, type Clock, ignoreObservations, type Observe, systemClock } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  ignoreObservations,
+  makeRepeat,
+  type Observe,
+  reportFault,
+  systemClock,
+} from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 
 export type StandbyGuard = {
@@ -57,12 +65,9 @@ export function makeStandbyGuard(options: StandbyGuardOptions): StandbyGuard {
   const { runner, replicated, observe = ignoreObservations, clock = systemClock } = options;
   const { everyMs = 1000, silentMs = 15_000, patienceMs = 10_000 } = options;
   const guarded = new Map<DatabaseId, Guarded>();
-  const stopping = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const report = (id: DatabaseId, thrown: unknown): void => {
-    const { code, message } = asNebulaError(thrown);
-    if (!itsOwn.has(code)) observe({ kind: "fault", where: "standbys", code, message: `${id}: ${message}` });
+    if (!itsOwn.has(asNebulaError(thrown).code)) reportFault(observe, "standbys", thrown, id);
   };
 
   const tend = async (id: DatabaseId, one: Guarded): Promise<void> => {
@@ -89,7 +94,7 @@ export function makeStandbyGuard(options: StandbyGuardOptions): StandbyGuard {
       .makeStandby(id, number)
       .catch(async (thrown) => {
         report(id, thrown);
-        await clock.sleep(remakeAfterMs, stopping.signal);
+        await clock.sleep(remakeAfterMs, rounds.signal);
       })
       .finally(() => {
         one.making = undefined;
@@ -118,14 +123,11 @@ export function makeStandbyGuard(options: StandbyGuardOptions): StandbyGuard {
     return one;
   };
 
-  const repeat = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      const ids = await replicated().catch(() => [...guarded.keys()]);
-      for (const id of guarded.keys()) if (!ids.includes(id)) guarded.delete(id);
-      for (const id of ids) visit(id);
-      await clock.sleep(everyMs, stopping.signal);
-    }
-  };
+  const rounds = makeRepeat({ clock, everyMs, where: "standbys", observe }, async () => {
+    const ids = await replicated().catch(() => [...guarded.keys()]);
+    for (const id of guarded.keys()) if (!ids.includes(id)) guarded.delete(id);
+    for (const id of ids) visit(id);
+  });
 
   const choose = (one: Guarded): string | undefined => {
     const following = one.standbys.flatMap((standby) =>
@@ -135,24 +137,20 @@ export function makeStandbyGuard(options: StandbyGuardOptions): StandbyGuard {
   };
 
   return {
-    start() {
-      loop ??= repeat();
-    },
+    start: rounds.start,
     async enter(id) {
       if (!guarded.has(id) && !(await replicated()).includes(id)) throw noStandby(`${id} declares no replicas`);
-      for (const deadline = clock.monotonicMs() + patienceMs; ; await clock.sleep(50, stopping.signal)) {
+      for (const deadline = clock.monotonicMs() + patienceMs; ; await clock.sleep(50, rounds.signal)) {
         const known = guarded.get(id);
         const chosen = known === undefined ? undefined : choose(known);
         if (chosen !== undefined) return chosen;
-        if (stopping.signal.aborted || clock.monotonicMs() > deadline)
-          throw noStandby(`no standby of ${id} follows now`);
+        if (rounds.signal.aborted || clock.monotonicMs() > deadline) throw noStandby(`no standby of ${id} follows now`);
         visit(id);
       }
     },
     standbys: () => new Map([...guarded].map(([id, { standbys }]) => [id, standbys])),
     async close() {
-      stopping.abort();
-      await loop;
+      await rounds.close();
       const all = [...guarded.values()];
       await Promise.all(all.map(({ round }) => round));
       // a copy that takes longer is nobody's: whoever makes the next one clears it
