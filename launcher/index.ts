@@ -14,6 +14,7 @@ export { type DataFolder, layout, prepareData, readSecrets } from "./data-folder
 export { exitCodeOf } from "./exit-codes.ts";
 export { lockOwner, tryLock, withLock } from "./lock.ts";
 export { rotateLog } from "./main-process.ts";
+export { flagsOf } from "./mains.ts";
 export { canEnter } from "./os-user.ts";
 export { readPlatform } from "./platform-file.ts";
 export { isAlive, type ProcessId, startTimeOf } from "./processes.ts";

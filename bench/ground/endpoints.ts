@@ -12,7 +12,14 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stopPgBouncer } from "../../gateway/pool/index.ts";
 import { tlsFiles } from "../../gateway/tls/index.ts";
-import { findPgBouncer, findPostgres, quiet, resolvePgBouncer, resolvePostgres } from "../../launcher/index.ts";
+import {
+  findPgBouncer,
+  findPostgres,
+  flagsOf,
+  quiet,
+  resolvePgBouncer,
+  resolvePostgres,
+} from "../../launcher/index.ts";
 import {
   type InstanceWanted,
   limitsFor,
@@ -153,7 +160,7 @@ async function startWithTcp({ pgBin, folder, home, port, socketPath }: Server): 
 /** gateway/main.ts, as `nebula up` starts it. @returns its process id. */
 export async function startGateway(scope: Scope, env: NodeJS.ProcessEnv): Promise<number> {
   const main = join(import.meta.dirname, "../../gateway/main.ts");
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", main], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...flagsOf("gateway"), main], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -9,6 +9,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { LRUCache } from "lru-cache";
 import type { ApiSpec, BucketSpec, DatabaseId } from "../spec/index.ts";
 import { writeAtomically } from "./manifest.ts";
 import { layoutOf, type Place, placeOf } from "./paths.ts";
@@ -61,12 +62,17 @@ export type Gate = {
 type Cached = { readonly stamp: string; readonly gate: Gate };
 
 /** Parsed gates by path. A file that was replaced has another stamp, so nothing here outlives its file; the oldest make room. */
-const cache = new Map<string, Cached>();
-const mostCached = 20_000;
+const cache = new LRUCache<string, Cached>({ max: 20_000 });
+/** What was looked at in this turn of the event loop: of a hundred requests that came together, one looks. */
+const lookedAt = new Map<string, Gate>();
+/** Of a data folder and an id. */
+const paths = new LRUCache<string, string>({ max: 20_000 });
 
 /** The gate of an instance, read anew when its file has changed; undefined when there is none. */
 export async function readGate(dataDir: string, id: DatabaseId): Promise<Gate | undefined> {
-  const path = placeOf(layoutOf(dataDir), id).gate;
+  const path = pathOf(dataDir, id);
+  const looked = lookedAt.get(path);
+  if (looked !== undefined) return looked;
   const found = look(path);
   if (found === undefined || !found.isFile()) {
     cache.delete(path);
@@ -74,14 +80,25 @@ export async function readGate(dataDir: string, id: DatabaseId): Promise<Gate | 
   }
   const stamp = `${found.ino}:${found.mtimeNs}:${found.size}`;
   const known = cache.get(path);
-  if (known?.stamp === stamp) return known.gate;
+  if (known?.stamp === stamp) {
+    if (lookedAt.size === 0) setImmediate(() => lookedAt.clear());
+    lookedAt.set(path, known.gate);
+    return known.gate;
+  }
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   const gate = JSON.parse(text) as Gate;
-  const [oldest] = cache.keys();
-  if (cache.size >= mostCached && oldest !== undefined) cache.delete(oldest);
   cache.set(path, { stamp, gate });
   return gate;
+}
+
+function pathOf(dataDir: string, id: DatabaseId): string {
+  const key = `${dataDir}\0${id}`;
+  const known = paths.get(key);
+  if (known !== undefined) return known;
+  const path = placeOf(layoutOf(dataDir), id).gate;
+  paths.set(key, path);
+  return path;
 }
 
 /** At once: each request asks, what it asks for is in the kernel's memory, and the way through the thread pool costs many times as much. */
