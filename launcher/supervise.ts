@@ -3,7 +3,7 @@
  * how far it is (`Report`) until it is ready. Afterwards it lives without anybody.
  */
 import { rmSync } from "node:fs";
-import { asNebulaError, makeLogger, reportFault } from "../platform/core/index.ts";
+import { asNebulaError, makeLogger, reportFault, returnMemoryOfStart } from "../platform/core/index.ts";
 import { layout } from "./data-folder.ts";
 import { tryLock } from "./lock.ts";
 import type { PlatformFile } from "./platform-file.ts";
@@ -73,6 +73,7 @@ async function live(): Promise<void> {
   };
   await report({ kind: "ready", platform, ...tokens });
   if (process.connected) process.disconnect();
+  returnMemoryOfStart();
   const reason = await asked;
   observe({ kind: "process.stopping", process: "supervisor", reason });
   await running.stop().catch((thrown) => reportFault(observe, "supervisor", thrown));

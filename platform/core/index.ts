@@ -7,6 +7,7 @@ export { asNebulaError, definedErrors, defineError, internalError, NebulaError, 
 export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
 export { type GatewayPorts, gatewayFields, gatewayNames, gatewayPorts } from "./gateway-settings.ts";
 export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";
+export { returnMemoryOfStart } from "./heap.ts";
 export { isProvedDead, ourHolder } from "./holder.ts";
 export { newId } from "./ids.ts";
 export type { LogLevel } from "./log.ts";

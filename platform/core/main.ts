@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, choice, type Fields, resolveConfig } from "./config.ts";
 import { asNebulaError } from "./errors.ts";
+import { returnMemoryOfStart } from "./heap.ts";
 import { makeLogger } from "./log.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import type { Observe } from "./observations.ts";
@@ -66,6 +67,7 @@ function makeMain<F extends MainFields>(name: ProcessName, config: Config<F>, sc
     async untilStopped() {
       observe({ kind: "process.started", process: name, version });
       say({ ready: true, process: name });
+      returnMemoryOfStart();
       observe({ kind: "process.stopping", process: name, reason: await stopSignal() });
     },
   };

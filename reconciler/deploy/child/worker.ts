@@ -1,7 +1,13 @@
 import { delimiter, dirname } from "node:path";
 import { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { makeLocalDriver, makeStateDriver } from "../../../platform/compute/index.ts";
-import { asNebulaError, failpoint, makeBorrowedVault, Secret } from "../../../platform/core/index.ts";
+import {
+  asNebulaError,
+  failpoint,
+  makeBorrowedVault,
+  returnMemoryOfStart,
+  Secret,
+} from "../../../platform/core/index.ts";
 import { makeDirectEffects, serveProvider } from "../../../platform/provider/index.ts";
 import { makePool } from "../../../platform/sql/index.ts";
 import { backupsOf, byBackups } from "../branching.ts";
@@ -34,7 +40,10 @@ export function serveWorker(): void {
       case "settings":
         tools = warmUp(message.settings);
         tools.then(
-          () => send({ kind: "warm" }),
+          () => {
+            send({ kind: "warm" });
+            returnMemoryOfStart();
+          },
           (thrown) => giveUp(thrown),
         );
         return;
