@@ -18,8 +18,8 @@ import { type DataGateway, openDataGateway } from "./ground/data-gateway.ts";
 import { growthPercent, watchMemory } from "./ground/memory.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
 
-const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 3);
-const seconds = Number(process.env.NEBULA_BENCH_SECONDS ?? 8);
+const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 7);
+const seconds = Number(process.env.NEBULA_BENCH_SECONDS ?? 4);
 const tables = Number(process.env.NEBULA_BENCH_TABLES ?? 10_000);
 const clients = 32;
 const connections = 8;
