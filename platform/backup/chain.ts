@@ -5,15 +5,15 @@
 import { createWriteStream } from "node:fs";
 import { chmod, lchown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createZstdDecompress } from "node:zlib";
+import pLimit from "p-limit";
 import type { Machinery } from "../compute/index.ts";
 import { NebulaError } from "../core/index.ts";
 import { objectMissing, sealedDamaged } from "../objects/index.ts";
 import type { Base, LineStore } from "./catalog.ts";
 import { backupDamaged, foreignBackup, restoreFailed } from "./errors.ts";
 import { runTool, toolPath } from "./programs.ts";
+import { unsqueeze } from "./squeeze.ts";
 
 /** What stands before a base: itself and what it is on top of, the full one first. @throws NEB416 when one is not there. */
 export function chainOf(bases: readonly Base[], base: Base): readonly Base[] {
@@ -21,13 +21,6 @@ export function chainOf(bases: readonly Base[], base: Base): readonly Base[] {
   const parent = bases.find(({ label }) => label === base.parent);
   if (parent === undefined) throw backupDamaged(`${base.label} is on top of ${base.parent}, which is not there`);
   return [...chainOf(bases, parent), base];
-}
-
-/** A stream of the store, unpacked. What broke the source is what the reader sees. */
-export function unsqueeze(source: AsyncIterable<Buffer>): Readable {
-  const target = new PassThrough({ highWaterMark: 1024 * 1024 });
-  pipeline(Readable.from(source), createZstdDecompress(), target).catch((thrown) => target.destroy(thrown));
-  return target;
 }
 
 /**
@@ -40,12 +33,12 @@ export async function layOutChain(
   { chain, site, pgdata }: { readonly chain: readonly Base[]; readonly site: string; readonly pgdata: string },
 ): Promise<void> {
   const { programs } = machinery;
-  const folders: string[] = [];
-  for (const base of chain) {
-    const folder = chain.length === 1 ? pgdata : join(site, base.label);
-    await unpack(machinery, line, base, folder);
-    folders.push(folder);
-  }
+  const folders = chain.map(({ label }) => (chain.length === 1 ? pgdata : join(site, label)));
+  const atOnce = pLimit(2);
+  const unpacked = await Promise.allSettled(
+    chain.map((base, i) => atOnce(() => unpack(machinery, line, base, folders[i] as string))),
+  );
+  for (const one of unpacked) if (one.status === "rejected") throw one.reason;
   if (chain.length > 1) {
     const combine = await toolPath(programs, "pg_combinebackup");
     const made = join(site, "combined");

@@ -14,9 +14,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Programs } from "../compute/index.ts";
 import type { LineStore } from "./catalog.ts";
-import { toDamage, unsqueeze } from "./chain.ts";
+import { toDamage } from "./chain.ts";
 import { backupDamaged } from "./errors.ts";
 import { isSegment, segmentBytes } from "./log-names.ts";
+import { unsqueeze } from "./squeeze.ts";
 
 export type LogFeed = {
   readonly restoreCommand: string;

@@ -13,9 +13,10 @@ import { chainOf, layOutChain } from "./chain.ts";
 import { noBackups, otherVersion, targetOutside } from "./errors.ts";
 import type { Ground } from "./ground.ts";
 import { handOver, type Names } from "./hand-over.ts";
+import { gapsIn, isSegment, numberOf, segmentAt } from "./log-names.ts";
 import { recover } from "./recover.ts";
 import { shipWal } from "./ship.ts";
-import { chooseBase, nameOf, type Target, windowOf } from "./target.ts";
+import { chooseBase, nameOf, shortcutTo, type Target, windowOf } from "./target.ts";
 
 export type Source = {
   readonly id: DatabaseId;
@@ -44,13 +45,26 @@ export async function findSource(ground: Ground, id: DatabaseId, target: Target)
     const index = await line.readIndex();
     if (index === undefined) continue;
     try {
-      const base = chooseBase(id, index, target);
+      const base = await beginning(line, index, { base: chooseBase(id, index, target), target });
       return { id, line, index, base, chain: chainOf(index.bases, base), target };
     } catch (thrown) {
       refusal ??= thrown;
     }
   }
   throw refusal ?? targetOutside(`${id} has no backup yet`);
+}
+
+/** The base itself where the log on the shorter way to it is not whole. */
+async function beginning(
+  line: LineStore,
+  index: Index,
+  { base, target }: Pick<Source, "base" | "target">,
+): Promise<Base> {
+  const shorter = shortcutTo(base, index, target);
+  if (shorter === base) return base;
+  const [from, to] = [segmentAt(shorter.timeline, shorter.startLsn), segmentAt(base.timeline, base.startLsn)];
+  const names = (await line.listLog()).filter(isSegment);
+  return gapsIn(names, numberOf(from), numberOf(to)).length === 0 ? shorter : base;
 }
 
 /** The moment of a target, as it is kept in the manifest of what is made of it. */

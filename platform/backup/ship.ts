@@ -9,16 +9,13 @@
 import { constants } from "node:fs";
 import { open, readdir, readFile, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { zstdCompress } from "node:zlib";
 import { type Lent, withLock } from "../compute/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { emptyIndex, type Index, type LineStore, lineStore } from "./catalog.ts";
 import { spoolStrange } from "./errors.ts";
 import type { Ground } from "./ground.ts";
 import { isHalfPart, isSegment, isSmallPart, segmentBytes } from "./log-names.ts";
-
-const squeeze = promisify(zstdCompress);
+import { squeezeWhole } from "./squeeze.ts";
 
 export type Shipped = {
   readonly parts: number;
@@ -103,7 +100,7 @@ async function shipSpool(ground: Ground, lent: Lent, { identity, flushedAt }: Sp
     const batch = names.slice(i, i + partsAtOnce);
     for (const name of batch) {
       const { bytes, writtenAt } = await readPart(join(spool, name), name);
-      const stored = await line.put(`wal/${name}`, await squeeze(bytes));
+      const stored = await line.put(`wal/${name}`, await squeezeWhole(bytes));
       storedBytes += stored;
       if (isSegment(name)) index = withSegment(index, { name, stored, writtenAt });
     }

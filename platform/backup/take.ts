@@ -8,18 +8,16 @@
 import { createReadStream } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { createZstdCompress } from "node:zlib";
 import { z } from "zod";
 import type { Lent } from "../compute/index.ts";
 import { NebulaError, type Secret } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { type Base, emptyIndex, type LineStore, lineStore } from "./catalog.ts";
-import { unsqueeze } from "./chain.ts";
 import { backupFailed, noBackups } from "./errors.ts";
 import type { Ground } from "./ground.ts";
 import { runTool, toolPath } from "./programs.ts";
 import { describeLine, lockedBases, lockedLine, shipWal } from "./ship.ts";
+import { squeeze, unsqueeze } from "./squeeze.ts";
 
 export type TakeInput = {
   readonly kind: Base["kind"];
@@ -90,8 +88,8 @@ async function takeInto({ machinery }: Ground, line: LineStore, { site, lent, pa
 
 async function storePiece(line: LineStore, key: string, file: string): Promise<Base["tar"]> {
   const { size: plainBytes } = await stat(file);
-  const squeezed = createReadStream(file, { highWaterMark: 1024 * 1024 }).pipe(createZstdCompress());
-  return { key, plainBytes, storedBytes: await line.put(key, Readable.from(squeezed)) };
+  const squeezed = squeeze(createReadStream(file, { highWaterMark: 1024 * 1024 }));
+  return { key, plainBytes, storedBytes: await line.put(key, squeezed) };
 }
 
 /** The parent's own manifest, which tells the server what has changed since. */

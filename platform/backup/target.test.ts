@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Base, emptyIndex, type Index } from "./catalog.ts";
 import { expiryOf } from "./expire.ts";
 import { gapsIn, lsnNumber, numberOf, segmentAt, segmentNamed } from "./log-names.ts";
-import { chooseBase, type Target, windowOf } from "./target.ts";
+import { chooseBase, shortcutTo, type Target, windowOf } from "./target.ts";
 
 const hour = 3_600_000;
 const start = Date.parse("2026-03-01T00:00:00Z");
@@ -56,6 +56,24 @@ describe("a target", () => {
     expect(chooseBase("x", index, { kind: "latest" }).label).toBe("b5");
     expect(chooseBase("x", index, { kind: "backup", label: "b2" }).label).toBe("b2");
     expect(chooseBase("x", index, { kind: "lsn", lsn: "0/2000500" }).label).toBe("b2");
+  });
+
+  test("is reached by the log where that weighs less than the incremental backups before it", () => {
+    const weighing = (bytes: number) => ({
+      ...index,
+      bases: index.bases.map((base) => ({ ...base, tar: { ...piece, plainBytes: bytes } })),
+    });
+    const [light, heavy] = [weighing(0x700000), weighing(0x900000)]; // an hour writes 0x1000000 of log
+    const from = (of: Index, label: string, target: Target = time(8)) =>
+      shortcutTo(chooseBase("x", of, { kind: "backup", label }), of, target).label;
+    expect(from(light, "b3")).toBe("b3");
+    expect(from(heavy, "b3")).toBe("b1");
+    expect(from(heavy, "b5")).toBe("b4");
+    expect(from(heavy, "b4")).toBe("b4");
+    expect(from(heavy, "b3", { kind: "backup", label: "b3" })).toBe("b3");
+    expect(from({ ...heavy, pitr: false }, "b3")).toBe("b3");
+    const promoted = { ...heavy, bases: heavy.bases.map((base, i) => ({ ...base, timeline: i < 1 ? 1 : 2 })) };
+    expect(from(promoted, "b3")).toBe("b2");
   });
 
   test("outside of what is kept is refused, with what is", () => {

@@ -53,6 +53,17 @@ function leadsTo(base: Base, { last, pitr }: Index, target: Target): boolean {
   }
 }
 
+/**
+ * Where to begin on the way to a base. An incremental backup saves replaying the log between it and what it is on top of, and costs being
+ * read and laid over that: where it is nearly as large as that log, the log is the shorter way.
+ */
+export function shortcutTo(base: Base, { bases, pitr }: Pick<Index, "bases" | "pitr">, target: Target): Base {
+  const parent = bases.find(({ label }) => label === base.parent);
+  if (!pitr || target.kind === "backup" || parent === undefined || parent.timeline !== base.timeline) return base;
+  const logBytes = lsnNumber(base.startLsn) - lsnNumber(parent.startLsn);
+  return logBytes > 2n * BigInt(base.tar.plainBytes) ? base : shortcutTo(parent, { bases, pitr }, target);
+}
+
 const endsAfter = (last: string | null, lsn: string): boolean =>
   last !== null && BigInt(numberOf(last) + 1) * BigInt(segmentBytes) > lsnNumber(lsn);
 

@@ -42,7 +42,7 @@ export function makeFileStore(folder: string): ObjectStore {
     async get(key) {
       const path = pathOf(key);
       if ((await info(path)) === undefined) throw objectMissing(`${path} is not there`, { fields: { key } });
-      return createReadStream(path);
+      return createReadStream(path, { highWaterMark: 1024 * 1024 });
     },
     stat: (key) => info(pathOf(key)),
     async list(prefix) {

@@ -99,6 +99,9 @@ test("incremental backups combine with the full one; a mark restores to where it
   expect((await backups.admit(source.id, target)).base).toBe(third.label);
   await backups.restoreInto(copy, { of: source.id, target });
   expect(await numbers(ground, copy)).toEqual([1, 2, 3, 4]);
+  const asTaken = await wish();
+  await backups.restoreInto(asTaken, { of: source.id, target: { kind: "backup", label: third.label } });
+  expect(await numbers(ground, asTaken)).toEqual([1, 2, 3]);
   expect(await backups.verify(source.id)).toMatchObject({ label: third.label });
   expect(Object.keys((await backups.lines(source.id))[0]?.verified ?? {})).toEqual([third.label]);
 });
