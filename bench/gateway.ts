@@ -14,13 +14,15 @@ import { type Endpoints, openEndpoints, type Way, type Ways } from "./ground/end
 import { percentile, progress, report, round } from "./ground/report.ts";
 
 const run = promisify(execFile);
-const rounds = Number(process.env.NEBULA_BENCH_RUNS ?? 3);
+const rounds = Number(process.env.NEBULA_BENCH_RUNS ?? 9);
 const seconds = Number(process.env.NEBULA_BENCH_SECONDS ?? 2);
 const clientCounts = [1, 8, 32, 128];
-/** On which core who lands decides a cell of few clients: many short ones. Hundreds of clients take most of a second to sign in. */
-const secondsFor = (clients: number) => (clients >= 128 ? 2 * seconds : clients < 32 ? seconds / 2 : seconds);
-const turnsFor = ({ script, clients }: Cell) =>
-  script === "tpcb" ? Math.max(1, Math.floor(rounds / 2)) : clients < 32 ? 3 * rounds : rounds;
+/** What else a machine does decides a cell: many short ones. Hundreds of clients take most of a second to sign in. */
+const secondsFor = ({ script, clients }: Cell) => {
+  if (script === "tpcb") return seconds;
+  return clients >= 128 ? seconds : seconds / 2;
+};
+const turnsFor = ({ script }: Cell) => (script === "tpcb" ? Math.max(1, Math.floor(rounds / 6)) : rounds);
 /**
  * pgbench prepares a statement while its thread waits. Where transactions outnumber a pool, those that hold a server then stand behind those
  * that wait for one, in one thread: so TPC-B has a thread for each client.
@@ -111,7 +113,7 @@ report({
   },
   goals: { ratioToPgbouncer: ">= 0.9", addedP50Us: "<= 60" },
   notes: [
-    `pgbench, scale ${scale}, ${seconds} s a cell (half for fewer than 32 clients, twice that for 128), ${rounds} rounds (three times as many for fewer than 32, half for TPC-B), medians of the ratios in one round`,
+    `pgbench, scale ${scale}, ${seconds} s a cell (half for fewer than 128 clients of select), ${rounds} rounds (a sixth of that for TPC-B), medians of the ratios in one round`,
     "pgbouncer: session pooling, TCP on both sides; pgbouncerUnix: the server's Unix socket behind it, as behind our endpoints",
     "addedP50Us: one client's select by the direct endpoint, less the same by TCP to the server; the worse of simple and prepared",
     "the gateway schedules itself as batch work (decision 0035), which PgBouncer does not",
@@ -156,7 +158,7 @@ async function measure(endpoints: Endpoints, way: Way, cell: Cell, logs: string)
     program,
     [
       ...["-h", way.host, "-p", String(way.port), "-U", endpoints.user, "-n"],
-      ...["-c", String(cell.clients), "-j", String(threadsFor(cell)), "-T", String(secondsFor(cell.clients))],
+      ...["-c", String(cell.clients), "-j", String(threadsFor(cell)), "-T", String(secondsFor(cell))],
       ...["-M", cell.protocol, "-b", cell.script === "select" ? "select-only" : "tpcb-like"],
       ...(isTimed ? ["--log", `--log-prefix=${prefix}`] : []),
       way.database,

@@ -89,7 +89,7 @@ const damages: readonly string[] = [objectMissing.definition.code, sealedDamaged
 
 export function toDamage(what: string, thrown: unknown): unknown {
   const code = (thrown as { code?: unknown }).code;
-  const unpacking = typeof code === "string" && code.startsWith("ZSTD_");
+  const unpacking = typeof code === "string" && /^(ZSTD_|Z_BUF_ERROR$|ERR_BUFFER_TOO_LARGE$)/.test(code);
   if (unpacking || (thrown instanceof NebulaError && damages.includes(thrown.code)))
     return backupDamaged(`${what}: ${(thrown as Error).message}`, { cause: thrown });
   return thrown;

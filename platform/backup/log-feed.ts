@@ -17,7 +17,7 @@ import type { LineStore } from "./catalog.ts";
 import { toDamage } from "./chain.ts";
 import { backupDamaged } from "./errors.ts";
 import { isSegment, segmentBytes } from "./log-names.ts";
-import { unsqueeze } from "./squeeze.ts";
+import { unsqueezeWhole } from "./squeeze.ts";
 
 export type LogFeed = {
   readonly restoreCommand: string;
@@ -27,17 +27,20 @@ export type LogFeed = {
 };
 
 const ahead = 12;
+/** A part is opened while another is written: a server replays as fast as one of them is made. */
+const atOnce = 2;
 
+/** A second name is as good as a copy, since a scratch server never writes into a part that it has read (`wal_recycle`). */
 const script = (folder: string) => `#!/bin/sh
 # Asked by a recovering server for the part $1 of its log, to be put at $2. More than 125 aborts the recovery.
 cd '${folder.replaceAll("'", "'\\''")}' || exit 200
-grep -qxF "$1" names || exit 1
+test -f "parts/$1" || grep -qxF "$1" names || exit 1
 : > "asked/$1"
 while ! test -f "parts/$1"; do
   test -f broken && exit 200
   sleep 0.01
 done
-exec cp "parts/$1" "$OLDPWD/$2"
+ln "parts/$1" "$OLDPWD/$2" 2> /dev/null || exec cp "parts/$1" "$OLDPWD/$2"
 `;
 
 /** @param names what the store has, from the first that is needed; in order. */
@@ -68,27 +71,31 @@ export async function feedLog(
   const stop = new AbortController();
   let broken: unknown;
   const put = async (name: string) => {
-    const bytes = await readPart(line, name);
-    await writeFile(at(`.${name}`), bytes);
-    await give(at(`.${name}`), 0o640);
+    await writeFile(at(`.${name}`), await readPart(line, name));
+    await give(at(`.${name}`), 0o600, true);
     await rename(at(`.${name}`), join(at("parts"), name));
   };
-  const run = async () => {
-    let cleared = 0;
-    for (const [i, name] of names.entries()) {
-      while (!stop.signal.aborted) {
-        const asked = new Set(await readdir(at("asked")));
-        // a server looks at its checkpoint first, which may be parts later than where it begins: gone is what it went through
-        const isPassed = (k: number) => [k, k + 1, k + 2].every((j) => asked.has(names[j] ?? ""));
-        for (; isPassed(cleared); cleared++) await rm(join(at("parts"), names[cleared] ?? ""), { force: true });
-        if (i <= names.findLastIndex((one) => asked.has(one)) + ahead) break;
-        await sleep(10, undefined, { signal: stop.signal }).catch(() => undefined);
-      }
+  let cleared = 0;
+  /** Waits until the server is near enough to a part, and takes away what it went through. */
+  const turnOf = async (i: number) => {
+    while (!stop.signal.aborted) {
+      const asked = new Set(await readdir(at("asked")));
+      // a server looks at its checkpoint first, which may be parts later than where it begins: gone is what it went through
+      const isPassed = (k: number) => [k, k + 1, k + 2].every((j) => asked.has(names[j] ?? ""));
+      while (isPassed(cleared)) await rm(join(at("parts"), names[cleared++] ?? ""), { force: true });
+      if (i <= names.findLastIndex((one) => asked.has(one)) + ahead) return;
+      await sleep(10, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const queue = names.entries();
+  const work = async () => {
+    for (const [i, name] of queue) {
+      await turnOf(i);
       if (stop.signal.aborted) return;
       await put(name);
     }
   };
-  const running = run().catch(async (thrown) => {
+  const running = Promise.all(Array.from({ length: atOnce }, work)).catch(async (thrown) => {
     broken = thrown;
     await writeFile(at("broken"), "").catch(() => undefined);
     await give(at("broken"), 0o640).catch(() => undefined);
@@ -106,13 +113,12 @@ export async function feedLog(
 
 /** One part of a log, whole. @throws NEB416 */
 export async function readPart(line: LineStore, name: string): Promise<Buffer> {
-  const parts: Buffer[] = [];
+  let bytes: Buffer;
   try {
-    for await (const part of unsqueeze(await line.get(`wal/${name}`))) parts.push(part as Buffer);
+    bytes = await unsqueezeWhole(await line.readBytes(`wal/${name}`), segmentBytes);
   } catch (thrown) {
     throw toDamage(line.nameOf(`wal/${name}`), thrown);
   }
-  const bytes = Buffer.concat(parts);
   if (isSegment(name) && bytes.length !== segmentBytes)
     throw backupDamaged(`${line.nameOf(`wal/${name}`)} has ${bytes.length} bytes instead of ${segmentBytes}`);
   return bytes;

@@ -228,6 +228,7 @@ const scratchSettings: Settings = {
   max_connections: "10",
   max_wal_senders: "0",
   max_wal_size: "8GB",
+  wal_recycle: "off",
   listen_addresses: "",
   port: String(socketPort),
 };
