@@ -14,7 +14,7 @@ export const answerTooLarge = defineError({
   status: 413,
   title: "The answer is too large",
   retry: false,
-  hint: "Ask for fewer rows or columns at once: limit, offset, select. The declaration's `maxResponseBytes` sets how much an answer may be.",
+  hint: "Ask for fewer rows or columns at once: limit, offset, select. The declaration's `maxResponse` sets how much an answer may be.",
 });
 
 export const answerUnreadable = defineError({
