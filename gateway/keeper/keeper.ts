@@ -136,25 +136,40 @@ function letIn(slot: Slot, enteredMs: number, clock: Clock, wake: (slot: Slot) =
   slot.pending += 1;
   slot.sessions += 1;
   slot.touchedMs = clock.monotonicMs();
+  let isUnanswered = false;
+  const answered = () => {
+    if (!isUnanswered) return;
+    isUnanswered = false;
+    slot.unanswered -= 1;
+  };
   const waited = last !== undefined && last.phases !== null && last.endedMs >= enteredMs;
   return {
     socketPath,
     wake: waited ? { ...last.phases, queuedMs: Math.max(0, last.beganMs - enteredMs) + last.phases.queuedMs } : null,
     touch() {
       slot.touchedMs = clock.monotonicMs();
+      if (!isUnanswered && standing !== "over") {
+        isUnanswered = true;
+        slot.unanswered += 1;
+      }
       if (slot.state === "frozen" && slot.move === undefined) void wake(slot).catch(() => undefined);
     },
+    answered,
     confirm() {
       const safe = slot.generation === generation;
       if (standing !== "pending") return standing === "stands" && safe && slot.move === undefined;
       slot.pending -= 1;
       standing = safe ? "stands" : "over";
-      if (!safe) slot.sessions -= 1;
+      if (!safe) {
+        slot.sessions -= 1;
+        answered();
+      }
       return safe;
     },
     leave() {
       if (standing === "over") return;
       slot.sessions -= 1;
+      answered();
       if (standing === "pending") {
         slot.pending -= 1;
         slot.doubtful = true;

@@ -18,6 +18,8 @@ export type Slot = {
   /** Sessions whose server has not taken them yet. */
   pending: number;
   sessions: number;
+  /** Sessions whose client has spoken since their server did. */
+  unanswered: number;
   touchedMs: number;
   /** From when on it is worth asking whether it is idle. */
   dueMs: number;
@@ -32,7 +34,7 @@ export const makeSlot = (id: DatabaseId, nowMs: number): Slot => ({
   id,
   state: "unknown",
   ...{ socketPath: undefined, generation: 0, move: undefined, wake: undefined },
-  ...{ waiting: 0, pending: 0, sessions: 0, doubtful: false },
+  ...{ waiting: 0, pending: 0, sessions: 0, unanswered: 0, doubtful: false },
   ...{ touchedMs: nowMs, dueMs: nowMs, restingSinceMs: nowMs, suspendAfterMs: 0 },
 });
 

@@ -79,20 +79,19 @@ export function makeSuspend(context: KeeperContext, wake: Wake): Suspend {
 /** How long it must still be left alone, by what its server says; never 0 while anything but time is in the way. */
 function leftMs(activity: Activity, slot: Slot, clock: Clock): number {
   const { busy, replication, baseBackups, maintenance, idleMs } = activity;
-  if (isUnheard(activity, slot, clock)) return againAfter(slot);
+  if (isUnheard(slot, clock)) return againAfter(slot);
   if (busy + replication + baseBackups + maintenance > 0) return againAfter(slot);
   return idleMs === null ? 0 : slot.suspendAfterMs - idleMs;
 }
 
 /**
- * Whether a client has said something that its server has not yet begun with: on a machine that is busy the bytes may lie there for a
- * while, and a server that is frozen with them unread would keep its client waiting, who has no reason to say more. What a session
- * said that is over shows nowhere; so after a while it counts as heard.
+ * Whether a client may have said something that its server has not yet begun with: on a machine that is busy the bytes may lie there for
+ * a while, and a server that is frozen with them unread would keep its client waiting, who has no reason to say more. The server's own
+ * clock does not tell, since a client speaks within a fraction of a millisecond of what it heard. Not all that is said has an answer;
+ * so after a while it counts as heard.
  */
-function isUnheard({ lastChangeMs }: Activity, { touchedMs }: Slot, clock: Clock): boolean {
-  const agoMs = clock.monotonicMs() - touchedMs;
-  return lastChangeMs !== null && agoMs < unheardMs && lastChangeMs < clock.now() - agoMs;
-}
+const isUnheard = ({ unanswered, touchedMs }: Slot, clock: Clock): boolean =>
+  unanswered > 0 && clock.monotonicMs() - touchedMs < unheardMs;
 
 const unheardMs = 10_000;
 

@@ -15,6 +15,8 @@ export type Entered = {
   readonly wake: WakePhases | null;
   /** The client has sent something. Cheap. */
   touch(): void;
+  /** The server has answered something. Cheap. */
+  answered(): void;
   /** The session has ended, or never stood: then the instance is looked at anew before the next one is let in. */
   leave(): void;
   /**

@@ -19,6 +19,8 @@ export type RelayInput = {
   readonly account: Traffic;
   /** The client said something. Called often: must be cheap. */
   readonly touch: () => void;
+  /** The server said something. As cheap. */
+  readonly answered: () => void;
   /** Once, when the server first answers. */
   readonly onFirstAnswer?: () => void;
 };
@@ -41,6 +43,7 @@ export function makeRelay({
   early,
   account,
   touch,
+  answered,
   onFirstAnswer,
 }: RelayInput): Relay {
   const server = upstream.tap.socket;
@@ -73,6 +76,7 @@ export function makeRelay({
     status = restOf(bytes);
     relay.bytesOut += bytes.length;
     account.bytesOut += bytes.length;
+    answered();
     if (!client.write(bytes)) server.pause();
     if (first !== undefined) {
       first();

@@ -330,7 +330,8 @@ async function relay(
       totalMs,
     });
   };
-  const session = makeRelay({ client: tap, upstream, early, account, touch, onFirstAnswer });
+  const answered = () => entered.answered();
+  const session = makeRelay({ client: tap, upstream, early, account, touch, answered, onFirstAnswer });
   relays.add(session);
   if (draining.aborted) session.endWhenIdle(farewell);
   await session.ended;

@@ -39,6 +39,8 @@ export type Entered = {
   readonly wake: WakePhases | null;
   /** The client said something. */
   touch(): void;
+  /** The server answered something. */
+  answered(): void;
   leave(): void;
   /** False when a suspend won the race against this session: drop it and enter again. */
   confirm(): boolean;

@@ -87,7 +87,7 @@ export const startingKeeper = ({ driver }: Ground): KeeperPort => ({
     const { host, socketPort } = await driver.start(id);
     return {
       socketPath: join(host, `.s.PGSQL.${socketPort}`),
-      ...{ wake: null, touch: () => undefined, leave: () => undefined, confirm: () => true },
+      ...{ wake: null, touch: () => undefined, answered: () => undefined, leave: () => undefined, confirm: () => true },
     };
   },
 });

@@ -190,7 +190,7 @@ describe("suspending", () => {
     const never = await makeSleeper({ suspendAfterSeconds: 0 });
     const held = await makeSleeper();
     const wanted = await makeSleeper();
-    await runner.hold(held.id, 60);
+    await runner.hold(held.id, 3_600);
     const keeper = keep();
     await keeper.start();
     await becomes(keeper, wanted, "frozen");
@@ -212,6 +212,23 @@ describe("suspending", () => {
     await becomes(keeper, wanted, "frozen");
     await becomes(keeper, held, "frozen");
     expect(keeper.state(never.id)).toBe("awake");
+  });
+
+  test("what a client said and no server has answered keeps it awake, however idle its server says it is", async () => {
+    const wanted = await makeSleeper();
+    const keeper = keep();
+    await keeper.start();
+    await within(keeper, wanted, async (sql, entered) => {
+      await sql.query("select 1");
+      entered.touch(); // at once, as a driver does; the bytes still lie in the socket
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(keeper.state(wanted.id)).toBe("awake");
+      entered.answered();
+      await becomes(keeper, wanted, "frozen");
+      entered.touch();
+      expect(await sql.one("select 2 as two")).toEqual({ two: 2 });
+    });
+    await becomes(keeper, wanted, "frozen");
   });
 
   test("who has a socket and has not yet said that his session stands keeps it awake", async () => {

@@ -145,7 +145,13 @@ describe("a database that cannot serve", () => {
         async enter() {
           entered += 1;
           await systemClock.sleep(50);
-          const nothing = { wake: null, touch: () => undefined, leave: () => undefined, confirm: () => true };
+          const nothing = {
+            wake: null,
+            touch: () => undefined,
+            answered: () => undefined,
+            leave: () => undefined,
+            confirm: () => true,
+          };
           return { socketPath: "/nowhere/.s.PGSQL.5432", ...nothing };
         },
       }),
