@@ -24,7 +24,7 @@ catalogueRow({
   suite: "faults",
   name: "GitHub slow, 5xx, secondary limit, cut body",
   promise: "no merge is missed and no pull request, comment, check run or deployment is doubled",
-  n: { small: 30, large: 500 },
+  n: { small: 100, large: 500 },
   run: async ({ n, random, guarded }) => {
     const world = await makeWorld({ files: { "README.md": "# Tenants\n" }, protect: false });
     const line = await openGitLine(world.forge.url, () => (random.chance(spoiled) ? random.pick(fate) : undefined), {

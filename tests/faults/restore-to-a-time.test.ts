@@ -139,7 +139,7 @@ catalogueRow({
   suite: "faults",
   name: "point-in-time restore to random times",
   promise: "the rows equal the client's ledger exactly, and a gap in the log refuses",
-  n: { small: 10, large: 300 },
+  n: { small: 50, large: 300 },
   run,
   control: { without: "the recovery target", n: 4 },
   timeoutMs: 120_000,

@@ -125,7 +125,7 @@ catalogueRow({
   suite: "faults",
   name: "500 clients connect to one sleeping database; gateway killed during wake",
   promise: "the server is started once, and no client waits longer than 30 s",
-  n: { small: 15, large: 300 },
+  n: { small: 50, large: 300 },
   run,
   control: { without: "the one move that everybody waits for", n: 1 },
   timeoutMs: 90_000,
