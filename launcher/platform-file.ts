@@ -30,6 +30,12 @@ export type PlatformFile = {
   readonly startedAt: string;
 };
 
+/** What the gateway serves over HTTP, for `up` and `status`. */
+export const webRows = ({ endpoints: { host }, ports }: PlatformFile): readonly (readonly string[])[] => [
+  ["data API", `${host}:${ports.api}`, "/TENANT/PROJECT/DATABASE/rest/v1; `nebula db show` prints the address"],
+  ["buckets", `${host}:${ports.files}`, "S3 and web sites"],
+];
+
 const pathOf = (folder: DataFolder) => join(folder.run, "platform.json");
 
 export function describePlatform(

@@ -24,6 +24,8 @@ export type Slot = {
   /** From when on it is worth asking whether it is idle. */
   dueMs: number;
   restingSinceMs: number;
+  /** Its gate was read: until then nobody knows when it sleeps. */
+  looked: boolean;
   /** 0: never. */
   suspendAfterMs: number;
   /** A session that was let in did not come to stand. */
@@ -35,7 +37,7 @@ export const makeSlot = (id: DatabaseId, nowMs: number): Slot => ({
   state: "unknown",
   ...{ socketPath: undefined, generation: 0, move: undefined, wake: undefined },
   ...{ waiting: 0, pending: 0, sessions: 0, unanswered: 0, doubtful: false },
-  ...{ touchedMs: nowMs, dueMs: nowMs, restingSinceMs: nowMs, suspendAfterMs: 0 },
+  ...{ touchedMs: nowMs, dueMs: nowMs, restingSinceMs: nowMs, suspendAfterMs: 0, looked: false },
 });
 
 /** Whether anybody wants it, or has it: then it is not suspended. */

@@ -51,8 +51,9 @@ export function makeSweep(context: KeeperContext, suspend: Suspend) {
     owed = Math.min(slots.size, owed + (slots.size * (nowMs - knownMs)) / lookAroundMs);
     knownMs = nowMs;
     for (const id of await gatesIn(dataDir)) {
-      if (slots.has(id)) continue;
-      const fresh = makeSlot(id, nowMs);
+      const known = slots.get(id);
+      if (known?.looked) continue;
+      const fresh = known ?? makeSlot(id, nowMs); // known without a look: somebody connected before
       slots.set(id, fresh);
       await lookAt(context, fresh).catch((thrown) => report("look", id, thrown));
     }

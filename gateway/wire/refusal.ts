@@ -83,7 +83,7 @@ export const notRouted = (asked: string): Refusal => ({
   reason: "routing",
   code: "3D000",
   message: `"${asked}" names no database here`,
-  hint: "Name it as tenant.project.database in place of the database, by its own host name, or by options=endpoint=<endpoint>; `nebula db url` prints all three.",
+  hint: "Name it as tenant.project.database in place of the database, by its own host name, or by options=endpoint=<endpoint>; `nebula db url` prints an address that does.",
 });
 
 export const routesDisagree = (one: string, other: string): Refusal => ({

@@ -7,7 +7,7 @@
  * 3. A session counts for the keeper from before its server is asked until both sides are closed.
  */
 import type { Socket } from "node:net";
-import { type Gate, noStandby } from "../../platform/compute/index.ts";
+import { type Gate, instanceNotRunnable, noStandby } from "../../platform/compute/index.ts";
 import { asNebulaError, NebulaError } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { isLoopback } from "./address.ts";
@@ -270,7 +270,9 @@ async function enterStandby(keeper: WireDeps["keeper"], instance: DatabaseId): P
 
 function refusalOf(thrown: unknown): Refusal {
   if (!(thrown instanceof NebulaError)) throw thrown;
-  return notServing(thrown.title, thrown.hint);
+  // who signed in may hear that somebody paused it; what else went wrong is for the log
+  const isMeant = thrown.code === instanceNotRunnable.definition.code;
+  return notServing(isMeant ? thrown.message : thrown.title, thrown.hint);
 }
 
 async function relay(

@@ -5,6 +5,7 @@ import { makeLocalDriver } from "../../platform/compute/index.ts";
 import { type DataFolder, layout, locateData, readSecrets, repository } from "../data-folder.ts";
 import { ledgerServer } from "../ledger.ts";
 import { readPid } from "../pid-file.ts";
+import { webRows } from "../platform-file.ts";
 import { columns, type Format, print } from "../print.ts";
 import { memoryOf } from "../processes.ts";
 import { backupsFolder, readState } from "../recovery/state.ts";
@@ -77,6 +78,7 @@ const addresses = ({ platform }: RunningPlatform) => [
   ],
   ["reconciler", platform.reconcilerUrl],
   ["databases", `${platform.endpoints.host}:${platform.endpoints.direct}`, `pooled on ${platform.endpoints.pooled}`],
+  ...webRows(platform),
   ["data", platform.data],
 ];
 

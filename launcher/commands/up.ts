@@ -9,7 +9,7 @@ import { requireGit } from "../../platform/git/index.ts";
 import { type DataFolder, layout, locateData, prepareData } from "../data-folder.ts";
 import { lockTimeout, processFailed } from "../errors.ts";
 import { tryLock } from "../lock.ts";
-import type { PlatformFile } from "../platform-file.ts";
+import { type PlatformFile, webRows } from "../platform-file.ts";
 import { columns, type Format, print } from "../print.ts";
 import { findRunning, lockPath } from "../running.ts";
 import { endMains } from "../shutdown.ts";
@@ -220,6 +220,7 @@ function printPlatform(
       `${platform.endpoints.host}:${platform.endpoints.direct}`,
       `pooled on ${platform.endpoints.pooled}`,
     ],
+    ...webRows(platform).map(([what, ...more]) => [`  ${what}`, ...more]),
     ["  data", platform.data],
     ...(hasMailServer(process.env)
       ? []

@@ -141,7 +141,7 @@ export const instanceNotRunnable = defineError({
   status: 409,
   title: "Instance is meant to be stopped",
   retry: false,
-  hint: "A paused instance is resumed, a retired one is brought back by removing `retire: true` from its declaration.",
+  hint: "A paused instance is started by `nebula db resume`, a retired one is brought back by removing `retire: true` from its declaration.",
 });
 
 export const adminKeyMissing = defineError({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import {
+  type BackupLine,
   enqueueOperation,
   getRestorePoint,
   type InstanceRecordPhase,
@@ -146,9 +147,10 @@ async function backupsOf({ sql }: Portal, id: DatabaseId | undefined) {
       ? [[], []]
       : await Promise.all([listBackupLines(sql, id), listBackups(sql, { instance: id, limit: 200 })]);
   const [current] = lines;
+  const window = windowOver(lines);
   return {
-    recoverableFrom: timeOrNull(current?.recoverableFrom ?? null),
-    recoverableTo: timeOrNull(current?.coveredTo ?? null),
+    recoverableFrom: timeOrNull(window?.from ?? null),
+    recoverableTo: timeOrNull(window?.to ?? null),
     storedBytes: lines.reduce((sum, line) => sum + line.storedBytes, 0),
     verifiedAt: timeOrNull(current?.verifiedAt ?? null),
     problem: current?.problem ?? null,
@@ -158,6 +160,19 @@ async function backupsOf({ sql }: Portal, id: DatabaseId | undefined) {
       endedAt: time(endedAt),
     })),
   };
+}
+
+/** From the first moment of any life of the database to what is stored of the last: a restore in place can be taken back. */
+function windowOver(lines: readonly BackupLine[]): { readonly from: Date; readonly to: Date } | undefined {
+  const times = lines.flatMap(({ recoverableFrom: from, coveredTo }) => {
+    if (from === null) return [];
+    return [{ from, to: coveredTo !== null && coveredTo > from ? coveredTo : from }];
+  });
+  const [first, ...others] = times;
+  return others.reduce<typeof first>((all, { from, to }) => {
+    if (all === undefined) return { from, to };
+    return { from: from < all.from ? from : all.from, to: to > all.to ? to : all.to };
+  }, first);
 }
 
 type Body = { readonly [K in keyof typeof target]?: string | undefined };
@@ -173,12 +188,11 @@ async function targetOf({ sql, clock }: Portal, { instance }: Made, { at, point,
       throw requestProblems([{ path: "point", message: "is no restore point of this database" }]);
     return { kind: "point", name: found.name, lsn: found.lsn };
   }
-  const [line] = await listBackupLines(sql, instance.id);
+  const window = windowOver(await listBackupLines(sql, instance.id));
   const moment = new Date(at ?? "");
   const refuse = (message: string) => requestProblems([{ path: "at", message }]);
   if (moment.getTime() > clock.now()) throw refuse("has not come");
-  if (line?.recoverableFrom == null) throw refuse("cannot be restored: there is no backup yet");
-  if (moment < line.recoverableFrom)
-    throw refuse(`is before ${time(line.recoverableFrom)}, the first that can be restored`);
+  if (window === undefined) throw refuse("cannot be restored: there is no backup yet");
+  if (moment < window.from) throw refuse(`is before ${time(window.from)}, the first that can be restored`);
   return { kind: "time", at: moment.toISOString() };
 }

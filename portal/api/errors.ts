@@ -282,6 +282,7 @@ export function requestProblems(problems: readonly FieldProblem[]): NebulaError 
   // What is said of an option names it already, for it stands alone in a review.
   return badRequest(`${what.startsWith(asOption(where)) ? what : `${where}: ${what}`}${more}`, {
     fields: { errors: problems },
+    ...(problems.length === 1 && first?.hint !== undefined ? { hint: first.hint } : {}),
   });
 }
 

@@ -306,6 +306,19 @@ describe("what others do", () => {
     await becomes(keeper, wanted, "frozen");
   });
 
+  test("one that somebody connects to before it was looked at sleeps when its gate says", async () => {
+    const wanted = await makeSleeper();
+    const gate = join(ground.dataDir, "instances", wanted.id, "gate.json");
+    renameSync(gate, `${gate}.later`);
+    const keeper = keep({ suspension: { ...quick, lookAroundMs: 3_600_000 } });
+    await keeper.start();
+    const entered = await keeper.enter(wanted.id, "direct");
+    expect(entered.confirm()).toBe(true);
+    renameSync(`${gate}.later`, gate);
+    entered.leave();
+    await becomes(keeper, wanted, "frozen");
+  });
+
   test("after close nobody is let in, and what slept sleeps on", async () => {
     const wanted = await makeSleeper();
     const keeper = keep();

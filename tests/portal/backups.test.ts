@@ -107,6 +107,18 @@ test.each([
   expect(JSON.stringify(answer.body)).toContain(says);
 });
 
+test("after a restore in place what was there before it can still be restored", async () => {
+  await recordBackupLine(portal.sql, {
+    ...{ instance: orders, identity: "i2", lastSegment: null, baseLabel: null, baseSegment: null, storedBytes: 0 },
+    ...{ baseAt: null, fullAt: null, recoverableFrom: null, coveredTo: null },
+  });
+  const window = { recoverableFrom: "2026-01-02T00:00:00.000Z", recoverableTo: "2026-01-05T00:00:00.000Z" };
+  expect((await developer.get(`${collection}/orders/backups`)).body).toMatchObject(window);
+  expect((await restore({ at: "2026-01-03T00:00:00Z", confirm: "orders" })).status).toBe(202);
+  const early = await restore({ at: "2026-01-01T00:00:00Z", confirm: "orders" });
+  expect(early).toMatchObject({ status: 422, body: { errors: [{ path: "at" }] } });
+});
+
 test("a database without a backup says so", async () => {
   const answer = await admin.send("POST", `${collection}/papers/restore`, {
     at: "2026-01-03T00:00:00Z",

@@ -116,7 +116,7 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
     ...statusOf(view),
     drift: view.drift,
     phase: instance?.phase ?? null,
-    computeState: instance?.computeState ?? null,
+    computeState: computeStateOf(instance),
     compute: computeOf(view),
     storage: storageOf(instance),
     conditions: conditionsOf(instance),
@@ -132,6 +132,12 @@ export function viewToWire(view: DatabaseView, principal: Principal) {
   };
 }
 
+const runs: ReadonlySet<string> = new Set(["Ready", "Failed"]);
+
+/** What was last seen of a server says nothing of one that is stopped on purpose. */
+const computeStateOf = (instance: DatabaseView["instance"]) =>
+  instance !== null && runs.has(instance.phase) ? instance.computeState : null;
+
 const branchIsOver = "its time is over: extend its ttl in its file, or delete the file";
 
 export function statusToWire(view: DatabaseView) {
@@ -146,7 +152,7 @@ export function statusToWire(view: DatabaseView) {
     drift: view.drift,
     upToDate: wanted !== null && instance !== null && isSame(instance.spec, wanted),
     phase: instance?.phase ?? null,
-    computeState: instance?.computeState ?? null,
+    computeState: computeStateOf(instance),
     compute: computeOf(view),
     storage: storageOf(instance),
     conditions: conditionsOf(instance),

@@ -5,6 +5,7 @@ import { CommandFailure, exitCodes } from "../failure.ts";
 import { printData } from "../output.ts";
 import type { Credentials, Database } from "../types.ts";
 import { connect, type Output, withOutput } from "./shared.ts";
+import { verifiedUrls } from "./url.ts";
 
 type Options = Output & { readonly psql?: boolean; readonly env?: boolean; readonly role?: string };
 
@@ -22,22 +23,25 @@ async function run(text: string, options: Options): Promise<void> {
   const path = databasePath(await resolveDatabase(client, text));
   if (options.psql === true) mustAnswer(await client.get<Database>(path));
   const found = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
-  const environment = {
-    PGHOST: found.host,
-    PGPORT: String(found.port),
-    PGDATABASE: found.database,
-    PGUSER: found.user,
-    PGPASSWORD: found.password,
-  };
+  const { direct } = verifiedUrls(found.endpoints);
+  const environment = { ...environmentOf(found, direct), PGPASSWORD: found.password };
   if (options.psql === true) return openPsql(environment);
   if (options.env === true)
     return void process.stdout.write(
-      Object.entries({ DATABASE_URL: found.url, ...environment })
+      Object.entries({ DATABASE_URL: direct, ...environment })
         .map(([key, value]) => `${key}=${value}\n`)
         .join(""),
     );
   if (options.output !== "table") return printData(found, options.output);
-  process.stdout.write(`${found.url}\n`);
+  process.stdout.write(`${direct}\n`);
+}
+
+/** What libpq reads: where it is, and that it is verified to be that. */
+function environmentOf({ user }: Credentials, url: string): Record<string, string> {
+  const { hostname, port, pathname, searchParams } = new URL(url);
+  const place = { PGHOST: hostname, PGPORT: port, PGDATABASE: decodeURIComponent(pathname.slice(1)), PGUSER: user };
+  const [mode, root] = [searchParams.get("sslmode"), searchParams.get("sslrootcert")];
+  return { ...place, ...(mode === null ? {} : { PGSSLMODE: mode }), ...(root === null ? {} : { PGSSLROOTCERT: root }) };
 }
 
 /** Of what does not wake for a client: why, and what to do. A server that is not there would only refuse the connection. */

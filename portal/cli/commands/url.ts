@@ -30,22 +30,28 @@ async function run(
   const client = connect();
   const path = databasePath(await resolveDatabase(client, text));
   const { endpoints } = await client.get<Credentials>(`${path}/credentials`, { role: options.role });
-  const { direct, pooled, readOnly, rootCertificate } = endpoints;
+  const { pooled, readOnly } = endpoints;
   if (options.pooled === true && pooled === null)
     throw new CommandFailure("this platform has no pooled endpoint", { hint: "`nebula doctor` says what it lacks." });
   if (options.readOnly === true && readOnly === null)
     throw new CommandFailure("it has no standbys", { hint: "Declare `replicas: 1` or more." });
-  const root = rootCertificate === null ? null : keepCertificate(rootCertificate);
-  const verified = (url: string) => (root === null ? url : `${url}&sslrootcert=${encodeURIComponent(root)}`);
-  const urls = {
-    direct: verified(direct.url),
-    pooled: pooled === null ? null : verified(pooled.url),
-    readOnly: readOnly === null ? null : verified(readOnly.url),
-  };
-  if (options.output !== "table") return printData({ ...urls, rootCertificate: root }, options.output);
+  const urls = verifiedUrls(endpoints);
+  if (options.output !== "table") return printData(urls, options.output);
   const wanted = options.readOnly === true ? "readOnly" : options.pooled === true ? "pooled" : "direct";
   process.stdout.write(`${urls[wanted]}\n`);
   if (wanted === "direct" && urls.pooled !== null) say("  --pooled prints the address for many short sessions");
+}
+
+/** Addresses that verify the server: the authority's certificate is kept beside this user's settings. */
+export function verifiedUrls({ direct, pooled, readOnly, rootCertificate }: Credentials["endpoints"]) {
+  const root = rootCertificate === null ? null : keepCertificate(rootCertificate);
+  const verified = (url: string) => (root === null ? url : `${url}&sslrootcert=${encodeURIComponent(root)}`);
+  return {
+    direct: verified(direct.url),
+    pooled: pooled === null ? null : verified(pooled.url),
+    readOnly: readOnly === null ? null : verified(readOnly.url),
+    rootCertificate: root,
+  };
 }
 
 /** The authority's certificate as a file of this user's, where libpq and others look for `sslrootcert`. */

@@ -1,7 +1,8 @@
 /**
- * The chapter on data: a database with a data API, its schema by two pull requests, and two users who read and write it over HTTP in
- * PostgREST's dialect and see each their own. Any client of PostgREST says the same; plain `fetch` shows that it takes none.
+ * The chapter on data: a database with a data API, its schema by two pull requests, and two users who read and write it by
+ * `postgrest-js`, the client of PostgREST that many programs have, and see each their own.
  */
+import { PostgrestClient } from "@supabase/postgrest-js";
 import { collectionPath, databasePath } from "../address.ts";
 import type { Client } from "../client.ts";
 import type { Pull } from "../commands/review-text.ts";
@@ -99,78 +100,70 @@ async function untilApplied(client: Client, path: string, name: string): Promise
   throw new CommandFailure(`the migration ${name} did not run within 180 s`, { exitCode: 7 });
 }
 
-/** A request to the data API as one of the login's users; nobody: without a credential. */
-type Ask = (
-  user: string | null,
-  method: string,
-  path: string,
-  body?: object,
-) => Promise<{ readonly status: number; readonly body: unknown }>;
+/** The data API as one of the login's users has it; nobody: without a credential. Each request and its answer is shown. */
+type As = (user: string | null) => PostgrestClient;
 
 async function useAsTwo(client: Client, recorder: Recorder, { address, login }: Declared): Promise<void> {
   const { api } = await client.get<Database>(databasePath(address));
   if (api === null) throw new CommandFailure(`${address.database} has no data API`);
-  const ask: Ask = async (user, method, path, body) => {
-    const response = await fetch(`${api.url}${path}`, {
-      method,
-      headers: {
-        ...(user === null ? {} : { authorization: `Bearer ${login.tokenOf(user, address.database)}` }),
-        ...{ "content-type": "application/json", prefer: "return=representation" },
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(60_000),
-    });
-    const text = await response.text();
-    const answer = { status: response.status, body: text === "" ? null : (JSON.parse(text) as unknown) };
-    say(`   ${(user ?? "nobody").padEnd(6)} ${method} ${path} -> ${answer.status} ${JSON.stringify(answer.body)}`);
-    return answer;
+  const { url } = api;
+  const as: As = (user) => {
+    const headers: Record<string, string> =
+      user === null ? {} : { authorization: `Bearer ${login.tokenOf(user, address.database)}` };
+    return new PostgrestClient(url, { headers, fetch: shown(user ?? "nobody", url), timeout: 60_000 });
   };
-  await write(recorder, api.url, ask);
-  await read(recorder, ask);
-  await refuse(recorder, ask);
+  await write(recorder, url, as);
+  await read(recorder, as);
+  await refuse(recorder, as);
 }
 
-const write = (recorder: Recorder, url: string, ask: Ask) =>
+const shown =
+  (who: string, url: string): typeof fetch =>
+  async (input, init) => {
+    const response = await fetch(input, init);
+    const path = decodeURIComponent(String(input).slice(url.length));
+    say(`   ${who.padEnd(6)} ${init?.method} ${path} -> ${response.status} ${await response.clone().text()}`);
+    return response;
+  };
+
+const write = (recorder: Recorder, url: string, as: As) =>
   recorder.step("Ada and Ben write", async () => {
     say(`   ${url}; its reference: ${url.replace(/rest\/v1$/, "docs")}`);
     for (const [user, name, texts] of [
       ["ada", "garden", ["water the beans", "mow"]],
       ["ben", "work", ["answer Ada"]],
     ] as const) {
-      const list = await ask(user, "POST", "/lists?select=id", { name });
-      const [{ id } = { id: 0 }] = mustBe(list, 201).body as { id: number }[];
-      const notes = texts.map((text) => ({ list: id, text }));
-      mustBe(await ask(user, "POST", "/notes?select=text", notes), 201);
+      const made = mustBe(await as(user).from("lists").insert({ name }).select("id").single<{ id: number }>(), 201);
+      const notes = texts.map((text) => ({ list: made.data?.id, text }));
+      mustBe(await as(user).from("notes").insert(notes).select("text"), 201);
     }
     return { data: { url }, value: undefined };
   });
 
-const read = (recorder: Recorder, ask: Ask) =>
+const read = (recorder: Recorder, as: As) =>
   recorder.step("Each reads: the same request, and their own rows", async () => {
-    const path = "/notes?select=text,done,lists(name)&order=text";
-    const ada = mustBe(await ask("ada", "GET", path), 200).body;
-    const ben = mustBe(await ask("ben", "GET", path), 200).body;
-    return { data: { ada, ben }, value: undefined };
+    const notesOf = async (user: string) =>
+      mustBe(await as(user).from("notes").select("text,done,lists(name)").order("text"), 200).data;
+    return { data: { ada: await notesOf("ada"), ben: await notesOf("ben") }, value: undefined };
   });
 
-const refuse = (recorder: Recorder, ask: Ask) =>
+const refuse = (recorder: Recorder, as: As) =>
   recorder.step("What is refused", async () => {
-    const changed = await ask("ben", "PATCH", "/notes?text=eq.mow&select=text", { done: true });
+    const changed = await as("ben").from("notes").update({ done: true }).eq("text", "mow").select("text");
     say("   (no note of Ben's has that text, and Ada's are not there for him: none was changed)");
-    const posing = await ask("ben", "POST", "/lists", { name: "mine now", owner: "ada" });
-    const nobody = await ask(null, "GET", "/notes");
-    if ((mustBe(changed, 200).body as unknown[]).length > 0) throw new CommandFailure("Ben changed a note of Ada's");
+    const posing = await as("ben").from("lists").insert({ name: "mine now", owner: "ada" });
+    const nobody = await as(null).from("notes").select();
+    if ((mustBe(changed, 200).data ?? []).length > 0) throw new CommandFailure("Ben changed a note of Ada's");
     mustBe(posing, 403);
     mustBe(nobody, 401);
     return {
-      data: { changed: changed.body, posing: codeOf(posing.body), nobody: codeOf(nobody.body) },
+      data: { changed: changed.data, posing: posing.error?.code, nobody: nobody.error?.code },
       value: undefined,
     };
   });
 
-const codeOf = (body: unknown): unknown => (body as { readonly code?: unknown } | null)?.code;
-
-function mustBe<T extends { readonly status: number; readonly body: unknown }>(answer: T, status: number): T {
+function mustBe<T extends { readonly status: number; readonly error: unknown }>(answer: T, status: number): T {
   if (answer.status === status) return answer;
-  throw new CommandFailure(`the data API answered ${answer.status} and not ${status}: ${JSON.stringify(answer.body)}`);
+  const { error } = answer;
+  throw new CommandFailure(`the data API answered ${answer.status} and not ${status}: ${JSON.stringify(error)}`);
 }
