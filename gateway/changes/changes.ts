@@ -2,16 +2,16 @@ import pLimit from "p-limit";
 import { changesLogin, type Gate, readApiSecrets, readServiceKey } from "../../platform/compute/index.ts";
 import { type Clock, makeRepeat, type Observe } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { type Backoff, makeBackoff } from "../../platform/webhooks/index.ts";
 import type { Keeper } from "../keeper/index.ts";
-import { type Backoff, makeBackoff } from "./backoff.ts";
 import { type Connection, makeConnection } from "./connection.ts";
 import { makeDeliver } from "./deliver.ts";
 import { webhookUnknown } from "./errors.ts";
 import { makeMarks } from "./marks.ts";
 import { type Keep, makePump, type Pump } from "./pump.ts";
-import { withId } from "./sign.ts";
 import * as store from "./store.ts";
 import type { DeliveryView, Listened, WebhookView } from "./types.ts";
+import { withId } from "./with-id.ts";
 
 /**
  * Changed rows of every database that declares receivers or listeners: a pump each, from when it is first seen awake, or has messages left

@@ -6,8 +6,7 @@
  * 2. Nobody who waits keeps a database awake; a message that is due wakes it.
  * 3. What is left of messages lies in the database itself: a gateway that is killed loses none.
  */
-export { type Backoff, makeBackoff } from "./backoff.ts";
 export { type Changes, type ChangesOptions, makeChanges } from "./changes.ts";
 export { makeWebhookHttp, type WebhookHttp } from "./http.ts";
-export { signedHeaders, signingKey, withId } from "./sign.ts";
 export type { Change, DeliveryView, WebhookView } from "./types.ts";
+export { withId } from "./with-id.ts";

@@ -8,10 +8,11 @@
  */
 import type { LimitFunction } from "p-limit";
 import { type Clock, type Observe, reportFault, type Secret } from "../../platform/core/index.ts";
-import { type Backoff, makeRests } from "./backoff.ts";
+import type { Backoff } from "../../platform/webhooks/index.ts";
 import type { Connection } from "./connection.ts";
 import type { Attempt, Deliver } from "./deliver.ts";
 import { makeLane } from "./lane.ts";
+import { makeRests } from "./rests.ts";
 import * as store from "./store.ts";
 import type { Due, Listened } from "./types.ts";
 

@@ -2,9 +2,10 @@
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Backoff, type Changes, type ChangesOptions, makeChanges } from "../../gateway/changes/index.ts";
+import { type Changes, type ChangesOptions, makeChanges } from "../../gateway/changes/index.ts";
 import { readGate } from "../../platform/compute/index.ts";
 import { guardedFetch, Secret, systemClock } from "../../platform/core/index.ts";
+import type { Backoff } from "../../platform/webhooks/index.ts";
 import { asTenant } from "../compute/ground.ts";
 import { apiOf, makeWebGround, type WebChanges, type WebGround } from "./web-ground.ts";
 

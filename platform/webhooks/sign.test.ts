@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Secret } from "../../platform/core/index.ts";
-import { makeBackoff, makeRests } from "./backoff.ts";
-import { signedHeaders, signingKey, withId } from "./sign.ts";
+import { Secret } from "../core/index.ts";
+import { makeBackoff } from "./backoff.ts";
+import { signedHeaders, signingKey } from "./sign.ts";
 
 describe("a signature", () => {
   test("is the one that the standard's own libraries make", () => {
@@ -28,12 +28,6 @@ describe("a signature", () => {
   });
 });
 
-test("a webhook is known by its table and address", () => {
-  const one = { table: "public.a", events: ["insert"], url: "https://a.example", secret: "s" };
-  expect(withId(one).id).toBe(withId({ ...one, events: ["delete"], secret: "t" }).id);
-  expect(withId(one).id).not.toBe(withId({ ...one, table: "public.b" }).id);
-});
-
 describe("a message that failed", () => {
   const backoff = makeBackoff(() => 0);
   const next = (attempts: number, more = {}) => backoff({ attempts, ageMs: 0, status: 500, ...more });
@@ -48,20 +42,5 @@ describe("a message that failed", () => {
     expect(next(11)).toEqual({ kind: "dead" });
     expect(next(1, { ageMs: 25 * 3_600_000 })).toEqual({ kind: "dead" });
     expect(next(1, { status: 410 })).toEqual({ kind: "dead" });
-  });
-
-  test("lets its receiver rest as a whole when five failed in a row", () => {
-    let nowMs = 1_000;
-    const rests = makeRests(backoff, () => nowMs);
-    for (let failures = 0; failures < 4; failures++) rests.failed("wh_a");
-    expect(rests.resting()).toEqual([]);
-    rests.failed("wh_a");
-    expect(rests.resting()).toEqual(["wh_a"]);
-    nowMs += 5_000;
-    expect(rests.resting()).toEqual([]);
-    rests.failed("wh_a");
-    expect(rests.untilMs("wh_a")).toBe(nowMs + 30_000);
-    rests.succeeded("wh_a");
-    expect(rests.untilMs("wh_a")).toBe(0);
   });
 });

@@ -1,9 +1,7 @@
-/** Standard Webhooks (standardwebhooks.com, 1.0): `webhook-id`, `webhook-timestamp`, `webhook-signature` by HMAC-SHA256. */
-import { createHash, createHmac } from "node:crypto";
-import type { Secret } from "../../platform/core/index.ts";
-import type { WebhookSpec } from "../../platform/spec/index.ts";
+/** `webhook-id`, `webhook-timestamp`, `webhook-signature` by HMAC-SHA256. */
+import { createHmac } from "node:crypto";
+import type { Secret } from "../core/index.ts";
 import { webhookSecretUnfit } from "./errors.ts";
-import type { Webhook } from "./types.ts";
 
 /** @throws NEB736 when it is no secret of the standard's. */
 export function signingKey(secret: Secret | undefined, name: string): Buffer {
@@ -26,12 +24,3 @@ export function signedHeaders(key: Buffer, message: { readonly id: string; reado
     "webhook-signature": `v1,${signature}`,
   };
 }
-
-/** Known by its table and its address: changing events or the secret keeps what is waiting. */
-export const withId = (spec: WebhookSpec): Webhook => ({
-  ...spec,
-  id: `wh_${createHash("sha256")
-    .update(JSON.stringify([spec.table, spec.url]))
-    .digest("hex")
-    .slice(0, 12)}`,
-});
