@@ -16,6 +16,11 @@ const gauges = [
     "Compute units times seconds frozen, this month (UTC).",
   ],
   ["nebuladb_usage_storage_byte_hours", "storage_byte_hours", "Bytes stored times hours, this month (UTC)."],
+  [
+    "nebuladb_usage_branch_storage_byte_hours",
+    "branch_storage_byte_hours",
+    "Bytes of branches stored times hours, this month (UTC).",
+  ],
   ["nebuladb_usage_egress_bytes", "egress_bytes", "Bytes that the gateway sent to clients, this month (UTC)."],
   ["nebuladb_usage_connection_seconds", "connection_seconds", "Client sessions times seconds, this month (UTC)."],
 ] as const;

@@ -1,5 +1,5 @@
 import type { JournalState } from "../../platform/compute/index.ts";
-import type { MeteredInstance, UsageSample } from "../../platform/store/index.ts";
+import type { GapReason, MeteredInstance, UsageGap, UsageSample } from "../../platform/store/index.ts";
 import type { Moment } from "./timeline.ts";
 
 /** What a look at one instance says. */
@@ -32,10 +32,17 @@ export type Position = {
   readonly sample: UsageSample | null;
 };
 
-export type Measured = { readonly samples: readonly UsageSample[]; readonly position: Position };
+export type Measured = {
+  readonly samples: readonly UsageSample[];
+  readonly position: Position;
+  readonly gaps: readonly UsageGap[];
+};
 
-/** Length of a slot. A constant: slots of two lengths would overlap. */
+/** Length of a slot. One for an installation and for ever: slots of two lengths would overlap. */
 export const slotMs = 60_000;
+
+/** So many slots without a look are a gap, which is noted; in shorter ones nobody would look for anything. */
+const gapSlots = 5;
 
 /** Windows are final after this, so nothing older is filled in. */
 export const finalAfterMs = 72 * 3_600_000;
@@ -57,13 +64,14 @@ export function measure(
   reading: Reading,
   before: Position | undefined,
   now: Moment,
+  lengthMs: number = slotMs,
 ): Measured {
   const from = measuredFrom(before, reading, now);
-  const { awake, frozen } = livedIn({ isReady: instance.phase === "Ready", from, before, reading, now });
+  const { awake, frozen, unproved } = livedIn({ isReady: instance.phase === "Ready", from, before, reading, now });
   const samples: UsageSample[] = [];
-  for (let slot = slotOf(from); slot < now.atMs; slot += slotMs) {
+  for (let slot = slotOf(from, lengthMs); slot < now.atMs; slot += lengthMs) {
     const sameSlot = before?.sample?.slotMs === slot ? before.sample : null;
-    samples.push(extend(sameSlot, { instance, reading, slot, from, awake, frozen, untilMs: now.atMs }));
+    samples.push(extend(sameSlot, { instance, reading, slot, lengthMs, from, awake, frozen, untilMs: now.atMs }));
   }
   const position: Position = {
     untilMs: now.atMs,
@@ -71,7 +79,36 @@ export function measure(
     startedAtMs: reading.startedAtMs,
     sample: samples.at(-1) ?? before?.sample ?? null,
   };
-  return { samples, position };
+  return {
+    samples,
+    position,
+    gaps: gapsOf(instance.id, { before, from, now, unproved, longestMs: gapSlots * lengthMs }),
+  };
+}
+
+type Unseen = {
+  readonly before: Position | undefined;
+  readonly from: number;
+  readonly now: Moment;
+  readonly unproved: readonly Span[];
+  /** Longer ones are gaps. */
+  readonly longestMs: number;
+};
+
+/** What nobody looked at since the last reading, and what became of it. */
+function gapsOf(instance: string, { before, from, now, unproved, longestMs }: Unseen): UsageGap[] {
+  const gap = (reason: GapReason, fromMs: number, toMs: number): UsageGap[] =>
+    toMs - fromMs > longestMs
+      ? [{ instance, meter: null, reason, fromMs: Math.round(fromMs), toMs: Math.round(toMs) }]
+      : [];
+  const crashed = unproved.flatMap((span) => gap("unproved", Math.max(from, span.from), span.to));
+  if (before === undefined) return crashed;
+  const skipped = now.atMs - from >= finalAfterMs ? "too-late" : "clock";
+  return [
+    ...gap(skipped, before.untilMs, from),
+    ...gap("unwatched", Math.max(before.untilMs, from), now.atMs),
+    ...crashed,
+  ];
 }
 
 /** Never before what is measured already, and never longer ago than time has truly passed. */
@@ -89,7 +126,12 @@ function measuredFrom(before: Position | undefined, reading: Reading, now: Momen
 
 /** `units` of the journal; undefined where nobody noted any, and the most of the declaration count. */
 type Span = { readonly from: number; readonly to: number; readonly units?: number };
-type Spent = { readonly awake: readonly Span[]; readonly frozen: readonly Span[] };
+type Spent = {
+  readonly awake: readonly Span[];
+  readonly frozen: readonly Span[];
+  /** It was awake at the beginning, and nobody can say until when. */
+  readonly unproved: readonly Span[];
+};
 
 type Lived = {
   readonly isReady: boolean;
@@ -103,8 +145,8 @@ type Lived = {
 function livedIn({ isReady, from, before, reading, now }: Lived): Spent {
   const { stretches, startedAtMs } = reading;
   const byItself = () => (isReady ? spans(awakeFrom(from, before, reading, now), now.atMs) : []);
-  if (stretches.length === 0) return { awake: byItself(), frozen: [] };
-  const spent = { awake: [] as Span[], frozen: [] as Span[] };
+  if (stretches.length === 0) return { awake: byItself(), frozen: [], unproved: [] };
+  const spent = { awake: [] as Span[], frozen: [] as Span[], unproved: [] as Span[] };
   stretches.forEach(({ state, agoMs, units }, i) => {
     if (state !== "awake" && state !== "frozen") return;
     const [begin, next] = [now.atMs - agoMs, stretches[i + 1]];
@@ -114,6 +156,7 @@ function livedIn({ isReady, from, before, reading, now }: Lived): Spent {
     const crashed = next === undefined ? startedAtMs === null : beganAnew;
     const proved = crashed ? Math.min(end, before?.startedAtMs == null ? begin : before.untilMs) : end;
     spent[state].push(...spans(Math.max(from, begin), proved, units > 0 ? units : undefined));
+    if (crashed && before?.startedAtMs !== null) spent.unproved.push(...spans(Math.max(from, proved), end));
   });
   const last = stretches.at(-1);
   // a disk that was full took no line: the server that runs says itself since when
@@ -151,6 +194,7 @@ type Part = {
   readonly instance: MeteredInstance;
   readonly reading: Reading;
   readonly slot: number;
+  readonly lengthMs: number;
   readonly from: number;
   readonly awake: readonly Span[];
   readonly frozen: readonly Span[];
@@ -160,23 +204,25 @@ type Part = {
 /** The sample of one slot, with the part of the stretch that lies in it added to what it held. */
 function extend(
   held: UsageSample | null,
-  { instance, reading, slot, from, awake, frozen, untilMs }: Part,
+  { instance, reading, slot, lengthMs, from, awake, frozen, untilMs }: Part,
 ): UsageSample {
-  const end = Math.min(slot + slotMs, untilMs);
+  const end = Math.min(slot + lengthMs, untilMs);
   const measuredMs = Math.max(0, end - Math.max(slot, from));
   const awakeMs = Math.round(overlap(awake, slot, end));
-  const { compute, instances, replicas } = instance.spec;
+  const { compute, instances, replicas, branch } = instance.spec;
   const members = instances + replicas;
+  const byteMs = BigInt(reading.storageBytes) * BigInt(measuredMs);
   const unitMsOf = (all: readonly Span[]) => members * unitMs(all, slot, end, compute.maxUnits);
   return {
     instance: instance.id,
     slotMs: slot,
-    slotSeconds: slotMs / 1000,
+    slotSeconds: lengthMs / 1000,
     untilMs: Math.max(end, held?.untilMs ?? 0),
-    awakeMs: Math.min((held?.awakeMs ?? 0) + awakeMs, slotMs),
+    awakeMs: Math.min((held?.awakeMs ?? 0) + awakeMs, lengthMs),
     computeUnitMs: (held?.computeUnitMs ?? 0) + unitMsOf(awake),
     frozenUnitMs: (held?.frozenUnitMs ?? 0) + unitMsOf(frozen),
-    storageByteMs: (held?.storageByteMs ?? 0n) + BigInt(reading.storageBytes) * BigInt(measuredMs),
+    storageByteMs: (held?.storageByteMs ?? 0n) + (branch === undefined ? byteMs : 0n),
+    branchByteMs: (held?.branchByteMs ?? 0n) + (branch === undefined ? 0n : byteMs),
     backupByteMs: (held?.backupByteMs ?? 0n) + BigInt(Math.round(instance.backupBytes ?? 0)) * BigInt(measuredMs),
     connectionMs: (held?.connectionMs ?? 0) + reading.connections * awakeMs,
     computeUnits: members * (awake.at(-1)?.units ?? compute.maxUnits),
@@ -187,4 +233,4 @@ function extend(
   };
 }
 
-export const slotOf = (ms: number): number => Math.floor(ms / slotMs) * slotMs;
+export const slotOf = (ms: number, lengthMs: number = slotMs): number => Math.floor(ms / lengthMs) * lengthMs;

@@ -5,7 +5,10 @@ import {
   lastSamples,
   listMeteredInstances,
   type MeteredInstance,
+  putGaps,
   putSamples,
+  removedAt,
+  type UsageGap,
   type UsageSample,
 } from "../../platform/store/index.ts";
 import { getAnchor, type Machine, passedSince, putAnchor } from "./machine.ts";
@@ -16,8 +19,8 @@ import { farAheadMs, type Moment, makeTimeline } from "./timeline.ts";
 export type ObserveInstance = (instance: MeteredInstance) => Promise<Reading | undefined>;
 
 export type Sampler = {
-  /** One pass over all databases. Tells how far everything is measured, and the oldest slot that was written. */
-  sample(): Promise<{ readonly atMs: number; readonly oldestSlotMs: number }>;
+  /** One pass over all databases. Tells how far everything is measured. */
+  sample(): Promise<{ readonly atMs: number }>;
 };
 
 const looksAtOnce = 8;
@@ -30,6 +33,8 @@ export async function makeSampler(deps: {
   readonly observe: ObserveInstance;
   readonly report: Observe;
   readonly machine: () => Machine | undefined;
+  /** Default: a minute. */
+  readonly slotMs?: number;
 }): Promise<Sampler> {
   const { sql, clock, machine } = deps;
   const { positions, startMs } = await restore(deps);
@@ -41,18 +46,22 @@ export async function makeSampler(deps: {
     const looks = await lookAtAll(instances, tick, deps);
     const measured = looks.map(({ instance, reading, moment }) => ({
       id: instance.id,
-      ...measure(instance, reading, positions.get(instance.id), moment),
+      ...measure(instance, reading, positions.get(instance.id), moment, deps.slotMs),
     }));
     const samples = measured.flatMap((one) => one.samples);
+    await noteGaps(
+      sql,
+      [...measured.flatMap((one) => one.gaps), ...(await gapsOfTheGone(sql, positions, instances))],
+      deps.report,
+    );
     for (const rows of chunks(samples)) await putSamples(sql, rows);
     failpoint("usage.sampled");
     for (const { id, position } of measured) positions.set(id, position);
-    forgetOthers(positions, instances);
+    for (const id of othersThan(instances, positions)) positions.delete(id);
     const here = machine();
     if (here !== undefined) await putAnchor(sql, { ...here, atMs: tick().atMs });
     deps.report({ kind: "usage.sampled", databases: looks.length, durationMs: clock.monotonicMs() - began });
-    const atMs = Math.min(tick().atMs, ...looks.map(({ moment }) => moment.atMs));
-    return { atMs, oldestSlotMs: Math.min(atMs, ...samples.map(({ slotMs }) => slotMs)) };
+    return { atMs: looks.reduce((least, { moment }) => Math.min(least, moment.atMs), tick().atMs) };
   };
   return { sample };
 }
@@ -107,8 +116,32 @@ function* chunks(samples: readonly UsageSample[]): Generator<readonly UsageSampl
   for (let i = 0; i < samples.length; i += rowsAWrite) yield samples.slice(i, i + rowsAWrite);
 }
 
-/** A database that is gone is not remembered; were it to come back, the ledger's samples do not count for the time between. */
-function forgetOthers(positions: Map<string, Position>, instances: readonly MeteredInstance[]): void {
+/** Before what is filed: whoever is killed in between notes them again, and they are the same. */
+async function noteGaps(sql: Sql, gaps: readonly UsageGap[], report: Observe): Promise<void> {
+  await putGaps(sql, gaps);
+  if (gaps.length > 0) report({ kind: "usage.gaps", gaps: gaps.length });
+}
+
+/**
+ * A database that is gone is not remembered; were it to come back, the ledger's samples do not count for the time between. What it
+ * lived after the last look is in no record.
+ */
+async function gapsOfTheGone(
+  sql: Sql,
+  positions: ReadonlyMap<string, Position>,
+  instances: readonly MeteredInstance[],
+): Promise<UsageGap[]> {
+  const removed = await removedAt(sql, othersThan(instances, positions));
+  return [...removed].flatMap(([instance, toMs]): UsageGap[] => {
+    const fromMs = positions.get(instance)?.untilMs ?? toMs;
+    return toMs - fromMs > goneMs ? [{ instance, meter: null, reason: "gone", fromMs, toMs }] : [];
+  });
+}
+
+/** Between two looks at the latest a database goes without one. */
+const goneMs = 2 * 60_000;
+
+function othersThan(instances: readonly MeteredInstance[], positions: ReadonlyMap<string, Position>): string[] {
   const present = new Set(instances.map(({ id }) => id));
-  for (const id of positions.keys()) if (!present.has(id)) positions.delete(id);
+  return [...positions.keys()].filter((id) => !present.has(id));
 }

@@ -20,28 +20,39 @@ const schema = z
   })
   .transform(({ id, toMs, ...rest }): TrafficLine => ({ ...rest, instance: id, atMs: toMs }));
 
-export type TrafficOptions = { readonly sql: Sql; readonly folder: string; readonly report: Observe };
+export type TrafficOptions = {
+  readonly sql: Sql;
+  readonly folder: string;
+  readonly report: Observe;
+  /** Hours before this are final. */
+  readonly finalBeforeMs: number;
+};
 
 /** Files of one pass; a gateway writes one a minute. */
 const mostFiles = 500;
 
-/** The oldest moment that was written; undefined when there was nothing to take. */
-export async function takeTraffic({ sql, folder, report }: TrafficOptions): Promise<number | undefined> {
+/** Takes what is there. */
+export async function takeTraffic({ sql, folder, report, finalBeforeMs }: TrafficOptions): Promise<void> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".jsonl")).sort();
-  let oldestMs: number | undefined;
   for (const name of names.slice(0, mostFiles)) {
     const path = join(folder, name);
-    const { lines, bad } = parseLines(await readFile(path, "utf8"));
-    await putTraffic(sql, lines);
-    for (const { atMs } of lines) oldestMs = Math.min(oldestMs ?? atMs, atMs);
+    const text = await readFile(path, "utf8").catch(undefinedIfGone);
+    if (text === undefined) continue; // another one took it, and the ledger has its lines
+    const { lines, bad } = parseLines(text);
+    const late = await putTraffic(sql, lines, finalBeforeMs);
+    if (late > 0)
+      reportFault(report, "usage.traffic", new Error(`${late} lines of ${name} came after 72 hours: not billed`));
     if (bad === 0) {
       await rm(path, { force: true });
       continue;
     }
-    await rename(path, `${path}.bad`);
+    await rename(path, `${path}.bad`).catch(undefinedIfGone);
     reportFault(report, "usage.traffic", new Error(`${bad} lines of ${name} cannot be read`));
   }
-  return oldestMs;
+}
+
+function undefinedIfGone(thrown: NodeJS.ErrnoException): undefined {
+  if (thrown.code !== "ENOENT") throw thrown;
 }
 
 function parseLines(text: string): { readonly lines: readonly TrafficLine[]; readonly bad: number } {

@@ -1,6 +1,6 @@
 import { type Clock, failpoint, ignoreObservations, makeRepeat, type Observe } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { pruneSamples, rollUp } from "../../platform/store/index.ts";
+import { foldRecords, pruneEvents, pruneSamples, rollUp } from "../../platform/store/index.ts";
 import { type Machine, readMachine } from "./machine.ts";
 import { finalAfterMs } from "./measure.ts";
 import { makeSampler, type ObserveInstance, type Sampler } from "./sampler.ts";
@@ -9,6 +9,8 @@ import { takeTraffic } from "./traffic.ts";
 export const hourMs = 3_600_000;
 /** Samples outlive the time in which their hours may still be revised. */
 const keepSamplesMs = 7 * 24 * hourMs;
+/** An hour is rolled up when the gateway has told what it sent in it, too: it does so once a minute. */
+const graceMs = 2 * 60_000;
 
 export type UsageWorker = {
   /** Begins to sample at once, and then at the interval. */
@@ -30,6 +32,8 @@ export function makeUsageWorker(deps: {
   readonly report?: Observe;
   /** Injected in tests. */
   readonly machine?: () => Machine | undefined;
+  /** Length of a slot, for simulations of a long time. */
+  readonly slotMs?: number;
 }): UsageWorker {
   const { sql, clock, observe, report = ignoreObservations, machine = readMachine } = deps;
   let sampler: Sampler | undefined;
@@ -37,18 +41,26 @@ export function makeUsageWorker(deps: {
   let last: Promise<void> = Promise.resolve();
 
   const passOnce = async () => {
-    sampler ??= await makeSampler({ sql, clock, observe, report, machine });
-    const folder = deps.trafficFolder;
-    const oldestLineMs = folder === undefined ? undefined : await takeTraffic({ sql, folder, report });
-    const { atMs, oldestSlotMs } = await sampler.sample();
-    const until = hourOf(atMs);
-    const changed = hourOf(Math.min(oldestSlotMs, oldestLineMs ?? oldestSlotMs));
-    const from = Math.max(Math.min(rolledUntilMs ?? 0, changed), hourOf(atMs - finalAfterMs));
-    if (from >= until) return;
-    const records = await rollUp(sql, from, until);
+    const { trafficFolder: folder, slotMs } = deps;
+    sampler ??= await makeSampler({
+      sql,
+      clock,
+      observe,
+      report,
+      machine,
+      ...(slotMs === undefined ? {} : { slotMs }),
+    });
+    const finalBeforeMs = hourOf(clock.now() - finalAfterMs);
+    if (folder !== undefined) await takeTraffic({ sql, folder, report, finalBeforeMs });
+    const { atMs } = await sampler.sample();
+    const until = hourOf(atMs - graceMs);
+    const records = await rollUp(sql, until);
     failpoint("usage.rolled");
-    if (records > 0) report({ kind: "usage.rolled", records, window: new Date(from).toISOString() });
-    if (until !== rolledUntilMs) await pruneSamples(sql, atMs - keepSamplesMs);
+    if (records > 0) report({ kind: "usage.rolled", records, window: new Date(until - hourMs).toISOString() });
+    if (records > 0 || until !== rolledUntilMs) await foldRecords(sql);
+    if (until === rolledUntilMs) return;
+    await pruneSamples(sql, atMs - keepSamplesMs);
+    await pruneEvents(sql, atMs - keepSamplesMs);
     rolledUntilMs = until;
   };
   const pass = () => {

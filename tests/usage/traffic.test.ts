@@ -22,7 +22,7 @@ beforeEach(async () => {
   folder = join(dataDir, "meter");
   mkdirSync(folder);
   seen.length = 0;
-  await db.sql.query("truncate usage_samples, usage_records, usage_traffic, instances, settings");
+  await db.sql.query("truncate usage_samples, usage_records, usage_pending, usage_traffic, instances, settings");
   return () => rmSync(dataDir, { recursive: true, force: true });
 });
 
@@ -75,7 +75,7 @@ test("a file that was taken and not yet deleted counts once; late lines revise t
   writeFileSync(join(folder, "2.jsonl"), line(names[1], anHourAgo, 20));
   await same.pass();
   expect((await egress()).map(({ quantity }) => quantity)).toEqual(["520"]);
-  expect(await rollUp(db.sql, anHourAgo - 3_600_000, anHourAgo + 3_600_000)).toBe(0);
+  expect(await rollUp(db.sql, anHourAgo + 3_600_000)).toBe(0);
 });
 
 test("one that is still being written is left; a line that cannot be read is put aside and said", async () => {
@@ -85,4 +85,19 @@ test("one that is still being written is left; a line that cannot be read is put
   expect(readdirSync(folder).sort()).toEqual(["1.jsonl.open", "2.jsonl.bad"]);
   expect((await egress()).map(({ quantity }) => quantity)).toEqual(["5"]);
   expect(seen).toContainEqual(expect.objectContaining({ kind: "fault", where: "usage.traffic" }));
+});
+
+test("two who take the same files at once count each line once, and neither stumbles over the other", async () => {
+  const now = Date.now();
+  for (let i = 0; i < 40; i++) {
+    const name = `0b0c7d0e-0000-4000-8000-${String(i).padStart(12, "0")}`;
+    writeFileSync(
+      join(folder, `${String(i).padStart(3, "0")}.jsonl`),
+      `${line(name, now, 10)}${i % 9 === 0 ? "{" : ""}`,
+    );
+  }
+  const ended = await Promise.allSettled([worker().pass(), worker().pass(), worker().pass()]);
+  expect(ended.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+  expect(readdirSync(folder).filter((name) => name.endsWith(".jsonl"))).toEqual([]);
+  expect((await egress()).map(({ quantity }) => quantity)).toEqual(["400"]);
 });

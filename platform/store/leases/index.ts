@@ -1,3 +1,4 @@
+export { heldSql } from "./held-sql.ts";
 export {
   expireDeadSingletons,
   type KeptLease,

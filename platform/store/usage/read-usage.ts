@@ -1,19 +1,9 @@
 import type { Sql } from "../../sql/index.ts";
-import { type Reach, reachParameters, withinReach } from "../reach.ts";
-import { windowsOf } from "./windows.ts";
+import { quantityOf } from "./filing.ts";
+import { asked, askedFor, type UsageFilter, waiting, withinNames } from "./filter.ts";
+import { cutSpan } from "./span.ts";
 
-export type UsageFilter = {
-  /** Default: everything. */
-  readonly within?: Reach;
-  readonly tenant?: string;
-  readonly project?: string;
-  readonly database?: string;
-  readonly meter?: string;
-  /** Start of the first window, and start of the first window that is left out. Whole hours. */
-  readonly fromMs: number;
-  readonly toMs: number;
-};
-
+/** What a database used of a meter in an hour: its records added up, and what waits of it. */
 export type UsageRecord = {
   readonly tenant: string;
   readonly project: string;
@@ -24,7 +14,7 @@ export type UsageRecord = {
   /** Decimal text in the meter's unit. */
   readonly quantity: string;
   readonly source: string;
-  /** 0: the window is still open and its quantity grows. */
+  /** Of its newest record. 0: the window is still open and its quantity grows. */
   readonly revision: number;
   /** Whose declarations caused it, sorted. */
   readonly commits: readonly string[];
@@ -37,114 +27,136 @@ export type UsageCursor = Pick<UsageRecord, "tenant" | "project" | "database" | 
 export type UsageSum = Omit<UsageRecord, "revision" | "source"> & { readonly records: number };
 
 /**
- * Records by window, database and meter, the hours that are still open included. Records come in order from an index and only a
- * page of them is read: by window for the whole installation, by tenant and window for one (usage_records_by_tenant).
+ * Usage by window, database and meter, the hours that are still open included. Records come in order from an index and only a
+ * page of them is read: by window for the whole installation, by tenant and window for one (usage_records_by_tenant). What waits
+ * is little: the open hours.
  */
 export const listUsage = (
   sql: Sql,
   filter: UsageFilter,
   { after, limit = 1000 }: { readonly after?: UsageCursor; readonly limit?: number } = {},
 ): Promise<readonly UsageRecord[]> =>
-  sql.query(
-    `with ${openHours}
-     select tenant, project, database, meter, window_start as "windowStart", window_end as "windowEnd",
-            trim_scale(quantity)::text as quantity, source, revision, commits
-     from (
-       (select ${columns} from usage_records
-        where window_start >= $5 and window_start >= coalesce($11::timestamptz, '-infinity') and window_start < $6
-          and ${asked} and ${afterCursor} order by ${order} limit $16)
-       union all
-       select ${columns} from open where ${asked} and ${afterCursor}
-     ) usage
-     order by ${order} limit $16`,
-    [
-      ...parameters(filter),
-      after?.windowStart ?? null,
-      after?.tenant ?? null,
-      after?.project ?? null,
-      after?.database ?? null,
-      after?.meter ?? null,
-      limit,
-    ],
-  );
+  sql.query(listText, [
+    ...askedFor(filter),
+    new Date(filter.fromMs),
+    new Date(filter.toMs),
+    after?.windowStart ?? null,
+    after?.tenant ?? null,
+    after?.project ?? null,
+    after?.database ?? null,
+    after?.meter ?? null,
+    limit,
+    ...withinNames(filter),
+  ]);
 
 /**
- * One row a database and meter: exact sums, ready to be rated. `windowStart` and `windowEnd` span what was used. Hours with
- * the same commits are summed first: there are few such sets, and joining them is what costs.
+ * One row a database and meter: exact sums, ready to be rated. `windowStart` and `windowEnd` span what was used. Whole months and
+ * days come from what was added up, so that a month is a few rows a database and not its hours; then what was recorded since, and
+ * what waits.
  */
-export const sumUsage = (sql: Sql, filter: UsageFilter): Promise<readonly UsageSum[]> =>
-  sql.query(
-    `with ${openHours}
-     select tenant, project, database, meter, min(first) as "windowStart", max(last) as "windowEnd",
-            trim_scale(sum(quantity))::text as quantity, sum(records) as records,
-            array(select distinct commit from unnest(string_to_array(string_agg(array_to_string(commits, ','), ','), ','))
-                  as commit where commit <> '' order by commit) as commits
-     from (
-       select tenant, project, database, meter, commits, min(window_start) as first, max(window_end) as last,
-              sum(quantity) as quantity, count(*) as records
-       from (
-         select ${columns} from usage_records where window_start >= $5 and window_start < $6 and ${asked}
-         union all
-         select ${columns} from open where ${asked}
-       ) usage group by tenant, project, database, meter, commits
-     ) by_commits
-     group by tenant, project, database, meter order by tenant, project, database, meter`,
-    parameters(filter),
-  );
+export function sumUsage(sql: Sql, filter: UsageFilter): Promise<readonly UsageSum[]> {
+  const { months, days, hours } = cutSpan(filter.fromMs, filter.toMs);
+  const edges = [months, ...days, ...hours].flat().map((ms) => new Date(ms));
+  const span = [new Date(filter.fromMs), new Date(filter.toMs)];
+  return sql.query(sumText, [...askedFor(filter), ...span, ...edges, ...withinNames(filter)]);
+}
 
-/**
- * Of the samples what has no record yet. They are read from the last rolled-up hour on; "now" bounds it, so that a record of a
- * clock that was wrong does not hide the present.
- */
-const openHours = `
-  rolled as (
-    select coalesce(max(window_start), '-infinity') as last from usage_records where window_start <= now() + interval '1 day'
-  ), open as (
-    select o.*, 'sampled' as source, 0 as revision
-    from (${windowsOf(
-      "greatest($5::timestamptz, (select last from rolled))",
-      "$6::timestamptz",
-      "($10::text is null or instance like $10)",
-    )}) o
-    where not exists (
-      select from usage_records r where r.tenant = o.tenant and r.project = o.project and r.database = o.database
-        and r.meter = o.meter and r.window_start = o.window_start
-    )
-  )`;
-const columns = "tenant, project, database, meter, window_start, window_end, quantity, source, revision, commits";
+export type TotalsUnit = "day" | "month";
+export type UsageTotal = UsageSum;
+
+/** Sums by day or month (UTC), a page at a time, in the order of `listUsage`. A span is whole units: what is cut off at its ends would mislead. */
+export const listTotals = (
+  sql: Sql,
+  filter: UsageFilter,
+  unit: TotalsUnit,
+  { after, limit = 1000 }: { readonly after?: UsageCursor; readonly limit?: number } = {},
+): Promise<readonly UsageTotal[]> =>
+  sql.query(totalsText[unit], [
+    ...askedFor(filter),
+    new Date(filter.fromMs),
+    new Date(filter.toMs),
+    after?.windowStart ?? null,
+    after?.tenant ?? null,
+    after?.project ?? null,
+    after?.database ?? null,
+    after?.meter ?? null,
+    limit,
+    ...withinNames(filter),
+  ]);
+
+const waitingQuantity = quantityOf("amount", "grain");
 const order = "window_start, tenant, project, database, meter";
-const asked = `($1::text is null or tenant = $1) and ($2::text is null or project = $2)
-    and ($3::text is null or database = $3) and ($4::text is null or meter = $4)
-    and ${withinReach(7, { tenant: "tenant", stack: "tenant || '.' || project", database: "tenant || '.' || project || '.' || database" })}`;
-const afterCursor = `($11::timestamptz is null or (${order}) > ($11, $12::text, $13::text, $14::text, $15::text))`;
+const afterCursor = `($10::timestamptz is null or (${order}) > ($10, $11::text, $12::text, $13::text, $14::text))`;
+/** Sorted, without repeats; arrays of unequal length cannot be joined otherwise. */
+const allCommits = `array(select distinct commit from unnest(string_to_array(string_agg(commits, ','), ',')) as commit
+    where commit <> '' order by commit)`;
 
-function parameters(filter: UsageFilter): unknown[] {
-  const { tenant, project, database, meter, fromMs, toMs, within } = asOne(filter);
-  return [
-    tenant ?? null,
-    project ?? null,
-    database ?? null,
-    meter ?? null,
-    new Date(fromMs),
-    new Date(toMs),
-    ...reachParameters(within),
-    tenant === undefined
-      ? null
-      : `${[tenant, project, project && database].filter(Boolean).join(".")}${project && database ? "" : ".%"}`,
-  ];
-}
+const listText = `
+  select tenant, project, database, meter, window_start as "windowStart", window_start + interval '1 hour' as "windowEnd",
+         trim_scale(sum(quantity))::text as quantity, max(source) as source, max(revision) as revision, ${allCommits} as commits
+  from (
+    (select ${order}, sum(quantity) as quantity, max(source) as source, max(revision) as revision,
+       string_agg(array_to_string(commits, ','), ',') as commits
+     from usage_records
+     where window_start >= $8 and window_start >= coalesce($10::timestamptz, '-infinity') and window_start < $9
+       and ${asked} and ${afterCursor} group by ${order} order by ${order} limit $15)
+    union all
+    select ${order}, ${waitingQuantity}, source, 0, array_to_string(commits, ',')
+    from ${waiting(16)}
+    where ${asked} and ${afterCursor}
+  ) used
+  group by ${order} order by ${order} limit $15`;
 
-/** A reach of one part is a filter: an index can look for it. One that contradicts the filter finds nothing, as it should. */
-function asOne(filter: UsageFilter): UsageFilter {
-  const { within } = filter;
-  if (within === undefined || within === "everything" || within.length !== 1) return filter;
-  const [part] = within;
-  if (part === undefined) return filter;
-  const asks = { tenant: part.tenant, project: part.project, database: part.database };
-  const fits = (["tenant", "project", "database"] as const).every(
-    (key) => asks[key] === null || filter[key] === undefined || filter[key] === asks[key],
+const summed = (unit: "day" | "month", from: number) => `
+    select tenant, project, database, meter, first, last, quantity, records, commits from usage_${unit}s
+    where ${unit} >= $${from}::timestamptz and ${unit} < $${from + 1}::timestamptz and ${asked}`;
+/**
+ * Recorded and not added up yet. Found by their numbers and then looked at: the planner knows how many a month has, and does not know that
+ * next to none of them are new.
+ */
+const fresh = "(select * from usage_records where seq > (select seq from usage_folded) offset 0) fresh";
+const recorded = (from: string, where: string) => `
+    select tenant, project, database, meter, window_start, window_end, quantity, 1, commits from ${from}
+    where ${where} and ${asked}`;
+const upTo = (from: number) =>
+  recorded(
+    "usage_records",
+    `window_start >= $${from}::timestamptz and window_start < $${from + 1}::timestamptz and seq <= (select seq from usage_folded)`,
   );
-  if (!fits) return filter;
-  const { within: _, ...rest } = filter;
-  return { ...rest, ...Object.fromEntries(Object.entries(asks).filter(([, value]) => value !== null)) };
-}
+
+const sumText = `
+  select tenant, project, database, meter, min(first) as "windowStart", max(last) as "windowEnd",
+         trim_scale(sum(quantity))::text as quantity, sum(records)::int as records, ${allCommits} as commits
+  from (
+    select tenant, project, database, meter, array_to_string(commits, ',') as commits, min(first) as first, max(last) as last,
+           sum(quantity) as quantity, sum(records) as records
+    from (${summed("month", 10)} union all ${summed("day", 12)} union all ${summed("day", 14)}
+      union all ${upTo(16)} union all ${upTo(18)}
+      union all ${recorded(fresh, "window_start >= $8 and window_start < $9")}
+      union all
+      select tenant, project, database, meter, window_start, window_start + interval '1 hour', ${waitingQuantity}, 1, commits
+      from ${waiting(20)}
+      where ${asked}) used
+    group by 1, 2, 3, 4, 5
+  ) by_commits
+  group by tenant, project, database, meter order by tenant, project, database, meter`;
+
+const totals = (unit: TotalsUnit) => `
+  select tenant, project, database, meter, window_start as "windowStart",
+         date_add(window_start, interval '1 ${unit}', 'UTC') as "windowEnd", trim_scale(sum(quantity))::text as quantity,
+         sum(records)::int as records, ${allCommits} as commits
+  from (
+    select ${unit} as window_start, tenant, project, database, meter, quantity, records, array_to_string(commits, ',') as commits
+    from usage_${unit}s where ${unit} >= $8 and ${unit} < $9 and ${asked}
+    union all
+    select date_trunc('${unit}', window_start, 'UTC'), tenant, project, database, meter, quantity, 1, array_to_string(commits, ',')
+    from ${fresh}
+    where window_start >= $8 and window_start < $9 and ${asked}
+    union all
+    select date_trunc('${unit}', window_start, 'UTC'), tenant, project, database, meter, ${waitingQuantity}, 1,
+      array_to_string(commits, ',')
+    from ${waiting(16)}
+    where ${asked}
+  ) used
+  where ${afterCursor} group by ${order} order by ${order} limit $15`;
+const totalsText: Readonly<Record<TotalsUnit, string>> = { day: totals("day"), month: totals("month") };

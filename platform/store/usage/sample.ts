@@ -27,7 +27,9 @@ export type UsageSample = {
   readonly computeUnitMs: number;
   /** Units times the time in which its processes stood still and its memory was kept. */
   readonly frozenUnitMs: number;
+  /** Of a database that is no branch; a branch's is `branchByteMs`. */
   readonly storageByteMs: bigint;
+  readonly branchByteMs: bigint;
   readonly backupByteMs: bigint;
   readonly connectionMs: number;
   /** Readings at `untilMs`. */
@@ -39,19 +41,20 @@ export type UsageSample = {
   readonly commit: string | null;
 };
 
-type Converted = "slotMs" | "untilMs" | "storageByteMs" | "backupByteMs" | "serverStartedAtMs";
+type Converted = "slotMs" | "untilMs" | "storageByteMs" | "branchByteMs" | "backupByteMs" | "serverStartedAtMs";
 
 export type UsageSampleRow = Omit<UsageSample, Converted> & {
   readonly serverStartedAt: Date | null;
   readonly slot: Date;
   readonly until: Date;
   readonly storageByteMs: string;
+  readonly branchByteMs: string;
   readonly backupByteMs: string;
 };
 
 export const sampleColumns = `instance, slot, slot_seconds as "slotSeconds", measured_until as until, awake_ms as "awakeMs",
   compute_unit_ms::float8 as "computeUnitMs", frozen_unit_ms::float8 as "frozenUnitMs", storage_byte_ms::text as "storageByteMs",
-  backup_byte_ms::text as "backupByteMs", connection_ms as "connectionMs",
+  branch_byte_ms::text as "branchByteMs", backup_byte_ms::text as "backupByteMs", connection_ms as "connectionMs",
   compute_units as "computeUnits", storage_bytes as "storageBytes", connections,
   server_started_at as "serverStartedAt", commit`;
 
@@ -59,6 +62,7 @@ export const fromRow = ({
   slot,
   until,
   storageByteMs,
+  branchByteMs,
   backupByteMs,
   serverStartedAt,
   ...row
@@ -67,6 +71,7 @@ export const fromRow = ({
   slotMs: slot.getTime(),
   untilMs: until.getTime(),
   storageByteMs: BigInt(storageByteMs),
+  branchByteMs: BigInt(branchByteMs),
   backupByteMs: BigInt(backupByteMs),
   serverStartedAtMs: serverStartedAt?.getTime() ?? null,
 });

@@ -24,7 +24,7 @@ export async function meter(
     const invoice = await client.get<Invoice>("/api/v1/usage/invoice", { domain: address.domain });
     for (const line of invoice.lines.filter(({ database }) => database === address.database))
       say(
-        `   ${line.meter.padEnd(22)} ${line.pricedQuantity} ${line.pricedUnit} x ${money(line.unitPrice)} = ${money(line.price)}`,
+        `   ${(line.meter ?? line.kind).padEnd(22)} ${line.pricedQuantity} ${line.pricedUnit} x ${money(line.unitPrice)} = ${money(line.price)}`,
       );
     say(`   all of ${address.domain} in ${invoice.period.month} so far: ${money(invoice.total)}`);
     return { data: { invoice }, value: invoice };
