@@ -10,13 +10,21 @@ const deepest = 32;
  */
 export function readJson(bodyBytes: number): RequestHandler[] {
   return [
-    express.raw({ type: "application/json", limit: bodyBytes }),
+    express.raw({ type: ["application/json", "application/*+json"], limit: bodyBytes }),
     (request: Request, _response, next) => {
-      if (Buffer.isBuffer(request.body)) request.body = parseBody(request.body, request.headers["content-type"]);
+      if (Buffer.isBuffer(request.body)) {
+        if (request.headers["stripe-signature"] !== undefined) signed.set(request, request.body);
+        request.body = parseBody(request.body, request.headers["content-type"]);
+      }
       next();
     },
   ];
 }
+
+const signed = new WeakMap<Request, Buffer>();
+
+/** The bytes as they came, of a request that carries a signature over them. */
+export const signedBytes = (request: Request): Buffer | undefined => signed.get(request);
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

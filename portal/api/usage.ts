@@ -1,29 +1,17 @@
 import { z } from "zod";
-import type { Principal } from "../../platform/identity/index.ts";
-import {
-  draftInvoice,
-  type Invoice,
-  meterNames,
-  monthOf,
-  monthSpan,
-  toFocusCsv,
-} from "../../platform/pricing/index.ts";
-import {
-  type FleetRow,
-  listFleets,
-  listUsage,
-  type Reach,
-  sumUsage,
-  type UsageRecord,
-} from "../../platform/store/index.ts";
-import { noUsage, requestProblems } from "./errors.ts";
+import { exportRows, toFocusParquet } from "../../platform/billing/index.ts";
+import { focusVersion, meterNames, monthOf, monthSpan, toFocusCsv } from "../../platform/pricing/index.ts";
+import { listUsage, type UsageRecord } from "../../platform/store/index.ts";
+import { billed, invoicesOf, invoiceThatCounts } from "./billed.ts";
+import { requestProblems } from "./errors.ts";
+import { invoice, invoiceToWire } from "./invoice-wire.ts";
 import { fromCursor, pageOf, pageQuery, toPage } from "./page.ts";
-import type { Portal } from "./portal.ts";
 import { narrowTo } from "./reach.ts";
 import { json, route } from "./route.ts";
-import { money, name, named, timestamp } from "./schemas.ts";
+import { name, named, timestamp } from "./schemas.ts";
 import { time } from "./wire.ts";
 
+export const exportFormats = ["focus-csv", "focus-json", "focus-parquet", "json"] as const;
 const hourMs = 3_600_000;
 const longestSpanMs = 400 * 24 * hourMs;
 const month = z
@@ -46,42 +34,6 @@ const usageRecord = named(
     source: z.string(),
     revision: z.int().describe("0: the hour is open and the quantity grows."),
     commits: z.array(z.string()),
-  }),
-);
-
-const invoice = named(
-  "Invoice",
-  "A draft: rated with the price book in force, and it grows while its month is open.",
-  z.strictObject({
-    id: z.string(),
-    kind: z.literal("draft"),
-    tenant: z.string(),
-    projects: z.array(z.string()).nullable().describe("null: the whole tenant; else the caller's projects alone."),
-    period: z.strictObject({ month: z.string(), from: timestamp, to: timestamp, open: z.boolean() }),
-    priceBook: z.string(),
-    currency: z.string(),
-    lines: z.array(
-      z.strictObject({
-        tenant: z.string(),
-        project: z.string(),
-        database: z.string(),
-        meter: z.enum(meterNames),
-        description: z.string(),
-        quantity: z.string(),
-        unit: z.string(),
-        pricedQuantity: z.string().nullable(),
-        pricedUnit: z.string().nullable(),
-        unitMicros: z.int(),
-        unitPrice: money,
-        micros: z.int(),
-        price: money,
-        records: z.int().describe("Usage records behind this line."),
-        commits: z.array(z.string()).describe("Commits whose declarations caused it."),
-      }),
-    ),
-    totalMicros: z.int(),
-    total: money,
-    madeAt: timestamp,
   }),
 );
 
@@ -124,16 +76,15 @@ export const usageRoutes = [
     operationId: "usage.invoice",
     scope: "usage:read",
     target: "own",
-    summary: "A tenant's draft invoice of a month, as far as it is the caller's to see",
+    summary: "A tenant's invoice of a month, as far as it is the caller's to see",
+    description: "The issued one where the month is closed; else a draft by the prices in force, which grows.",
     query: z.strictObject({ domain: name.optional().describe("Default: your tenant."), month }),
-    replies: { 200: json("The draft", invoice) },
+    replies: { 200: json("The invoice", invoice) },
   }).handle(async ({ principal, query }, portal) => {
     const asked = billed(principal, query.domain);
     if (asked.tenants === "every" || asked.tenants.length > 1)
       throw requestProblems([{ path: "query.domain", message: "is required" }]);
-    const [made] = await invoicesOf(portal, asked, query.month);
-    if (made === undefined) throw noUsage("no fleet is in force, so there are no prices");
-    return { status: 200, body: invoiceToWire(made) };
+    return { status: 200, body: invoiceToWire(invoiceThatCounts(await invoicesOf(portal, asked, query.month))) };
   }),
 
   route({
@@ -142,9 +93,12 @@ export const usageRoutes = [
     operationId: "usage.export",
     scope: "usage:read",
     target: "own",
-    summary: "Invoice lines of a month for finance: FOCUS 1.x columns as CSV, or JSON",
+    summary: "Invoice lines of a month for finance, in the columns of FOCUS 1.2",
+    description:
+      "One row a line: of the invoices and credit notes that were issued for the month, else of the draft. Where a tenant is seen as a " +
+      "whole, the sum of BilledCost of an InvoiceId is the invoice's total. `json` is the invoices themselves.",
     query: z.strictObject({
-      format: z.enum(["focus-csv", "json"]).default("focus-csv"),
+      format: z.enum(exportFormats).default("focus-csv"),
       domain: name.optional().describe("Default: every tenant inside your reach."),
       month,
     }),
@@ -152,8 +106,14 @@ export const usageRoutes = [
       200: {
         description: "The export",
         content: {
-          "application/json": z.strictObject({ month: z.string(), invoices: z.array(invoice) }),
+          "application/json": z.strictObject({
+            month: z.string(),
+            invoices: z.array(invoice).optional().describe("With `format=json`."),
+            focus: z.string().optional().describe("With `format=focus-json`: the version of FOCUS."),
+            rows: z.array(z.record(z.string(), z.string().nullable())).optional().describe("With `format=focus-json`."),
+          }),
           "text/csv": null,
+          "application/vnd.apache.parquet": null,
         },
       },
     },
@@ -161,52 +121,21 @@ export const usageRoutes = [
     const invoices = await invoicesOf(portal, billed(principal, query.domain), query.month);
     const named = query.month ?? monthOf(portal.clock.now());
     if (query.format === "json") return { status: 200, body: { month: named, invoices: invoices.map(invoiceToWire) } };
+    const rows = exportRows(invoices);
+    if (query.format === "focus-json") return { status: 200, body: { month: named, focus: focusVersion, rows } };
+    const [media, content] =
+      query.format === "focus-csv"
+        ? ["text/csv", Buffer.from(toFocusCsv(rows))]
+        : ["application/vnd.apache.parquet", Buffer.from(toFocusParquet(rows))];
+    const ending = query.format === "focus-csv" ? "csv" : "parquet";
     return {
       status: 200,
       async write(response) {
-        response.type("text/csv").attachment(`nebuladb-${named}.csv`).send(toFocusCsv(invoices));
+        response.attachment(`nebuladb-${named}.${ending}`).type(media).send(content);
       },
     };
   }),
 ];
-
-type Billed = { readonly within: Reach; readonly tenants: readonly string[] | "every" };
-
-/** Whose invoices these are, and how much of each: who has a role in some projects sees their lines alone. */
-function billed(principal: Principal, domain: string | undefined): Billed {
-  const within = narrowTo(principal, "usage:read", { domain });
-  if (within === "everything") return { within, tenants: "every" };
-  return { within, tenants: [...new Set(within.map(({ tenant }) => tenant))].sort() };
-}
-
-type PartInvoice = Invoice & { readonly projects: readonly string[] | null };
-
-async function invoicesOf(
-  portal: Portal,
-  { within, tenants: asked }: Billed,
-  month: string | undefined,
-): Promise<readonly PartInvoice[]> {
-  const nowMs = portal.clock.now();
-  const span = monthSpan(month ?? monthOf(nowMs));
-  const [fleets, usage] = await Promise.all([listFleets(portal.sql), sumUsage(portal.sql, { ...span, within })]);
-  const tenants = asked === "every" ? [...new Set(usage.map((sum) => sum.tenant))].sort() : asked;
-  return tenants.flatMap((tenant) => {
-    const fleet = fleetOf(fleets, tenant);
-    if (fleet === undefined) return [];
-    const made = draftInvoice({ tenant, month: span.month, usage, book: fleet.fleet.priceBook, nowMs });
-    return [{ ...made, projects: projectsOf(within, tenant) }];
-  });
-}
-
-function projectsOf(within: Reach, tenant: string): readonly string[] | null {
-  if (within === "everything") return null;
-  const projects = within.flatMap((part) => (part.tenant === tenant ? [part.project] : []));
-  return projects.includes(null) ? null : [...new Set(projects.flatMap((project) => project ?? []))].sort();
-}
-
-/** The prices of the repository that declares the tenant; a tenant that is gone pays those of the first. */
-const fleetOf = (fleets: readonly FleetRow[], tenant: string): FleetRow | undefined =>
-  fleets.find(({ tenants }) => tenants.some((each) => each.tenant === tenant)) ?? fleets[0];
 
 type Span = {
   readonly month?: string | undefined;
@@ -242,10 +171,4 @@ const recordToWire = ({ tenant, windowStart, windowEnd, commits, ...row }: Usage
   windowStart: time(windowStart),
   windowEnd: time(windowEnd),
   commits: [...commits],
-});
-
-const invoiceToWire = ({ projects, ...made }: PartInvoice) => ({
-  ...made,
-  projects: projects === null ? null : [...projects],
-  lines: made.lines.map((line) => ({ ...line, commits: [...line.commits] })),
 });

@@ -1,23 +1,34 @@
+import { createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { printData, printRows } from "../output.ts";
+import { addMeteringCommands } from "./metering.ts";
 import { connect, type Output, withOutput } from "./shared.ts";
 
 type Money = { readonly amount: string; readonly currency: string };
 
 export type Invoice = {
   readonly id: string;
+  /** null: a draft. */
+  readonly number: string | null;
+  readonly status: string;
+  readonly kind: string;
   readonly tenant: string;
   /** null: the whole tenant. */
   readonly projects: readonly string[] | null;
   readonly period: { readonly month: string };
   readonly total: Money;
   readonly lines: readonly {
-    readonly project: string;
-    readonly database: string;
-    readonly meter: string;
-    readonly quantity: string;
-    readonly unit: string;
+    readonly position: number;
+    readonly kind: string;
+    readonly project: string | null;
+    readonly database: string | null;
+    readonly meter: string | null;
+    readonly tier: string | null;
+    readonly description: string;
+    readonly quantity: string | null;
+    readonly unit: string | null;
     readonly pricedQuantity: string | null;
     readonly pricedUnit: string | null;
     readonly unitPrice: Money;
@@ -41,11 +52,13 @@ export function addUsageCommands(program: Command): void {
   ranged(
     withOutput(usage.command("list", { isDefault: true }).description("usage of the month by database and meter")),
   ).action(list);
-  ranged(withOutput(usage.command("invoice").description("the month's draft invoice"))).action(invoice);
+  ranged(withOutput(usage.command("invoice").description("the month's invoice; a draft until it is closed"))).action(
+    invoice,
+  );
+  addMeteringCommands(usage);
   ranged(withOutput(usage.command("export").description("the month's usage for finance, on standard output")))
-    .addOption(
-      new Option("--format <format>", "default: focus-csv, or json with -o json").choices(["focus-csv", "json"]),
-    )
+    .addOption(new Option("--format <format>", "default: focus-csv, or json with -o json").choices(formats))
+    .option("--to <file>", "into a file")
     .action(exportUsage);
 }
 
@@ -95,20 +108,31 @@ async function invoice(options: Output & Range): Promise<void> {
   for (const draft of drafts) printInvoice(draft);
 }
 
-function printInvoice(draft: Invoice): void {
+const formats = ["focus-csv", "focus-json", "focus-parquet", "json"] as const;
+
+export function printInvoice(draft: Invoice): void {
   const part = draft.projects === null ? "" : ` (your projects alone: ${draft.projects.join(", ")})`;
-  process.stdout.write(`\ndraft for ${draft.tenant}, ${draft.period.month}${part}\n`);
+  const what =
+    draft.number === null
+      ? "draft"
+      : `${draft.kind === "invoice" ? "invoice" : "credit note"} ${draft.number} (${draft.status})`;
+  process.stdout.write(`\n${what} for ${draft.tenant}, ${draft.period.month}${part}\n`);
   printRows(
     draft.lines,
     [
-      { title: "DATABASE", value: (row) => `${row.project}/${row.database}` },
-      { title: "METER", value: (row) => row.meter },
-      { title: "QUANTITY", value: (row) => `${row.quantity} ${row.unit}` },
+      { title: "#", value: (row) => row.position },
+      { title: "DATABASE", value: (row) => (row.project === null ? null : `${row.project}/${row.database}`) },
+      {
+        title: "WHAT",
+        value: (row) =>
+          row.meter === null ? row.description : `${row.meter}${row.tier === null ? "" : ` (${row.tier})`}`,
+      },
+      { title: "QUANTITY", value: (row) => (row.quantity === null ? null : `${row.quantity} ${row.unit}`) },
       {
         title: "BILLED AS",
         value: (row) => (row.pricedQuantity === null ? null : `${row.pricedQuantity} ${row.pricedUnit}`),
       },
-      { title: "UNIT PRICE", value: (row) => money(row.unitPrice) },
+      { title: "UNIT PRICE", value: (row) => (row.pricedQuantity === null ? null : money(row.unitPrice)) },
       { title: "AMOUNT", value: (row) => money(row.price) },
     ],
     "table",
@@ -118,12 +142,22 @@ function printInvoice(draft: Invoice): void {
 
 export const money = ({ amount, currency }: Money): string => `${amount} ${currency}`;
 
-async function exportUsage(options: Output & Range & { readonly format?: string }): Promise<void> {
+type Export = Output & Range & { readonly format?: string; readonly to?: string };
+
+async function exportUsage(options: Export): Promise<void> {
   const { output, format = output === "json" ? "json" : "focus-csv" } = options;
   if (output === "yaml" && options.format === undefined)
     throw new CommandFailure("there is no export as yaml", {
       exitCode: exitCodes.usage,
       hint: "--format focus-csv or json.",
     });
-  process.stdout.write(await connect().text("/api/v1/usage/export", { ...query(options), format }));
+  if (format === "focus-parquet" && options.to === undefined && process.stdout.isTTY)
+    throw new CommandFailure("Parquet is no text for a terminal", { exitCode: exitCodes.usage, hint: "--to FILE." });
+  const asked = new URLSearchParams({ format });
+  for (const [name, value] of Object.entries(query(options))) if (value !== undefined) asked.set(name, value);
+  const into = options.to === undefined ? process.stdout : createWriteStream(options.to, { mode: 0o600 });
+  await connect().stream(`/api/v1/usage/export?${asked}`, into);
+  if (into === process.stdout) return;
+  into.end();
+  await finished(into);
 }
