@@ -13,17 +13,79 @@ export function quotas(
 /** An amount of money, at most six decimals: `"0.12"`. */
 export type Amount = `${number}` | number;
 
-export type PriceOptions = {
+/** A price of one unit; or steps, by what a tenant uses of it in a month: `[{ upTo: "100", price: "0.08" }, { price: "0.06" }]`. */
+export type Price = Amount | readonly PriceStep[];
+export type PriceStep = {
+  /** Where the step before ends; may be left out. */
+  readonly from?: Amount | undefined;
+  /** In the unit that is priced. Left out in the last step alone. */
+  readonly upTo?: Amount | undefined;
+  readonly price: Amount;
+};
+
+export type UnitPriceOptions = {
+  readonly computeUnitHour: Price;
+  readonly storageGibMonth: Price;
+  readonly backupGibMonth: Price;
+  readonly egressGib: Price;
+  readonly apiMillionRequests: Price;
+};
+
+/** Units of a tenant in a month that cost nothing: `{ computeUnitHour: "100" }`. */
+export type IncludedOptions = { readonly [name in keyof UnitPriceOptions]?: Amount | undefined };
+
+export type PlanPriceOptions = {
+  /** A month; a part of a month is billed by its days. Default: nothing. */
+  readonly fee?: Amount | undefined;
+  /** What a month comes to at least, before credits and tax. Default: nothing. */
+  readonly minimum?: Amount | undefined;
+  readonly included?: IncludedOptions | undefined;
+};
+
+export type TenantPriceOptions = {
+  /** Instead of the list's. */
+  readonly prices?: Partial<UnitPriceOptions> | undefined;
+  /** Instead of the plan's. */
+  readonly included?: IncludedOptions | undefined;
+  readonly fee?: Amount | undefined;
+  readonly minimum?: Amount | undefined;
+  /** Added to what is billed: `{ name: "VAT", percent: "19" }`. */
+  readonly tax?: { readonly name: string; readonly percent: Amount } | undefined;
+  /** Whom an invoice is made out to, and where it is sent. */
+  readonly billTo?:
+    | {
+        readonly name: string;
+        readonly address?: readonly string[] | undefined;
+        readonly email?: string | undefined;
+        readonly taxId?: string | undefined;
+      }
+    | undefined;
+};
+
+export type PriceVersionOptions = UnitPriceOptions & {
   /** Names this version of the prices on every rated line: never reuse one with other prices. */
   readonly id: string;
+  /** The first month in force, as `"2026-07"`; only the first version does without. */
+  readonly from?: string | undefined;
+  /** The first month no more in force. Default: the next version's `from`. */
+  readonly until?: string | undefined;
+  /** What each plan of the quotas costs and grants. Default: plans cost nothing. */
+  readonly plans?: Readonly<Record<string, PlanPriceOptions>> | undefined;
+  /** What is particular to a tenant, by its name. */
+  readonly tenants?: Readonly<Record<string, TenantPriceOptions>> | undefined;
+  /** Who bills, as it stands on invoices. */
+  readonly issuer?:
+    | { readonly name: string; readonly address?: readonly string[] | undefined; readonly taxId?: string | undefined }
+    | undefined;
+  /** Days until an invoice is due. Default 14. */
+  readonly dueDays?: number | undefined;
+};
+
+/** One version that is in force for ever, or several with their months. */
+export type PriceOptions = {
   /** ISO 4217. */
   readonly currency: string;
-  readonly computeUnitHour: Amount;
-  readonly storageGibMonth: Amount;
-  readonly backupGibMonth: Amount;
-  readonly egressGib: Amount;
-  readonly apiMillionRequests: Amount;
-};
+} & (PriceVersionOptions | { readonly versions: readonly PriceVersionOptions[] });
 
 /** The price book: prices a pull request and an invoice alike. */
 export function prices(book: PriceOptions): Declared<"prices", PriceOptions> {

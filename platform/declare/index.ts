@@ -18,17 +18,26 @@ export {
 } from "./databases.ts";
 export {
   type Amount,
+  type IncludedOptions,
+  type PlanPriceOptions,
   type PolicyOptions,
+  type Price,
   type PriceOptions,
+  type PriceStep,
+  type PriceVersionOptions,
   type ProviderOptions,
   policies,
   prices,
   providers,
   quotas,
+  type TenantPriceOptions,
+  type UnitPriceOptions,
 } from "./fleet.ts";
 export type * from "./options.ts";
 export type { Place } from "./record.ts";
 export {
+  type BudgetOptions,
+  type ChannelOptions,
   type Declared,
   type Member,
   type ProjectOptions,

@@ -55,11 +55,44 @@ export type Member = {
   readonly projects?: readonly string[] | undefined;
 };
 
+/** What a month may cost, and what happens when it does. */
+export type BudgetOptions = {
+  /** Default: the whole tenant. */
+  readonly project?: string | undefined;
+  /** In the currency of the price book, before credits and tax: `"200"`. */
+  readonly monthly: `${number}` | number;
+  /** Percent at which somebody is told. Default `[50, 80, 100]`. */
+  readonly alerts?: readonly number[] | undefined;
+  /**
+   * At 100 percent: `"tell"` tells somebody, `"suspend"` also pauses the databases until the month is over or the budget is raised.
+   * Default `"tell"`.
+   */
+  readonly atCap?: "tell" | "suspend" | undefined;
+};
+
+type About = {
+  /** Default: everything. */
+  readonly about?: readonly ("budget" | "anomaly" | "invoice" | "payment" | "hold" | "advice" | "health")[] | undefined;
+  /** Default: all projects. */
+  readonly projects?: readonly string[] | undefined;
+};
+
+/** Somebody who is told: by mail, by a signed webhook, or in a channel of Slack or of what understands its webhooks. */
+export type ChannelOptions = About &
+  (
+    | { readonly email: string }
+    | { readonly webhook: string; readonly secret: SecretReference }
+    | { readonly slack: SecretReference }
+  );
+
 export type TenantOptions = {
   readonly displayName: string;
   /** A plan of `fleet/`. Default `"standard"`. */
   readonly plan?: string | undefined;
   readonly members?: readonly Member[] | undefined;
+  readonly budgets?: readonly BudgetOptions[] | undefined;
+  /** Who is told of budgets, invoices, payments and whatever else concerns the tenant as a whole. */
+  readonly notify?: readonly ChannelOptions[] | undefined;
 };
 
 /**

@@ -1,7 +1,8 @@
-import type { DatabaseSpec, PriceBook, ProjectSpec } from "../spec/index.ts";
+import type { DatabaseSpec, ProjectSpec } from "../spec/index.ts";
 import { hoursPerMonth, type Meter, meterNames } from "./meters.ts";
 import { quantityOf } from "./quantity.ts";
 import { type RatedLine, rate, totalMicros, type UsageRecordInput } from "./rate.ts";
+import type { Rates } from "./terms.ts";
 
 export type MonthlyEstimate = {
   /** Micro-units of the price book's currency for 730 hours awake at `max`: an upper bound, see docs/decisions/0019. */
@@ -25,12 +26,12 @@ export type EstimateLine = Pick<
  */
 export function monthlyEstimate(
   database: DatabaseSpec,
-  book: PriceBook,
+  book: Rates,
   billed: readonly Meter[] = meterNames,
 ): MonthlyEstimate {
   const rated = (units: number) =>
     rate(
-      fullMonth(database, units).filter(({ meter }) => billed.includes(meter)),
+      fullMonth(database, units, billed).filter(({ meter }) => billed.includes(meter)),
       book,
     );
   const lines = rated(database.compute.maxUnits).map(
@@ -69,7 +70,7 @@ export type PriceDifference = {
 export function priceDifference(
   before: ProjectSpec | null,
   after: ProjectSpec | null,
-  book: PriceBook,
+  book: Rates,
   billed: readonly Meter[] = meterNames,
 ): PriceDifference {
   const estimates = (project: ProjectSpec | null) =>
@@ -92,11 +93,13 @@ export function priceDifference(
 }
 
 /** A full month as usage records, so that an estimate goes through the same `rate` as an invoice. */
-function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput[] {
+function fullMonth(database: DatabaseSpec, awakeUnits: number, billed: readonly Meter[]): UsageRecordInput[] {
   const members = database.instances + database.replicas;
   const units = database.retire ? 0 : awakeUnits;
   const copies = database.backups.retentionSeconds > 0 ? 1 : 0;
   const inBuckets = Object.values(database.buckets ?? {}).reduce((sum, { storageBytes }) => sum + storageBytes, 0);
+  const compute: Meter = billed.includes("compute_unit_seconds") ? "compute_unit_seconds" : "provisioned_unit_seconds";
+  const storage: Meter = database.branch === undefined ? "storage_byte_hours" : "branch_storage_byte_hours";
   const record = (meter: Meter, quantity: number): UsageRecordInput => ({
     tenant: "",
     project: "",
@@ -105,8 +108,8 @@ function fullMonth(database: DatabaseSpec, awakeUnits: number): UsageRecordInput
     quantity: quantityOf(quantity, `${database.name}/${meter}`),
   });
   return [
-    record("compute_unit_seconds", units * members * hoursPerMonth * 3600),
-    record("storage_byte_hours", (database.storageBytes * members + inBuckets) * hoursPerMonth),
+    record(compute, units * members * hoursPerMonth * 3600),
+    record(storage, (database.storageBytes * members + inBuckets) * hoursPerMonth),
     record("backup_byte_hours", database.storageBytes * copies * hoursPerMonth),
     // how many nobody knows beforehand: the line says what each costs
     ...(database.api === undefined ? [] : [record("api_requests", 0)]),

@@ -3,7 +3,7 @@ import { limits } from "./catalogue.ts";
 import { conflictingOptions, duplicateName, problem, reservedName, type SpecProblem } from "./errors.ts";
 import { valueAt } from "./issues.ts";
 import { shown } from "./names.ts";
-import { duration, secretReference, size } from "./values.ts";
+import { duration, httpsUrl, secretReference, size } from "./values.ts";
 
 /**
  * The `api` option: whether a database is served over HTTP, to whom, and how much of it. What came later than the first release
@@ -104,14 +104,6 @@ const relation = z
 const perSecond = z.number().int().min(1).max(1_000_000);
 const origin = z.string().regex(/^(\*|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)$/);
 
-const httpsUrl = z
-  .string()
-  .max(2_000)
-  .refine((text) => {
-    const url = URL.parse(text);
-    const inside = url !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-    return url !== null && url.username === "" && (url.protocol === "https:" || (url.protocol === "http:" && inside));
-  }, "is no https:// address");
 const publicKey = z
   .string()
   .max(10_000)

@@ -62,6 +62,41 @@ export const bucketParent = define(
   "Bucket of a database that is not there",
   "Name a Postgres database of the same project that is no branch; import it, and write it after `of`.",
 );
+export const badAmount = define(
+  "NEB530",
+  "Not an amount of the price book",
+  'Write a decimal of at least zero with at most six places, as text: "0.12".',
+);
+export const badSteps = define(
+  "NEB531",
+  "Steps of a price do not join",
+  "Write the steps in order: each begins where the one before ends, the first at zero, the last without `upTo`.",
+);
+export const badVersions = define(
+  "NEB532",
+  "Versions of the prices do not join",
+  'Give each an id of its own and months as "2026-07": one is in force until the month in which the next begins.',
+);
+export const planWithoutPrice = define(
+  "NEB533",
+  "Plan without a price",
+  "Where plans have prices, every plan that the fleet's quotas name has one: `plans: { standard: {} }` costs nothing.",
+);
+export const currencyChanged = define(
+  "NEB534",
+  "The currency changes",
+  "One installation bills in one currency. Invoices and credits are never converted; keep the currency of the first version.",
+);
+export const badBudget = define(
+  "NEB560",
+  "Not a budget",
+  'Write what a month may cost, in the currency of the price book: monthly: "200".',
+);
+export const channelUnclear = define(
+  "NEB561",
+  "Nobody to tell",
+  'Name one of them: email: "ops@example.com"; webhook: "https://...", secret: secret("name"); or slack: secret("name").',
+);
 export const unknownChoice = define("NEB129", "Unknown choice", "Choose one of the values the message lists.");
 
 /** One thing wrong with declared values: where in the options (not yet where in the file), what, and what to do. */

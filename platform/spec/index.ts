@@ -31,7 +31,15 @@ export {
 } from "./catalogue.ts";
 export { isCidr } from "./cidr.ts";
 export { type Change, type DatabaseDiff, diffProject, type ProjectDiff } from "./diff.ts";
-export { bucketParent, duplicateName, parentUnknown, type Resolved, type SpecProblem, unknownField } from "./errors.ts";
+export {
+  bucketParent,
+  currencyChanged,
+  duplicateName,
+  parentUnknown,
+  type Resolved,
+  type SpecProblem,
+  unknownField,
+} from "./errors.ts";
 export {
   isName,
   type Named,
@@ -40,6 +48,7 @@ export {
   nearest,
   type ObjectNames,
   objectNames,
+  oneLine,
   shown,
 } from "./names.ts";
 export { previewBranches, previewLabel } from "./previews.ts";
@@ -57,3 +66,4 @@ export {
   parseSizeBytes,
   sizeBytes,
 } from "./units.ts";
+export { type BudgetSpec, type ChannelSpec, type Topic, topics } from "./watch.ts";

@@ -69,7 +69,11 @@ function wrongKind(path: Path, option: string, expected: string, given: unknown)
   if (given === undefined) return problem(wrongType, path, `${option} is missing`, `Add ${option}.`);
   const last = path.at(-1);
   // Never shown: it stands in Git by mistake already, a comment on the pull request would spread it.
-  if (path[0] === "password" || (path[1] === "jwt" && last === "secret"))
+  if (
+    path[0] === "password" ||
+    (path[1] === "jwt" && last === "secret") ||
+    (path[0] === "notify" && (last === "secret" || last === "slack"))
+  )
     return problem(wrongType, path, `${option} must be a reference to a secret`, `Write ${last}: secret("name").`);
   if (typeof given === "number" && typeof last === "string" && withUnit.includes(last))
     return problem(wrongUnit, path, `${option} is the bare number ${given}; it needs a unit`);

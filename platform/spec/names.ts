@@ -123,3 +123,6 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length] ?? b.length;
 }
+
+/** Words that stand on invoices, in mails and in terminals: nothing that ends a line, steers a terminal or turns the direction of what follows. */
+export const oneLine = /^[^\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]*$/u;

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { deepFreeze } from "./canonical.ts";
 import { limits } from "./catalogue.ts";
-import { duplicateName, problem, type Resolved, type SpecProblem } from "./errors.ts";
+import { duplicateName, planWithoutPrice, problem, type Resolved, type SpecProblem } from "./errors.ts";
+import { fillPrices } from "./fill-prices.ts";
 import { toProblems } from "./issues.ts";
 import { isName, nameProblem, shown } from "./names.ts";
+import { checkPrices, knownPriceOptions, missingPrices, priceOptions } from "./prices.ts";
 import { present, quotaOptions, toQuota } from "./resolve-project.ts";
 
 import {
@@ -15,7 +17,6 @@ import {
   placements,
   type Quota,
 } from "./types.ts";
-import { amountMicros } from "./units.ts";
 import { duration } from "./values.ts";
 
 /** What `fleet/` declares, one value of each kind. */
@@ -30,9 +31,11 @@ export const fleetKinds = ["quotas", "prices", "policies", "providers"] as const
 /** One kind of it, so that each problem can be placed in the file that declares the kind. */
 export function resolveFleetPart(kind: keyof DeclaredFleet, options: unknown): Resolved<unknown> {
   const parsed = parts[kind].schema.safeParse(options);
-  if (!parsed.success) return { kind: "invalid", problems: toProblems(parsed.error.issues, options, knownIn(kind)) };
+  const missing = kind === "prices" ? missingPrices(options) : [];
+  if (!parsed.success)
+    return { kind: "invalid", problems: [...toProblems(parsed.error.issues, options, knownIn(kind)), ...missing] };
   const problems = parts[kind].check(parsed.data as never);
-  if (problems.length > 0) return { kind: "invalid", problems };
+  if (problems.length + missing.length > 0) return { kind: "invalid", problems: [...missing, ...problems] };
   return { kind: "ok", spec: deepFreeze(parts[kind].fill(parsed.data as never)) };
 }
 
@@ -41,23 +44,26 @@ export function resolveFleet(declared: DeclaredFleet): Resolved<FleetSpec> {
   const problems = resolved.flatMap((part) => (part.kind === "invalid" ? part.problems : []));
   if (problems.length > 0) return { kind: "invalid", problems };
   const [quotas, priceBook, policies, providers] = resolved.map((part) => (part.kind === "ok" ? part.spec : undefined));
-  return { kind: "ok", spec: deepFreeze({ quotas, priceBook, policies, providers } as FleetSpec) };
+  const fleet = { quotas, priceBook, policies, providers } as FleetSpec;
+  const unpriced = plansWithoutPrice(fleet);
+  return unpriced.length > 0 ? { kind: "invalid", problems: unpriced } : { kind: "ok", spec: deepFreeze(fleet) };
 }
 
-const amount = z
-  .union([z.string(), z.number()])
-  .refine((value) => amountMicros(value) !== undefined, 'is not an amount such as "0.12" with at most six decimals');
+/**
+ * Where plans have prices, each plan of the fleet has one: a tenant could not be billed. Asked of the newest version alone, because
+ * nobody goes back to price a new plan for months that are over; plans that are gone may keep their price. Paths are of the prices.
+ */
+function plansWithoutPrice({ quotas: granted, priceBook }: FleetSpec): SpecProblem[] {
+  const { versions = [priceBook] } = priceBook;
+  const { plans, id = "" } = versions.at(-1) ?? {};
+  if (plans === undefined) return [];
+  const at = priceBook.versions === undefined ? [] : ["versions", versions.length - 1];
+  return Object.keys(granted)
+    .filter((name) => !Object.hasOwn(plans, name))
+    .map((name) => problem(planWithoutPrice, [...at, "plans"], `the plan ${shown(name)} has no price in ${id}`));
+}
 
 const quotas = z.record(z.string(), quotaOptions);
-const prices = z.strictObject({
-  id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,39}$/),
-  currency: z.string().regex(/^[A-Z]{3}$/),
-  computeUnitHour: amount,
-  storageGibMonth: amount,
-  backupGibMonth: amount,
-  egressGib: amount,
-  apiMillionRequests: amount,
-});
 const policies = z.strictObject({
   requiredTags: z.array(z.string()).optional(),
   allowedExtensions: z.array(z.string()).optional(),
@@ -96,20 +102,10 @@ const parts = {
     check: (plans) => Object.keys(plans).flatMap((name) => present(nameProblem("plan", name, [name]))),
     fill: (plans) => Object.fromEntries(Object.entries(plans).map(([name, quota]) => [name, toQuota(quota)])),
   }),
-  prices: part<typeof prices, PriceBook>({
-    schema: prices,
-    check: () => [],
-    fill: (book) => ({
-      id: book.id,
-      currency: book.currency,
-      prices: {
-        computeUnitHourMicros: micros(book.computeUnitHour),
-        storageGibMonthMicros: micros(book.storageGibMonth),
-        backupGibMonthMicros: micros(book.backupGibMonth),
-        egressGibMicros: micros(book.egressGib),
-        apiMillionRequestsMicros: micros(book.apiMillionRequests),
-      },
-    }),
+  prices: part<typeof priceOptions, PriceBook>({
+    schema: priceOptions,
+    check: checkPrices,
+    fill: fillPrices,
   }),
   policies: part<typeof policies, Policies>({
     schema: policies,
@@ -140,9 +136,9 @@ const parts = {
   }),
 };
 
-const micros = (value: string | number): number => amountMicros(value) ?? 0;
-
 const knownIn =
   (kind: keyof DeclaredFleet) =>
-  (_path: readonly (string | number)[]): readonly string[] =>
-    Object.keys({ quotas: quotaOptions, prices, policies, providers: provider }[kind].shape);
+  (path: readonly (string | number)[]): readonly string[] =>
+    kind === "prices"
+      ? knownPriceOptions(path)
+      : Object.keys({ quotas: quotaOptions, policies, providers: provider }[kind].shape);

@@ -14,6 +14,7 @@ import { nameProblem, shown } from "./names.ts";
 
 import { type DatabaseSpec, memberRoles, type ProjectSpec, placements, type Quota, type TenantSpec } from "./types.ts";
 import { size } from "./values.ts";
+import { declaredWatch, watchFields, watchOptions, watchProblems } from "./watch.ts";
 
 const tebi = 2 ** 40;
 
@@ -105,6 +106,7 @@ export const tenantOptions = z.strictObject({
   displayName: z.string().min(1).max(100),
   plan: z.string().optional(),
   members: z.array(member).max(10_000).optional(),
+  ...watchOptions,
 });
 
 /** `tenant.ts`: who belongs to it, with which role, in which projects. */
@@ -112,7 +114,9 @@ export function resolveTenant(tenant: string, options: unknown): Resolved<Tenant
   const parsed = tenantOptions.safeParse(options ?? {});
   const problems = [
     ...present(nameProblem("tenant", tenant, [])),
-    ...(parsed.success ? memberProblems(parsed.data) : toProblems(parsed.error.issues, options, knownTenant)),
+    ...(parsed.success
+      ? [...memberProblems(parsed.data), ...watchProblems(parsed.data)]
+      : toProblems(parsed.error.issues, options, knownTenant)),
   ];
   if (!parsed.success || problems.length > 0) return { kind: "invalid", problems };
   const { displayName, plan = "standard", members = [] } = parsed.data;
@@ -129,6 +133,7 @@ export function resolveTenant(tenant: string, options: unknown): Resolved<Tenant
           projects: projects === undefined ? null : [...projects].sort(),
         }))
         .sort((a, b) => (a.user < b.user ? -1 : 1)),
+      ...declaredWatch(parsed.data),
     }),
   };
 }
@@ -158,7 +163,9 @@ function memberProblems({ plan, members = [] }: z.output<typeof tenantOptions>):
   ];
 }
 
-const knownTenant = (path: readonly (string | number)[]): readonly string[] =>
-  Object.keys(path[0] === "members" ? member.shape : tenantOptions.shape);
+function knownTenant([list]: readonly (string | number)[]): readonly string[] {
+  if (list === "budgets" || list === "notify") return watchFields[list];
+  return Object.keys(list === "members" ? member.shape : tenantOptions.shape);
+}
 
 export const present = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);

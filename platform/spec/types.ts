@@ -1,5 +1,6 @@
 import type { ApiSpec } from "./api.ts";
 import type { BucketSpec } from "./buckets.ts";
+import type { BudgetSpec, ChannelSpec } from "./watch.ts";
 
 /**
  * What crosses the doors: plain, frozen JSON. Never `undefined` inside a spec, never NaN; every default is filled.
@@ -118,19 +119,75 @@ export type TenantSpec = {
     readonly role: MemberRole;
     readonly projects: readonly string[] | null;
   }[];
+  /** What a month may cost, by project. Absent: nobody counts. */
+  readonly budgets?: readonly BudgetSpec[];
+  /** Who is told of what. Absent: nobody. */
+  readonly notify?: readonly ChannelSpec[];
 };
 
-/** Prices in micro-units of `currency` (1 USD = 1,000,000). */
+/** What has a price, in the unit that is priced. */
+export const priceNames = [
+  "computeUnitHour",
+  "storageGibMonth",
+  "backupGibMonth",
+  "egressGib",
+  "apiMillionRequests",
+] as const;
+export type PriceName = (typeof priceNames)[number];
+export type UnitPrices = { readonly [name in `${PriceName}Micros`]: number };
+
+/** A step of a price: from the end of the step before it up to `upTo` units of a tenant in a month. */
+export type PriceTier = { readonly upTo: string | null; readonly micros: number };
+
+/** What a tenant pays beside its use, and what it has for nothing. */
+export type PlanPrice = {
+  /** A month; a part of a month by its days. */
+  readonly feeMicros: number;
+  /** What a month comes to at least, before credits and tax. */
+  readonly minimumMicros: number;
+  /** Priced units of a month that cost nothing; decimal text. */
+  readonly included: { readonly [name in PriceName]?: string };
+};
+
+/** What is particular to one tenant. */
+export type TenantPrices = {
+  /** Instead of the plan's and the list's. */
+  readonly prices?: { readonly [name in PriceName]?: readonly PriceTier[] };
+  readonly included?: { readonly [name in PriceName]?: string };
+  readonly feeMicros?: number;
+  readonly minimumMicros?: number;
+  readonly tax?: {
+    readonly name: string /** Millionths of the net amount: 19 % is 190,000. */;
+    readonly rateMicros: number;
+  };
+  readonly billTo?: {
+    readonly name: string;
+    readonly address: readonly string[];
+    /** Where invoices are sent; nowhere when absent. */
+    readonly email?: string;
+    readonly taxId?: string;
+  };
+};
+
+/** Prices in micro-units of `currency` (1 USD = 1,000,000). What is not declared is absent (decision 0016). */
 export type PriceBook = {
   readonly id: string;
   readonly currency: string;
-  readonly prices: {
-    readonly computeUnitHourMicros: number;
-    readonly storageGibMonthMicros: number;
-    readonly backupGibMonthMicros: number;
-    readonly egressGibMicros: number;
-    readonly apiMillionRequestsMicros: number;
-  };
+  readonly prices: UnitPrices;
+  /** Instead of the one price of `prices`, which is then the first step's. */
+  readonly tiers?: { readonly [name in PriceName]?: readonly PriceTier[] };
+  /** By name of the plan; when present in the newest version, every plan of the fleet. */
+  readonly plans?: Readonly<Record<string, PlanPrice>>;
+  readonly tenants?: Readonly<Record<string, TenantPrices>>;
+  /** Who bills, as it stands on invoices. Absent: NebulaDB. */
+  readonly issuer?: { readonly name: string; readonly address: readonly string[]; readonly taxId?: string };
+  /** Days until an invoice is due. Absent: 14. */
+  readonly dueDays?: number;
+  /** First month in force, and first month no more in force, as YYYY-MM. Absent: since ever, for ever. */
+  readonly from?: string;
+  readonly until?: string;
+  /** Every version, oldest first, where there are several; this book itself is the first of them. Each begins where the one before ends. */
+  readonly versions?: readonly Omit<PriceBook, "versions">[];
 };
 
 export type Policies = {

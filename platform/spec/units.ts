@@ -51,3 +51,9 @@ export function amountMicros(amount: string | number): number | undefined {
   const [, whole, fraction = ""] = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(String(amount)) ?? [];
   return whole === undefined ? undefined : Number(whole) * 1_000_000 + Number(fraction.padEnd(6, "0"));
 }
+
+/** "7.7" is 77,000 millionths of what is taxed; undefined for what is no percentage, or has more than four places. */
+export function percentMillionths(percent: string | number): number | undefined {
+  const given = amountMicros(percent);
+  return given === undefined || given > 100_000_000 || given % 100 !== 0 ? undefined : given / 100;
+}

@@ -51,3 +51,13 @@ export const secretReference = z.strictObject({
   kind: z.literal("secret"),
   name: z.string().refine(isName, "is no name of a secret"),
 });
+
+/** An address on the web without a credential in it; plain http only to this machine. */
+export const httpsUrl = z
+  .string()
+  .max(2_000)
+  .refine((text) => {
+    const url = URL.parse(text);
+    const inside = url !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+    return url !== null && url.username === "" && (url.protocol === "https:" || (url.protocol === "http:" && inside));
+  }, "is no https:// address");

@@ -5,7 +5,12 @@ import { type AuthoritySpecs, authorityNotReviewed, readAuthority, type SourcePa
 import type { Trees } from "./trees.ts";
 
 /** The rules a change is held to, always the base's, and what is wrong with the rules that the head brings. */
-export type Rules = { readonly base: AuthoritySpecs; readonly headProblems: readonly DeclarationProblem[] };
+export type Rules = {
+  readonly base: AuthoritySpecs;
+  readonly headProblems: readonly DeclarationProblem[];
+  /** What the change would make of them: nobody is held to it. Absent where it leaves them as they are. */
+  readonly head?: AuthoritySpecs;
+};
 
 export async function readRules(
   { sql, evaluator }: SourceParts,
@@ -24,7 +29,7 @@ export async function readRules(
   if (trees.head.authorityHash === trees.base.authorityHash) return { base, headProblems: [] };
   const head = await readAuthority(git, trees.head, evaluator);
   const old = new Set(base.problems.map(wordOf));
-  return { base, headProblems: head.problems.filter((problem) => !old.has(wordOf(problem))) };
+  return { base, head, headProblems: head.problems.filter((problem) => !old.has(wordOf(problem))) };
 }
 
 /** What is wrong without where: a problem that moved down a line is not new. */

@@ -28,6 +28,11 @@ export const fleetMissing = refused(
   "The base has no usable fleet",
   "A Platform Admin must merge a valid tenants/fleet/ first: prices, quotas and policies are read from the base.",
 );
+export const monthRepriced = refused(
+  "NEB538",
+  "Prices of a month that has begun change",
+  "A month is billed by one version of the prices: give new ones a version from a coming month.",
+);
 export const needsPlatformAdmin = refused(
   "NEB392",
   "Changes what belongs to the platform",

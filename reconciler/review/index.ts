@@ -17,6 +17,7 @@ export { followPulls, mergeReady, noteState } from "./follow.ts";
 export type { MigrationReview, Rehearser } from "./migrations.ts";
 export { outcomeMarker, renderOutcome, type StackOutcome } from "./outcome.ts";
 export type { Previewer } from "./previews.ts";
+export { priceNotes } from "./price-notes.ts";
 export { makeRehearser } from "./rehearse.ts";
 export { makeReviewer, type Reviewer, type ReviewerParts } from "./reviewer.ts";
 export { checkTypes, type TypeReport } from "./typecheck.ts";

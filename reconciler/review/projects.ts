@@ -10,7 +10,14 @@ import {
   deletionsWaiting,
   type Retired,
 } from "../../platform/policy/index.ts";
-import { metersOf, monthlyEstimate, priceDifference } from "../../platform/pricing/index.ts";
+import {
+  estimateRates,
+  metersOf,
+  monthlyEstimate,
+  monthOf,
+  priceDifference,
+  type Rates,
+} from "../../platform/pricing/index.ts";
 import {
   type DeclarationProblem,
   type FleetSpec,
@@ -123,31 +130,29 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
   if (fleet === null) return { ...named, kind, plan, price: null, quota: null, policy: [], waiting: [], preview };
   const baseTenant = tenants.find((candidate) => candidate.tenant === tenant) ?? null;
   const authority = authorityAtBase({ baseCommit: commit, baseFleet: fleet, baseTenant });
+  const rates = estimateRates(fleet.priceBook, { tenant, month: monthOf(now.getTime()) });
   return {
     ...named,
     kind,
     plan,
-    price: priceDifference(before, removed ? null : next, fleet.priceBook, metersOf[next.placement]),
+    price: rates === null ? null : priceDifference(before, removed ? null : next, rates, metersOf[next.placement]),
     quota: removed ? null : checkQuota(next, authority.granted, before),
     policy: removed
       ? checkProjectDeleted(before, appeared)
       : [...checkPolicy(next, authority, before, appeared), ...checkReach(next, rules.gatewayHost)],
     waiting: deletionsWaiting(before, next, { retired: one.retired, policies: fleet.policies, now }),
     preview,
-    ...(kind === "changed" && before !== null ? branchesOf(before, rules.pull, fleet) : {}),
+    ...(kind === "changed" && before !== null ? branchesOf(before, rules.pull, rates) : {}),
   };
 }
 
 /** What is made for the pull request while it is open, of what runs. */
-function branchesOf(
-  before: ProjectSpec,
-  pull: Rules["pull"],
-  { priceBook }: FleetSpec,
-): Pick<ProjectReview, "branches"> {
+function branchesOf(before: ProjectSpec, pull: Rules["pull"], rates: Rates | null): Pick<ProjectReview, "branches"> {
+  if (rates === null) return {};
   const branches = previewBranches(before, pull).map((spec) => ({
     ...{ name: spec.name, of: spec.branch?.of ?? "" },
-    monthMicros: monthlyEstimate(spec, priceBook, metersOf[before.placement]).micros,
-    currency: priceBook.currency,
+    monthMicros: monthlyEstimate(spec, rates, metersOf[before.placement]).micros,
+    currency: rates.currency,
   }));
   return branches.length === 0 ? {} : { branches };
 }

@@ -13,6 +13,7 @@ import { isPlatform, isTenant, refusalOf } from "./changes.ts";
 import { fleetMissing } from "./errors.ts";
 import { type MigrationFindings, type Rehearser, reviewMigrations } from "./migrations.ts";
 import { type Previewer, runPreviews } from "./previews.ts";
+import { priceNotes } from "./price-notes.ts";
 import { problemsOf, readTouched, reviewProjects, type Touched, touchedStacks } from "./projects.ts";
 import { readTrees, type Trees } from "./trees.ts";
 import { checkTypes, type TypeReport } from "./typecheck.ts";
@@ -72,6 +73,8 @@ export async function reviewChange(
     gatewayHost: parts.gatewayHost ?? "127.0.0.1",
   }).map((one) => withMigrations(one, migrated));
   const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
+  const [before, after] = [rules.base.fleet?.priceBook, rules.head?.fleet?.priceBook];
+  const repriced = await priceNotes(parts.sql, before, after, parts.clock.now());
   const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched), ...migrated.problems];
   const findings: Findings = {
     about: {
@@ -80,7 +83,7 @@ export async function reviewChange(
     },
     types,
     problems: joinProblems(declared, types.report, await textsOf(git, trees, declared, types.report)),
-    notes: [...(rules.base.fleet === null ? [noFleet] : []), ...refused, ...trees.notes, ...pruned],
+    notes: [...(rules.base.fleet === null ? [noFleet] : []), ...refused, ...trees.notes, ...pruned, ...repriced],
     projects,
   };
   const finish = (projects: Findings["projects"]): Review =>

@@ -69,7 +69,11 @@ export async function evaluateFleet(workspace: Workspace): Promise<FleetSpec | u
   if (problems.length > 0) return undefined;
   const declared = Object.fromEntries([...parts].map(([kind, { options }]) => [kind, options]));
   const fleet = resolveFleet(declared as Record<FleetKind, unknown>);
-  return fleet.kind === "ok" ? fleet.spec : undefined;
+  if (fleet.kind === "ok") return fleet.spec;
+  // Each part is valid by itself: what is left is between the prices and the plans, and stands in the prices.
+  const at = parts.get("prices")?.at ?? topOf("tenants/fleet/prices.ts");
+  problems.push(...placeProblems(files, { name: null, at }, fleet.problems));
+  return undefined;
 }
 
 const declares = (path: string): boolean => /^tenants\/fleet\/[^/]+\.ts$/.test(path) && !path.endsWith(".d.ts");
