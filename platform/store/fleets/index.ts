@@ -1,1 +1,1 @@
-export { type FleetRow, getFleet, listFleets, putFleet } from "./fleets.ts";
+export { type FleetRow, fleetDeclaring, getFleet, listFleets, onlyFleet, putFleet, tenantsDigest } from "./fleets.ts";

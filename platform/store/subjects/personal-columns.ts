@@ -48,6 +48,8 @@ export const personalColumns: readonly PersonalColumn[] = [
   person("pulls", "requested_by", "replace"),
   person("proposals", "requested_by", "replace"),
   person("approvals", "approved_by", "replace"),
+  person("credits", "granted_by", "replace"),
+  person("holds", "lifted_by", "replace"),
   counted,
 ];
 
@@ -62,6 +64,7 @@ export const notPersonal: Readonly<Record<string, string>> = {
   "sessions.user_agent": "goes with the account",
   "repositories.owner": "an organisation of the Git host",
   "drift_orphans.owner": "an installation",
+  "invoices.reversed_by": "the credit note that reverses it",
   "replicas.address": "where a process of ours serves",
   "idempotency_keys.principal": "the public id of a key; expires within a day",
 };
