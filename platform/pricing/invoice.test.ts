@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PriceBook } from "../spec/index.ts";
 import {
+  checkFocus,
   draftInvoice,
   focusColumns,
+  focusRows,
   meterNames,
   monthOf,
   monthSpan,
@@ -53,7 +55,9 @@ test("a draft names quantity, price, records and commits of every line, and adds
   ];
   expect(invoice(list)).toMatchObject({
     id: "draft-acme-2026-05",
-    kind: "draft",
+    kind: "invoice",
+    status: "draft",
+    number: null,
     period: { month: "2026-05", from: "2026-05-01T00:00:00.000Z", to: "2026-06-01T00:00:00.000Z", open: true },
     priceBook: "standard",
     lines: [
@@ -94,11 +98,14 @@ test("the FOCUS export has a header, a row for each billed line, and the invoice
   fc.assert(
     fc.property(list, (records) => {
       const one = invoice(records);
-      const [header, ...rows] = parseCsv(toFocusCsv([one]));
+      const [header, ...rows] = parseCsv(toFocusCsv(focusRows([one])));
       expect(header).toEqual(focusColumns);
       const at = (row: string[], name: string) => row[focusColumns.indexOf(name)] ?? "";
       for (const row of rows) expect(row).toHaveLength(focusColumns.length);
-      expect(rows).toHaveLength(one.lines.filter(({ pricedUnit }) => pricedUnit !== null).length);
+      expect(rows).toHaveLength(
+        one.lines.filter(({ kind, pricedUnit }) => kind !== "usage" || pricedUnit !== null).length,
+      );
+      expect(checkFocus(focusRows([one]))).toEqual([]);
       const micros = rows.reduce(
         (sum, row) => sum + BigInt(at(row, "BilledCost").replace(/\.(\d+)$/, (_, p) => p.padEnd(6, "0"))),
         0n,
@@ -109,7 +116,9 @@ test("the FOCUS export has a header, a row for each billed line, and the invoice
 });
 
 test("a row of the export can be read without knowing us", () => {
-  const [header = [], row = []] = parseCsv(toFocusCsv([invoice([usage({ commits: ["c0ffee", "facade"] })])]));
+  const [header = [], row = []] = parseCsv(
+    toFocusCsv(focusRows([invoice([usage({ commits: ["c0ffee", "facade"] })])])),
+  );
   expect(Object.fromEntries(header.map((name, i) => [name, row[i]]))).toMatchObject({
     BilledCost: "0.08",
     BillingAccountId: "acme",
@@ -125,9 +134,21 @@ test("a row of the export can be read without knowing us", () => {
   });
 });
 
+test("words never become a formula in a spreadsheet, and numbers stay numbers", () => {
+  const made = invoice([usage()]);
+  const [line] = made.lines;
+  if (line === undefined) throw new Error("no line");
+  for (const word of ['=HYPERLINK("http://x.example")', "+1", "-2+3", "@SUM(A1)", "\tx", "\rx"]) {
+    const [, row = []] = parseCsv(toFocusCsv(focusRows([{ ...made, lines: [{ ...line, description: word }] }])));
+    expect(row[focusColumns.indexOf("ChargeDescription")]).toBe(`'${word}`);
+  }
+  const [, row = []] = parseCsv(toFocusCsv(focusRows([{ ...made, lines: [{ ...line, micros: -5 }] }])));
+  expect(row[focusColumns.indexOf("BilledCost")]).toBe("-0.000005");
+});
+
 test("fields are quoted as RFC 4180 says", () => {
   const nasty = { ...invoice([usage()]), currency: 'a "b", c\r\nd' };
-  const csv = toFocusCsv([nasty]);
+  const csv = toFocusCsv(focusRows([nasty]));
   expect(csv).toContain('"a ""b"", c\r\nd"');
   expect(parseCsv(csv)[1]?.[focusColumns.indexOf("BillingCurrency")]).toBe('a "b", c\r\nd');
   expect(csv.endsWith("\r\n")).toBe(true);

@@ -12,6 +12,7 @@ import {
   type Reach,
 } from "../../../platform/store/index.ts";
 import { mergeRefused, notFound, wrongState } from "../errors.ts";
+import { pullCost } from "../invoice-wire.ts";
 import { fromCursor, pageOf, pageQuery, toCursor } from "../page.ts";
 import type { Portal } from "../portal.ts";
 import { absent, demand, narrowTo, ownTenants } from "../reach.ts";
@@ -19,6 +20,7 @@ import { type Host, hostFor } from "../repository.ts";
 import { json, route } from "../route.ts";
 import { name, named, operation, sha } from "../schemas.ts";
 import { operationToWire } from "../wire.ts";
+import { costsOf } from "./cost.ts";
 import { demandMerge, isAmongOwn, sees, type Touched } from "./touched.ts";
 import { pull, pullDetail, pullToWire } from "./wire.ts";
 
@@ -104,6 +106,25 @@ export const pullRoutes = [
         review: reviewed && review !== null && !seesMoney ? withoutMoney(review) : reviewed ? review : null,
       },
     };
+  }),
+
+  route({
+    method: "get",
+    path: "/api/v1/pulls/{number}/cost",
+    operationId: "pulls.cost",
+    scope: "usage:read",
+    target: "found",
+    summary: "What a merged pull request was estimated at, and what came of it",
+    description: "By database and month, of whole hours. A month that is not closed grows.",
+    params,
+    query,
+    replies: { 200: json("Both, side by side", z.strictObject({ items: z.array(pullCost) })) },
+  }).handle(async ({ principal, params: { number }, query: { repository: named } }, portal) => {
+    const { row, ledger, touched } = await find(portal, principal, "usage:read", { number, named });
+    for (const target of touched) demand(principal, "usage:read", target);
+    const tenants = [...new Set(touched.flatMap(({ tenant }) => tenant ?? []))];
+    const pull = { repository: row.id, number, mergedAt: ledger?.mergedAt ?? null };
+    return { status: 200, body: { items: await costsOf(portal, pull, tenants) } };
   }),
 
   route({

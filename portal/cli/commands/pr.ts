@@ -6,6 +6,7 @@ import { printData, printRows, say } from "../output.ts";
 import type { Operation } from "../types.ts";
 import { type Pull, printReview } from "./review-text.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
+import { money } from "./usage.ts";
 
 export function addPullCommands(program: Command): void {
   const pr = program.command("pr").description("pull requests of the tenant repository");
@@ -22,6 +23,12 @@ export function addPullCommands(program: Command): void {
     .option("--no-wait", "do not wait for the deployment")
     .option("--timeout <seconds>", "how long to wait", parsePositive, 120)
     .action(merge);
+  withOutput(
+    pr
+      .command("cost")
+      .description("what it was estimated at, and what came of it")
+      .argument("<number>", "", parsePositive),
+  ).action(cost);
   pr.command("close").description("close one without merging it").argument("<number>", "", parsePositive).action(close);
   withOutput(
     program
@@ -51,6 +58,32 @@ async function show(number: number, { output }: Output): Promise<void> {
   const pull = await reviewed(connect(), number);
   if (output === "table") printReview(pull);
   else printData(pull, output);
+}
+
+type Cost = {
+  readonly domain: string;
+  readonly project: string;
+  readonly database: string;
+  readonly month: string;
+  readonly isFinal: boolean;
+  readonly hours: number;
+  readonly estimated: { readonly amount: string; readonly currency: string };
+  readonly actual: { readonly amount: string; readonly currency: string };
+};
+
+async function cost(number: number, { output }: Output): Promise<void> {
+  const { items } = await connect().get<{ items: Cost[] }>(`/api/v1/pulls/${number}/cost`);
+  printRows(
+    items,
+    [
+      { title: "DATABASE", value: (row) => `${row.domain}/${row.project}/${row.database}` },
+      { title: "MONTH", value: (row) => `${row.month}${row.isFinal ? "" : " (open)"}` },
+      { title: "HOURS", value: (row) => row.hours },
+      { title: "ESTIMATED AT MOST", value: (row) => money(row.estimated) },
+      { title: "ACTUAL", value: (row) => money(row.actual) },
+    ],
+    output,
+  );
 }
 
 async function close(number: number): Promise<void> {
