@@ -1,5 +1,4 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { createTransport } from "nodemailer";
 import { badConfig, type Secret } from "../core/index.ts";
@@ -10,6 +9,9 @@ export type Mail = {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
+  /** The same for readers who show it; without scripts, and with nothing that is fetched. */
+  readonly html?: string;
+  readonly attachments?: readonly { readonly name: string; readonly type: string; readonly content: Buffer }[];
 };
 
 export type Mailer = {
@@ -54,8 +56,8 @@ function smtpMailer(url: Secret, from: string): Mailer {
   });
   return {
     via: "smtp",
-    async send({ id, to, subject, text }) {
-      await transport.sendMail({ from, to, subject, text, messageId: messageId(id), headers: automatic });
+    async send(mail) {
+      await transport.sendMail(toMessage(mail, from));
     },
     close: () => transport.close(),
   };
@@ -66,11 +68,14 @@ function folderMailer({ from, folder }: MailerOptions): Mailer {
   const transport = createTransport({ streamTransport: true, buffer: true, newline: "unix" });
   return {
     via: "folder",
-    async send({ id, to, subject, text }) {
-      const sent = await transport.sendMail({ from, to, subject, text, messageId: messageId(id), headers: automatic });
+    async send(mail) {
+      const sent = await transport.sendMail(toMessage(mail, from));
       const { message } = sent as unknown as { readonly message: Buffer };
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const file = join(folder, `${new Date().toISOString().replaceAll(":", "-")}-${id}.eml`);
+      const file = join(
+        folder,
+        `${new Date().toISOString().replaceAll(":", "-")}-${mail.id.replaceAll(/[^\w.-]/g, "_")}.eml`,
+      );
       writeFileSync(`${file}.new`, message, { mode: 0o600 });
       renameSync(`${file}.new`, file);
     },
@@ -78,7 +83,15 @@ function folderMailer({ from, folder }: MailerOptions): Mailer {
   };
 }
 
-const messageId = (id: string): string => `<${id}@${hostname() || "nebuladb"}>`;
+const toMessage = ({ id, to, subject, text, html, attachments = [] }: Mail, from: string) => ({
+  ...{ from, to, subject, text, messageId: messageId(id, from), headers: automatic },
+  ...(html === undefined ? {} : { html }),
+  attachments: attachments.map(({ name, type, content }) => ({ filename: name, contentType: type, content })),
+});
+
+/** Of the sender's domain and not of this machine: another one that sends it again must say the same. */
+const messageId = (id: string, from: string): string =>
+  `<${id.replaceAll(/[^\w.-]/g, "_")}@${/@([\w.-]+)>?\s*$/.exec(from)?.[1] ?? "nebuladb"}>`;
 
 /** RFC 3834: out-of-office notes need not be sent to us. */
 const automatic = { "Auto-Submitted": "auto-generated" };
