@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { type MemberRole, memberRoles, memberUser } from "../../platform/spec/index.ts";
-import type { FileEdits } from "../edit/index.ts";
 import { requestProblems } from "./errors.ts";
-import type { Portal } from "./portal.ts";
-import { type Base, propose, readBase } from "./propose.ts";
-import { type Call, json, route } from "./route.ts";
+import { proposeInTenant } from "./propose-in-tenant.ts";
+import { json, route } from "./route.ts";
 import { change, name } from "./schemas.ts";
 
 const collection = "/api/v1/tenants/{tenant}/members";
@@ -43,7 +41,7 @@ export const memberRoutes = [
     const { putMember } = await import("../edit/index.ts");
     const { tenant } = call.params;
     const where = projects === null ? tenant : projects.map((project) => `${tenant}/${project}`).join(", ");
-    return proposeMembers(portal, call, {
+    return proposeInTenant(portal, call, {
       edit: ({ files }) => putMember(files, { tenant, user, role, projects }),
       title: `Make ${user} a ${role} of ${where}`,
       why: `${user} may do in ${where} what a ${role} may.`,
@@ -67,7 +65,7 @@ export const memberRoutes = [
   }).handle(async (call, portal) => {
     const { tenant, user } = call.params;
     const { removeMember } = await import("../edit/index.ts");
-    return proposeMembers(portal, call, {
+    return proposeInTenant(portal, call, {
       edit: ({ files }) => removeMember(files, { tenant, user }),
       title: `Remove ${user} from ${tenant}`,
       why: `${user} is no member of ${tenant} any more.`,
@@ -77,28 +75,3 @@ export const memberRoutes = [
     });
   }),
 ];
-
-type Asked = {
-  readonly edit: (base: Base) => FileEdits;
-  readonly title: string;
-  readonly why: string;
-  readonly step: "change" | "delete";
-  readonly autoMerge: boolean;
-  readonly details: Readonly<Record<string, unknown>>;
-};
-
-/** The folder of what a tenant's projects share; no project can have this name. Operations of the whole tenant stand under it. */
-const ofTenant = "shared";
-
-async function proposeMembers(
-  portal: Portal,
-  call: Call<{ readonly tenant: string }, unknown, unknown>,
-  { edit, details, ...asked }: Asked,
-) {
-  const { tenant } = call.params;
-  const base = await readBase(portal, tenant, ofTenant);
-  const { changes } = edit(base);
-  const answer = await propose(portal, call, base, { tenant, project: ofTenant, database: null, changes, ...asked });
-  const trail = { ...answer.trail, tenant, project: null, details: { ...answer.trail.details, ...details } };
-  return { status: 202 as const, ...answer, trail };
-}

@@ -11,6 +11,7 @@
  * 5. A deletion needs `retire: true` in the declaration; of a branch, which is a copy, it does not. Names and values come out as literals only: no input becomes code.
  */
 export { createBranch } from "./branch.ts";
+export { type BudgetEdit, type BudgetPlace, putBudget, removeBudget } from "./budgets.ts";
 export { changeDatabase, createDatabase, deleteBranch, deleteDatabase, retireDatabase } from "./database.ts";
 export * from "./errors.ts";
 export { type MemberEdit, putMember, removeMember } from "./members.ts";

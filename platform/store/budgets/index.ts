@@ -1,0 +1,8 @@
+export {
+  type AnomalyRow,
+  type BudgetAlertRow,
+  listAnomalies,
+  listBudgetAlerts,
+  putAnomaly,
+  putBudgetAlert,
+} from "./budgets.ts";
