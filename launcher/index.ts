@@ -31,4 +31,5 @@ export { findPgBouncer, type PgBouncer, resolvePgBouncer, tryPgBouncer, verifyAr
 export { findPostgres, type Postgres, resolvePostgres, verifyWheel } from "./toolchain/postgres.ts";
 export { findLanguageHost, findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";
 export { makeSay, quiet, type Say } from "./toolchain/say.ts";
+export { resolveStripeMock } from "./toolchain/stripe-mock.ts";
 export { findVersitygw, resolveVersitygw, tryVersitygw } from "./toolchain/versitygw.ts";

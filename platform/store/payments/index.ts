@@ -1,0 +1,56 @@
+export {
+  beginCustomer,
+  getPaymentCustomer,
+  type PaymentCustomer,
+  setCustomer,
+  setSubscription,
+  tenantOfCustomer,
+} from "./customers.ts";
+export {
+  duePaymentEvents,
+  endPaymentEvent,
+  keepPaymentEvent,
+  type PaymentEvent,
+  type PaymentOutcome,
+  paymentsHappened,
+  postponePaymentEvent,
+  prunePaymentEvents,
+} from "./events.ts";
+export {
+  beginPaymentInvoice,
+  getPaymentInvoice,
+  type InvoiceToCheck,
+  invoicesToCheck,
+  listPaymentInvoices,
+  listPaymentProblems,
+  notePaymentFailures,
+  notePaymentInvoice,
+  notePaymentProblem,
+  type PaymentInvoice,
+  type PaymentSeen,
+  paymentInvoiceOf,
+  paymentsToLookAt,
+} from "./invoices.ts";
+export {
+  getStanding,
+  lastPaymentCheck,
+  listOwed,
+  listStandings,
+  type Owed,
+  type PaymentCheck,
+  type PaymentDifference,
+  type PaymentStanding,
+  putPaymentCheck,
+  putStanding,
+} from "./standings.ts";
+export {
+  beginPaymentUsage,
+  duePaymentUsage,
+  endPaymentUsage,
+  type PaymentUsage,
+  postponePaymentUsage,
+  prunePaymentUsage,
+  putPaymentUsage,
+  toldUsage,
+  type UsageToTell,
+} from "./usage.ts";
