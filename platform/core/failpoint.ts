@@ -55,6 +55,18 @@ export const failpoints = [
   // usage
   "usage.sampled",
   "usage.rolled",
+  // a month that is closed, and who is told of it
+  "billing.issued",
+  "billing.closed",
+  "billing.begun",
+  "billing.sent",
+  "billing.recorded",
+  // an invoice's way to the payment service
+  "payments.begun",
+  "payments.created",
+  "payments.filled",
+  "payments.finalized",
+  "payments.recorded",
   // drift
   "drift.looked",
   "drift.noted",

@@ -13,7 +13,9 @@ const repeated: ReadonlySet<Failpoint> = new Set([
 
 /** Not passed by a reconciler; each is tried in tests/compute/failover.test.ts. */
 const ofTakeovers = /^compute\.(succession|primary|standby)/;
-const places = failpoints.filter((name) => !ofTakeovers.test(name));
+/** Passed only where a month is over; each is tried in biller-killed.test.ts or payments-killed.test.ts. */
+const ofBilling = /^(billing|payments)\./;
+const places = failpoints.filter((name) => !ofTakeovers.test(name) && !ofBilling.test(name));
 
 /** Brings a lane to a place, by what passes there. */
 async function reach(lane: Lane, point: Failpoint, random: Random): Promise<boolean> {
