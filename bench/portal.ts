@@ -3,21 +3,12 @@
  * operations; 200 keys of as many users; limits, audit and headers as they ship. The load comes from this process (autocannon),
  * on the same machine: a core each, when it has two.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { readdirSync, readFileSync } from "node:fs";
 import autocannon from "autocannon";
-import { findPostgres, quiet, resolvePostgres } from "../launcher/index.ts";
-import { makePostgresServer } from "../platform/compute/index.ts";
-import { openScope, type Scope, Secret } from "../platform/core/index.ts";
-import { connectOnce } from "../platform/sql/index.ts";
-import { migrate } from "../platform/store/index.ts";
+import { openScope } from "../platform/core/index.ts";
 import { databaseName, fillLedger, type PortalLedger, projectName } from "./ground/portal-ledger.ts";
+import { openPortal } from "./ground/portal-process.ts";
 import { percentile, progress, report, round } from "./ground/report.ts";
-import { freePort } from "./ground/sides.ts";
 
 type Load = {
   readonly requests: number;
@@ -31,11 +22,10 @@ type Measured = Load & { readonly portalCpuMs: number; readonly ledgerCpuMs: num
 const runs = Number(process.env.NEBULA_BENCH_RUNS ?? 3);
 const seconds = Number(process.env.NEBULA_BENCH_SECONDS ?? 10);
 const connections = 24;
-const root = join(import.meta.dirname, "..");
 
 const scope = openScope();
 try {
-  const { url, pid, ledgerPid, ledger } = await openPortal(scope);
+  const { url, pid, ledgerPid, ledger } = await openPortal(scope, (sql) => fillLedger(sql));
   progress("warming up");
   await load(url, ledger, 4);
   const measured: Measured[] = [];
@@ -82,62 +72,6 @@ try {
   });
 } finally {
   await scope.close();
-}
-
-async function openPortal(into: Scope) {
-  const home = into.add(mkdtempSync(join(tmpdir(), "nebula-bench-portal-")), (path) =>
-    rmSync(path, { recursive: true, force: true }),
-  );
-  chmodSync(home, 0o711);
-  const { binDir: pgBin } = (await findPostgres(process.env)) ?? (await resolvePostgres(process.env, quiet));
-  const server = into.add(
-    await makePostgresServer({
-      ...{ pgBin, port: await freePort(), password: new Secret("bench"), databases: ["nebula", "forge"] },
-      ...{ dataDir: join(home, "ledger"), socketDir: join(home, "run") },
-    }),
-    (it) => it.stop("immediate"),
-  );
-  const { pid: ledgerPid } = await server.start();
-  progress("filling the ledger");
-  const ledger = await connectOnce(server.url("nebula"), async (sql) => {
-    await migrate(sql);
-    return fillLedger(sql);
-  });
-  const port = await freePort();
-  const child = into.add(
-    spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "portal/main.ts")], {
-      env: {
-        ...{ PATH: process.env.PATH, HOME: home, NEBULA_MODE: "development" },
-        ...{ NEBULA_DATA: join(home, "data"), NEBULA_PORT: String(port) },
-        NEBULA_LEDGER_URL: server.url("nebula").reveal(),
-        NEBULA_FORGE_DATABASE_URL: server.url("forge").reveal(),
-        NEBULA_MASTER_KEY: randomBytes(32).toString("base64"),
-        ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
-      },
-      stdio: ["ignore", "pipe", "inherit"],
-    }),
-    stop,
-  );
-  await readyOf(child);
-  return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, ledgerPid, ledger };
-}
-
-function readyOf(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`the portal ended with ${code}`)));
-    if (child.stdout !== null)
-      createInterface({ input: child.stdout }).on("line", (line) => {
-        if (line.includes('"ready":true')) resolve();
-      });
-  });
-}
-
-function stop(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
-    child.once("exit", () => resolve());
-    child.kill("SIGTERM");
-  });
 }
 
 /** The mix, a key after the other. */

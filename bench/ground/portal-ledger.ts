@@ -3,6 +3,7 @@ import { issueToken } from "../../platform/identity/index.ts";
 import { databaseId, type FleetSpec, type ProjectSpec, resolveDatabase, specHash } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
+  foldRecords,
   putFleet,
   putRepository,
   recordApplied,
@@ -123,11 +124,11 @@ async function work(sql: Sql, { tenants, projectsEach, operations, hours }: Size
          '1 hour') at`,
     [hours, commit],
   );
+  await foldRecords(sql);
   await sql.query(
-    `insert into usage_samples (instance, slot, slot_seconds, measured_until, awake_ms, compute_unit_ms, storage_byte_ms,
-       connection_ms, compute_units, storage_bytes, connections, commit)
-     select id, at, 60, at + interval '1 minute', 60000, 30000, 60000 * 1e9, 0, 0.5, 1e9, 0, $1
-     from instances, generate_series(date_trunc('hour', now()), date_trunc('hour', now()) + interval '29 minutes', '1 minute') at`,
+    `insert into usage_pending (hour, instance, meter, commits, amount, grain)
+     select date_trunc('hour', now()), id, meter, array[$1], 30000 * 30, grain
+     from instances, (values ('compute_unit_seconds', 1000), ('storage_byte_hours', 3600000)) m (meter, grain)`,
     [commit],
   );
 }
