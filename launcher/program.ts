@@ -90,7 +90,9 @@ function addLocalCommands(program: Command): void {
     .command("demo")
     .description("the main job in one command, against the running platform or a temporary one")
     .option("--keep", "leave the demo's database there to look at")
-    .addOption(new Option("--chapter <name>", "what to show").choices(["main", "compute", "data"]).default("main"))
+    .addOption(
+      new Option("--chapter <name>", "what to show").choices(["main", "compute", "data", "billing"]).default("main"),
+    )
     .action(async (options) => (await import("./commands/demo.ts")).demo({ ...options, output: output() }));
   program
     .command("completion")

@@ -48,6 +48,7 @@ import {
   requireSchema,
   whileHolding,
 } from "../platform/store/index.ts";
+import { makeStripe, stripeFields, stripeFrom } from "../platform/stripe/index.ts";
 import {
   defaultLimits,
   drain,
@@ -56,6 +57,7 @@ import {
   makeApi,
   makeGitDesk,
   makeServer,
+  type Payments,
   parseRules,
   portTaken,
   resolveReachable,
@@ -92,6 +94,7 @@ const fields = {
   NEBULA_GITHUB_SIGN_IN: optional(secret()),
   NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
   NEBULA_AUDIT_DAYS: integer(366),
+  ...stripeFields,
   ...gatewayFields,
   ...mainFields,
   ...keyFields,
@@ -152,6 +155,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
     ...{ git, hostOf: git.hostOf },
     auth,
     ...{ keyring, secrets: tenantSecretsFrom(process.env, sql, vault) },
+    payments: readPayments(config),
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
   });
@@ -182,6 +186,19 @@ type People = {
   readonly config: Settings;
   readonly port: number;
 };
+
+/** The payment service, by the settings that the reconciler has too. */
+function readPayments(config: Settings): Payments | null {
+  const settings = stripeFrom(config);
+  if (settings === undefined) return null;
+  const { account, live } = settings;
+  const webhookSecret = config.NEBULA_STRIPE_WEBHOOK_SECRET;
+  return {
+    stripe: makeStripe(settings, { clock: systemClock }),
+    webhook: webhookSecret === undefined ? null : { secret: webhookSecret, account, live },
+    returnUrl: (config.NEBULA_PUBLIC_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, ""),
+  };
+}
 
 /** The gateway beside this portal, by the settings that it has itself. */
 function readGateway(config: Settings): Gateway {

@@ -8,11 +8,14 @@ import { join } from "node:path";
 import { backupFields, backupSettings, makeBackups, openStores } from "../platform/backup/index.ts";
 import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/compute/index.ts";
 import {
+  choice,
   gatewayFields,
+  guardedFetch,
   hostPolicy,
   integer,
   type Main,
   mainFields,
+  optional,
   runMain,
   secret,
   systemClock,
@@ -21,14 +24,20 @@ import {
 import { makeEvaluator } from "../platform/evaluate/index.ts";
 import { requireGit } from "../platform/git/index.ts";
 import { keyFields, keysFrom, openKeyring, tenantSecretsFrom } from "../platform/keys/index.ts";
+import { makeMailer } from "../platform/mail/index.ts";
 import { schemaDrift } from "../platform/migrations/index.ts";
+import { makeNotifier } from "../platform/notify/index.ts";
 import { makePool } from "../platform/sql/index.ts";
-import { during, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
+import { during, heldSql, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
+import { makeStripe, stripeFields, stripeFrom } from "../platform/stripe/index.ts";
 import { makeBackupWorker, parseBackupTimes, registerBackupsGauges } from "./backup/index.ts";
+import { mailConsumer, makeBillingWorker } from "./billing/index.ts";
 import { makeBranchPass } from "./branches/index.ts";
+import { makeBudgetPass } from "./budgets/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
+import { makePaymentWorker, newsConsumer, stripeConsumer } from "./payments/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
 import { makeRehearser } from "./review/index.ts";
 import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
@@ -53,6 +62,12 @@ const fields = {
   NEBULA_BACKUPS: text("off"),
   ...backupFields,
   NEBULA_DATABASE_BACKUP_TIMES: text("{}"),
+  NEBULA_SMTP_URL: optional(secret()),
+  NEBULA_MAIL_FROM: text("NebulaDB <nebuladb@localhost>"),
+  /** Days after an invoice was due until a tenant is suspended, and whether it ever is. */
+  NEBULA_PAYMENT_GRACE_DAYS: integer(14),
+  NEBULA_PAYMENT_SUSPEND: choice(["never", "after-grace"], "never"),
+  ...stripeFields,
   ...mainFields,
   ...keyFields,
 };
@@ -76,6 +91,12 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   scope.add(replica, (it) => it.close());
   const driver = scope.add(await makeLocalDriver({ dataDir, pgBin, vault, observe, spares: 0 }), (it) => it.close());
   const backupStores = backupSettings(process.env, { dataDir, backups: config.NEBULA_BACKUPS });
+  const mailer = scope.add(
+    makeMailer({ url: config.NEBULA_SMTP_URL, from: config.NEBULA_MAIL_FROM, folder: join(dataDir, "mail") }),
+    (opened) => opened.close(),
+  );
+  const stripeSettings = stripeFrom(config);
+  const stripe = stripeSettings === undefined ? null : makeStripe(stripeSettings, { clock });
   const backups = makeBackups({ driver, vault, ...openStores(backupStores) });
   const deployer = scope.add(
     await makeDeployer({
@@ -108,18 +129,38 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   );
   const once = (name: string, begin: Parameters<typeof during>[0]) =>
     scope.add(whileHolding({ sql, clock, observe }, name, during(begin)), (it) => it.close());
+  const listen: typeof sql.listen = (channel, hear) => sql.listen(channel, hear);
   const singletons = [
     once("status", () => makeStatusPass({ sql, driver, observe, tend: (rows) => tend(driver, rows) })),
-    once("usage", () => {
+    once("usage", ({ hold }) => {
       const sampleEveryMs = config.NEBULA_SAMPLE_SECONDS * 1000;
       return makeUsageWorker({
-        sql,
+        sql: heldSql(sql, hold),
         clock,
         observe: observeWith(driver, { filesOf: readFileSizes(dataDir) }),
         report: observe,
         sampleEveryMs,
         trafficFolder: join(dataDir, "meter"),
       });
+    }),
+    once("billing", ({ hold }) => {
+      const held = heldSql(sql, hold);
+      const told = stripe === null ? [] : [stripeConsumer({ sql: held, stripe, clock, observe })];
+      const consumers = [mailConsumer(held, mailer), newsConsumer(held), ...told];
+      return makeBillingWorker({ sql: held, clock, observe, consumers });
+    }),
+    once("payments", ({ hold }) => {
+      const suspends = config.NEBULA_PAYMENT_SUSPEND === "after-grace";
+      const rules = { graceDays: config.NEBULA_PAYMENT_GRACE_DAYS, suspends };
+      const { account = null, meters = {}, prices = [] } = stripeSettings ?? {};
+      const service = stripe === null ? null : { stripe, account, meters, prices };
+      return makePaymentWorker({ sql: heldSql(sql, hold), listen, clock, observe, rules, service });
+    }),
+    once("budgets", ({ hold }) => makeBudgetPass({ sql: heldSql(sql, hold), clock, observe })),
+    once("notify", ({ hold }) => {
+      const { inside } = hostPolicy({ hosts: "", inside: config.NEBULA_PRIVATE_HOSTS });
+      const fetch = guardedFetch({ inside }, { timeoutMs: 15_000, maxBytes: 64 * 1024 });
+      return makeNotifier({ sql: heldSql(sql, hold), listen, secrets, mailer, fetch, clock, observe });
     }),
     once("storage", () => makeStoragePass({ sql, driver, clock, observe })),
     once("branches", () => makeBranchPass({ sql, clock, observe })),

@@ -17,14 +17,16 @@ import { makeSay, type Say } from "../toolchain/say.ts";
 import { takeDown } from "./down.ts";
 import { prepareStart, startDetached } from "./up.ts";
 
-type DemoOptions = { readonly output: Format; readonly keep?: boolean; readonly chapter?: Chapter };
+type DemoOptions = { readonly output: Format; readonly keep?: boolean; readonly chapter?: Chapter | "billing" };
 
 export async function demo(options: DemoOptions): Promise<void> {
+  const { chapter, ...rest } = options;
+  if (chapter === "billing") return (await import("./demo-billing.ts")).demoBilling(options);
   const say = makeSay();
   await withScope(async (scope) => {
     if (!isSignedIn()) await startTemporary(scope, say);
     await nameClientTools(process.env);
-    await runDemo(options);
+    await runDemo({ ...rest, ...(chapter === undefined ? {} : { chapter }) });
   });
 }
 

@@ -129,6 +129,22 @@ async function runCheck(name: string, command: readonly string[], channel: Chann
 /** Beside the folder of its name: rooms whose tests belong to what it is about. */
 const roomsOf: Readonly<Record<string, readonly string[]>> = {
   unit: unitRooms,
+  billing: [
+    "tests/billing",
+    "tests/usage",
+    "platform/billing",
+    "platform/metering",
+    "platform/notify",
+    "platform/pricing",
+    "platform/savings",
+    "platform/spending",
+    "platform/stripe",
+    "platform/webhooks",
+    "reconciler/billing",
+    "reconciler/budgets",
+    "reconciler/payments",
+    "reconciler/usage",
+  ],
   "data-api": [
     "tests/data-api",
     "gateway/rest",

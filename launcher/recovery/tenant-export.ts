@@ -4,13 +4,13 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { draftMonth, listInvoices } from "../../platform/billing/index.ts";
 import { adminPurposes, makeLocalDriver } from "../../platform/compute/index.ts";
-import { ignoreObservations, type Vault } from "../../platform/core/index.ts";
+import { asNebulaError, ignoreObservations, type Vault } from "../../platform/core/index.ts";
 import { initBare, runGit } from "../../platform/git/index.ts";
 import { keysFrom, openKeyring } from "../../platform/keys/index.ts";
-import { draftInvoice, monthSpan } from "../../platform/pricing/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
-import { type AuditPage, listFleets, listInstances, makeAudit, sumUsage } from "../../platform/store/index.ts";
+import { type AuditPage, listFleets, listInstances, makeAudit } from "../../platform/store/index.ts";
 import { unknownName } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { databases } from "../ledger.ts";
@@ -68,7 +68,14 @@ const tables: Readonly<Record<string, string>> = {
   instances: "select * from instances where split_part(stack, '.', 1) = $1 order by id",
   operations: `select o.*, (select coalesce(json_agg(e order by e.id), '[]') from operation_events e where e.operation = o.id) as events
     from operations o where split_part(o.stack, '.', 1) = $1 order by created_at`,
-  "usage-records": "select * from usage_records where tenant = $1 order by window_start, project, database, meter",
+  "usage-records": "select * from usage_records where tenant = $1 order by seq",
+  "usage-gaps": "select * from usage_gaps where split_part(instance, '.', 1) = $1 order by gap_from, instance",
+  notifications: "select id, project, kind, at, data from notifications where tenant = $1 order by seq",
+  holds: "select * from holds where tenant = $1 order by since, id",
+  "budget-alerts": "select * from budget_alerts where tenant = $1 order by at, project, percent",
+  "cost-anomalies": "select * from cost_anomalies where tenant = $1 order by day, project",
+  payments: "select * from payment_invoices where tenant = $1 order by began_at, invoice",
+  "payment-standing": "select * from payment_standings where tenant = $1",
   "restore-points": "select * from restore_points where split_part(instance, '.', 1) = $1 order by at",
   "service-accounts": `select a.tenant, a.name, a.created_by, a.created_at,
       (select coalesce(json_agg(json_build_object('role', g.role, 'project', g.project)), '[]') from service_grants g where g.account = a.id) as grants
@@ -120,22 +127,29 @@ async function exportRows(sql: Pool, vault: Vault, site: string, tenant: string)
   put("audit", lines);
 }
 
-/** Every month with usage, rated by the prices in force. */
+/** What was issued, and every month that is not closed, rated by the prices in force; of one that cannot be rated, why. */
 async function invoicesOf(sql: Pool, tenant: string): Promise<readonly unknown[]> {
-  const fleets = await listFleets(sql);
-  const fleet = fleets.find(({ tenants }) => tenants.some((one) => one.tenant === tenant)) ?? fleets[0];
-  if (fleet === undefined) return [];
+  const issued = await listInvoices(sql, { tenants: [tenant] }, { limit: 1_000_000 });
+  const closed = issued.flatMap(({ kind, reversedBy, period }) =>
+    kind === "invoice" && reversedBy === null ? [period.month] : [],
+  );
   const months = await sql.query<{ month: string }>(
-    `select distinct to_char(window_start at time zone 'utc', 'YYYY-MM') as month from usage_records where tenant = $1 order by 1`,
+    `select distinct to_char(hour at time zone 'utc', 'YYYY-MM') as month
+     from (select window_start from usage_records where tenant = $1
+       union all select hour from usage_pending where split_part(instance, '.', 1) = $1) used (hour) order by 1`,
     [tenant],
   );
-  const within = [{ tenant, project: null, database: null }];
-  return Promise.all(
-    months.map(async ({ month }) => {
-      const usage = await sumUsage(sql, { ...monthSpan(month), within });
-      return draftInvoice({ tenant, month, usage, book: fleet.fleet.priceBook, nowMs: Date.now() });
-    }),
+  const open = months.flatMap(({ month }) => (closed.includes(month) ? [] : [month]));
+  const drafts = open.map((month) =>
+    draftMonth(sql, { tenant, month, nowMs: Date.now() }).then(
+      ({ invoice }) => invoice,
+      (thrown) => {
+        const { code, message } = asNebulaError(thrown);
+        return { tenant, month, code, message };
+      },
+    ),
   );
+  return [...(await Promise.all(drafts)), ...issued];
 }
 
 /** The tenant's own folder with its history, other folders left out; one bundle a repository that has it. */

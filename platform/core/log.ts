@@ -59,6 +59,16 @@ function levelOf(observation: Observation): LogLevel {
       return observation.status >= 200 && observation.status < 300 ? "debug" : "warn";
     case "operation.ended":
       return observation.state === "FAILED" ? "error" : "info";
+    case "notification.tried":
+      return observation.outcome === "dead" ? "warn" : "debug";
+    case "payment.problem":
+      return "error";
+    case "payment.checked":
+      return observation.differences > 0 ? "error" : "info";
+    case "hold.changed":
+      return "info";
+    case "payment.event":
+      return "info";
     case "webhook.tried":
       return observation.outcome === "dead" ? "warn" : "debug";
     case "api.request":
@@ -75,6 +85,10 @@ function levelOf(observation: Observation): LogLevel {
       return observation.level === "ok" ? "info" : "warn";
     case "gateway.refused":
       return observation.reason === "server" || observation.reason === "unavailable" ? "warn" : "info";
+    case "billing.closed":
+      return observation.refused === 0 ? "info" : "warn";
+    case "billing.told":
+      return observation.postponed === 0 ? "info" : "warn";
     case "gateway.cancel":
       return observation.verdict === "passed" ? "debug" : "warn";
     case "gateway.opened":
@@ -83,6 +97,7 @@ function levelOf(observation: Observation): LogLevel {
     case "status.passed":
     case "drift.passed":
     case "usage.sampled":
+    case "usage.events":
     case "log.shipped":
     case "source.fetched":
     case "evaluate.done":
@@ -109,6 +124,7 @@ function levelOf(observation: Observation): LogLevel {
     case "backup.verified":
     case "migration.ran":
     case "usage.rolled":
+    case "usage.gaps":
     case "gateway.woke":
     case "tls.loaded":
     case "rest.schema":

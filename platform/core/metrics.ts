@@ -93,7 +93,14 @@ function makeInstruments(registry: Registry) {
     auditSeq: new Gauge({ name: "nebuladb_audit_anchored_seq", help: "Newest anchored line of the audit.", registers }),
     resealed: counter("vault_values_resealed_total", "Secrets sealed anew under another key.", []),
     auditPruned: counter("audit_lines_pruned_total", "Lines of the audit past their retention.", []),
+    invoices: counter("invoices_total", "Months of tenants that were closed, or could not be.", ["verdict"]),
+    billingEvents: counter("billing_events_total", "Events of invoices that somebody was told.", [
+      "consumer",
+      "verdict",
+    ]),
     usageRecords: counter("usage_records_written_total", "Usage records written.", []),
+    usageGaps: counter("usage_gaps_total", "Times in which nobody had looked at a database.", []),
+    usageEvents: counter("usage_events_total", "Usage events that came from outside.", ["verdict"]),
     backups: histogram("backup_duration_seconds", "A base backup of a database, by type.", ["type"]),
     backupTrials: histogram("backup_trial_duration_seconds", "A restore that was tried.", []),
     backupDamages: counter("backup_damages_total", "Stored pieces found missing or damaged.", []),
@@ -117,6 +124,21 @@ function makeInstruments(registry: Registry) {
     webhookTries: histogram("webhook_attempt_duration_seconds", "Attempts to tell a receiver of a changed row.", [
       "outcome",
     ]),
+    notificationTries: histogram(
+      "notification_attempt_duration_seconds",
+      "Attempts to tell a tenant's channel of news.",
+      [...["way", "outcome"]],
+    ),
+    holds: counter("holds_total", "Times that databases were held because of money, or let go.", ["reason", "state"]),
+    paymentEvents: counter("payment_events_total", "What the payment service told, by what came of it.", [
+      ...["type", "outcome"],
+    ]),
+    paymentProblems: counter("payment_problems_total", "Invoices that stand still with the payment service.", ["code"]),
+    paymentDifferences: new Gauge({
+      name: "nebuladb_payment_differences",
+      help: "Differences between our invoices and the payment service's, when last compared.",
+      registers,
+    }),
     cancels: counter("gateway_cancels_total", "Cancel requests.", ["verdict"]),
     tlsValidTo: new Gauge({
       name: "nebuladb_tls_valid_until_seconds",
@@ -203,8 +225,20 @@ function record(to: Instruments, o: Observation): void {
       return to.mails.inc({ verdict: o.willRetry ? "postponed" : "given up" });
     case "usage.sampled":
       return to.samples.observe(o.durationMs / 1000);
+    case "billing.closed":
+      to.invoices.inc({ verdict: "issued" }, o.issued);
+      return to.invoices.inc({ verdict: "refused" }, o.refused);
+    case "billing.told":
+      to.billingEvents.inc({ consumer: o.consumer, verdict: "delivered" }, o.delivered);
+      return to.billingEvents.inc({ consumer: o.consumer, verdict: "postponed" }, o.postponed);
     case "usage.rolled":
       return to.usageRecords.inc(o.records);
+    case "usage.gaps":
+      return to.usageGaps.inc(o.gaps);
+    case "usage.events":
+      to.usageEvents.inc({ verdict: "accepted" }, o.accepted);
+      to.usageEvents.inc({ verdict: "duplicate" }, o.duplicates);
+      return to.usageEvents.inc({ verdict: "refused" }, o.refused);
     case "backup.taken":
       return to.backups.observe({ type: o.type }, o.durationMs / 1000);
     case "backup.verified":
@@ -242,6 +276,16 @@ function record(to: Instruments, o: Observation): void {
       return to.filesRefused.inc({ code: o.code });
     case "webhook.tried":
       return to.webhookTries.observe({ outcome: o.outcome }, o.durationMs / 1000);
+    case "notification.tried":
+      return to.notificationTries.observe({ way: o.way, outcome: o.outcome }, o.durationMs / 1000);
+    case "hold.changed":
+      return to.holds.inc({ reason: o.reason, state: o.state });
+    case "payment.event":
+      return to.paymentEvents.inc({ type: o.type, outcome: o.outcome });
+    case "payment.problem":
+      return to.paymentProblems.inc({ code: o.code });
+    case "payment.checked":
+      return to.paymentDifferences.set(o.differences);
     case "gateway.cancel":
       return to.cancels.inc({ verdict: o.verdict });
     case "tls.loaded":

@@ -254,7 +254,50 @@ export type Observation =
   | { readonly kind: "rest.schema"; readonly relations: number; readonly version: number; readonly durationMs: number }
   /** A migration of a database has run. */
   | { readonly kind: "migration.ran"; readonly instance: string; readonly durationMs: number }
-  | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string };
+  /** A channel of a tenant was told a piece of news, or not. */
+  | {
+      readonly kind: "notification.tried";
+      readonly tenant: string;
+      /** The kind of the news. */
+      readonly notification: string;
+      readonly way: "email" | "webhook" | "slack";
+      readonly outcome: "delivered" | "later" | "dead";
+      readonly attempt: number;
+      readonly durationMs: number;
+    }
+  /** Databases of a tenant are paused because of money, or may run again. */
+  | {
+      readonly kind: "hold.changed";
+      readonly tenant: string;
+      readonly project: string | null;
+      readonly reason: "budget" | "unpaid";
+      readonly state: "placed" | "lifted";
+    }
+  /** The payment service told something, or was asked. */
+  | { readonly kind: "payment.event"; readonly type: string; readonly outcome: string }
+  | {
+      readonly kind: "payment.problem";
+      readonly tenant: string;
+      readonly invoice: string;
+      readonly code: string;
+      readonly message: string;
+    }
+  /** Our invoices were held against the payment service's. */
+  | { readonly kind: "payment.checked"; readonly checked: number; readonly differences: number }
+  /** Months of tenants that were closed, and such that could not be. */
+  | { readonly kind: "billing.closed"; readonly issued: number; readonly refused: number }
+  /** Somebody was told of invoices. */
+  | {
+      readonly kind: "billing.told";
+      readonly consumer: string;
+      readonly delivered: number;
+      readonly postponed: number;
+    }
+  | { readonly kind: "usage.rolled"; readonly records: number; readonly window: string }
+  /** Nobody had looked at databases for a while. */
+  | { readonly kind: "usage.gaps"; readonly gaps: number }
+  /** Events of others were taken. */
+  | { readonly kind: "usage.events"; readonly accepted: number; readonly duplicates: number; readonly refused: number };
 
 export type Observe = (observation: Observation) => void;
 

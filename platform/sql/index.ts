@@ -38,7 +38,7 @@ export {
   type StepResult,
 } from "./session.ts";
 export { makeSessionPool, noFreeSession, type SessionPool, type SessionPoolOptions } from "./session-pool.ts";
-export type { Sql } from "./sql.ts";
+export { type Sql, toSql } from "./sql.ts";
 export {
   type Field,
   openStatementSession,

@@ -11,6 +11,7 @@
 
 export * from "./audit/index.ts";
 export * from "./backups/index.ts";
+export * from "./budgets/index.ts";
 export * from "./credentials/index.ts";
 export * from "./data-keys/index.ts";
 export * from "./deliveries/index.ts";
@@ -20,14 +21,18 @@ export * from "./email-tokens/index.ts";
 export { leaseLost, schemaTooOld } from "./errors.ts";
 export * from "./factors/index.ts";
 export * from "./fleets/index.ts";
+export * from "./holds/index.ts";
 export * from "./idempotency/index.ts";
 export * from "./instances/index.ts";
+export * from "./invoices/index.ts";
 export * from "./leases/index.ts";
 export * from "./limits/index.ts";
 export * from "./mail/index.ts";
 export { migrate, requireSchema } from "./migrate.ts";
+export * from "./notifications/index.ts";
 export * from "./operations/index.ts";
 export * from "./passkeys/index.ts";
+export * from "./payments/index.ts";
 export { appRole, archiveRole, forgeRole, prepareArchive, prepareForge, prepareLedger } from "./prepare.ts";
 export * from "./principals/index.ts";
 export * from "./projects/index.ts";

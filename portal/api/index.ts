@@ -33,7 +33,7 @@ export { type GitDesk, type GitSettings, localGit, makeGitDesk } from "./git-des
 export { type Reachable, resolveReachable } from "./headers.ts";
 export { defaultRules, parseRules, type Rules } from "./limits.ts";
 export { openApi } from "./openapi.ts";
-export { defaultLimits, type Limits, type Portal } from "./portal.ts";
+export { defaultLimits, type Limits, type Payments, type Portal } from "./portal.ts";
 export { publicRoutes } from "./public.ts";
 export { routes } from "./routes.ts";
 export { drain, makeServer, type Patience, patience } from "./server.ts";
@@ -41,7 +41,7 @@ export { drain, makeServer, type Patience, patience } from "./server.ts";
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd" | "places";
 /** What a portal on loopback need not say. */
-type Optional = "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway";
+type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -50,6 +50,7 @@ export function makeApi(parts: ApiParts): Express {
   const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
     keyring: null,
+    payments: null,
     gateway: null,
     secrets: makeLedgerSecrets(sql, parts.vault),
     reachable: onLoopback,

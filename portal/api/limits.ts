@@ -43,16 +43,17 @@ export type Rules = Readonly<Record<RuleName, Rule>>;
  * What a route is counted as.
  * - `default`: by key and user, changes by `writes` as well; a route without a token by address.
  * - `metrics`: as the seed has it, beside the default.
+ * - `events`: a change that a machine makes all the time: by key and user, and not by `writes`.
  * - `watch`: not counted: probes and scrapers come at their own pace.
  */
-export type LimitClass = "default" | "metrics" | "watch";
+export type LimitClass = "default" | "metrics" | "events" | "watch";
 
 /** Which rules count a request. That of the database is spent once it is known that the caller may see it. */
 export function rulesFor(limitClass: LimitClass, isPublic: boolean, isChange: boolean): readonly RuleName[] {
   if (limitClass === "watch") return [];
   if (isPublic) return ["public"];
   if (limitClass === "metrics") return ["key", "user", "metricsUser", "metricsDatabase"];
-  return isChange ? ["key", "user", "writes"] : ["key", "user"];
+  return isChange && limitClass !== "events" ? ["key", "user", "writes"] : ["key", "user"];
 }
 
 /** The rule as it is for who has these roles. */

@@ -74,18 +74,20 @@ function operationOf(entry: AnyRoute, hoist: Hoist): Json {
     ...(entry.description === undefined ? {} : { description: entry.description }),
     ...(entry.scope === "public" ? { security: [] } : scopeOf(entry.scope)),
     parameters: parametersOf(entry, hoist),
-    ...(entry.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: !entry.body.safeParse({}).success,
-            content: { "application/json": { schema: hoist(entry.bodyDocument ?? entry.body, "input") } },
-          },
-        }),
+    ...(entry.body === undefined ? {} : { requestBody: bodyOf(entry, entry.body, hoist) }),
     responses: {
       ...Object.fromEntries(Object.entries(entry.replies).map(([status, reply]) => [status, replyOf(reply, hoist)])),
       ...problemsOf(entry),
     },
+  };
+}
+
+function bodyOf(entry: AnyRoute, body: z.ZodType, hoist: Hoist): Json {
+  const schema = hoist(entry.bodyDocument ?? body, "input");
+  const media = entry.media ?? ["application/json"];
+  return {
+    required: !body.safeParse({}).success,
+    content: Object.fromEntries(media.map((each) => [each, { schema }])),
   };
 }
 

@@ -104,6 +104,10 @@ const harmless: ReadonlySet<string> = new Set([
   "pulls",
   "secrets",
   "repositories",
+  "spending",
+  "notifications",
+  "payments",
+  "usage",
 ]);
 const changesAccess = (entry: AnyRoute): boolean =>
   isChange(entry) && !harmless.has(entry.operationId.split(".")[0] ?? "");
@@ -126,8 +130,8 @@ function authorise(entry: AnyRoute, principal: Principal, target: Target | null,
 type Named = { readonly tenant?: unknown; readonly domain?: unknown };
 
 function readCall(entry: AnyRoute, request: Request, response: Response, principal: Principal) {
-  if (entry.body !== undefined && hasBody(request) && !request.is("application/json"))
-    throw wrongMedia("the body's content-type is not application/json");
+  if (entry.body !== undefined && hasBody(request) && !request.is([...(entry.media ?? jsonAlone)]))
+    throw wrongMedia(`the body's content-type is not ${(entry.media ?? jsonAlone).join(" or ")}`);
   const { query, body } = parseInput(entry, { query: request.query, body: request.body });
   const match = request.headers["if-match"];
   if (entry.match && match === undefined)
@@ -142,6 +146,8 @@ function readCall(entry: AnyRoute, request: Request, response: Response, princip
     match: match ?? "*",
   } satisfies Omit<Call<unknown, unknown, unknown>, "params" | "isStillAllowed" | "note">;
 }
+
+const jsonAlone = ["application/json"];
 
 const hasBody = (request: Request): boolean =>
   request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;

@@ -4,6 +4,7 @@ import type { Directory } from "../../platform/identity/index.ts";
 import type { Keyring, TenantSecrets } from "../../platform/keys/index.ts";
 import type { Pool } from "../../platform/sql/index.ts";
 import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
+import type { Stripe, WebhookSettings } from "../../platform/stripe/index.ts";
 import type { Auth } from "../auth/index.ts";
 import type { Callers } from "./callers.ts";
 import type { Crowd } from "./crowd.ts";
@@ -62,8 +63,18 @@ export type Portal = {
   /** Aborted when the process stops: streams end then. */
   readonly closing: AbortSignal;
   readonly limits: Limits;
+  /** The payment service; null: this installation has none. */
+  readonly payments: Payments | null;
   /** Tests hold every answer against its schema; in production the types have to do. */
   readonly checkAnswers: boolean;
+};
+
+export type Payments = {
+  readonly stripe: Stripe;
+  /** null: no webhook is taken, and the reconciler asks by itself. */
+  readonly webhook: WebhookSettings | null;
+  /** Where a customer comes back to from its page there. */
+  readonly returnUrl: string;
 };
 
 export type Limits = {

@@ -12,6 +12,7 @@ export const publicRoutes: Readonly<Record<string, string>> = {
     "The gateway asks whom a key speaks for; its own secret, out of the data folder, is the credential.",
   "buckets.access":
     "The gateway asks what a key may do with files; its own secret, out of the data folder, is the credential.",
+  "payments.event": "Stripe's webhook: its signature over the body, and that it is for our account, is the credential.",
   "auth.jwks": "Public keys, to verify access tokens with.",
   "auth.setup": "The one-time token that the first administrator has is the credential.",
   "auth.login": "Signing in: limited by account and address, one answer for known and unknown accounts.",

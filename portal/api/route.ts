@@ -18,6 +18,10 @@ export const tags = {
   pulls: "Pull requests on the tenant repository, with their reviews.",
   operations: "Work in progress and done.",
   usage: "What was used, and what it costs.",
+  spending: "What a month costs and will cost, budgets, what would cost less.",
+  notifications: "Who is told of what, and what became of it.",
+  payments: "Invoices with the payment service.",
+  invoices: "What was billed, why, and what is to the good.",
   versions: "Engines and their versions.",
   sizes: "Named sizes.",
   providers: "Where databases can run.",
@@ -64,6 +68,8 @@ export type Route<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** Media types that the body may come as, all of them JSON. Default: application/json. */
+  readonly media?: readonly string[];
   /** What the reference shows of the body, where `body` leaves the details to the handler. */
   readonly bodyDocument?: z.ZodType;
   /** If-Match: the change names the version that it changes. */

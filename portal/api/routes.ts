@@ -12,7 +12,9 @@ import { authRoutes } from "./auth.ts";
 import { backupRoutes } from "./backups.ts";
 import { branchRoutes } from "./branches.ts";
 import { bucketRoutes } from "./buckets.ts";
+import { budgetRoutes } from "./budgets.ts";
 import { catalogueRoutes } from "./catalogue.ts";
+import { creditRoutes } from "./credits.ts";
 import { dataApiRoutes } from "./data-api.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
@@ -20,18 +22,23 @@ import { databaseWrites } from "./databases/write.ts";
 import { driftRoutes } from "./drift.ts";
 import { healthRoutes } from "./health.ts";
 import { importRoutes } from "./import.ts";
+import { invoiceRoutes } from "./invoices.ts";
 import { keyRoutes } from "./keys.ts";
 import { memberRoutes } from "./members.ts";
 import { migrationRoutes } from "./migrations.ts";
+import { notificationRoutes } from "./notifications.ts";
 import { operationRoutes } from "./operations.ts";
+import { paymentRoutes } from "./payments.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls/routes.ts";
 import { replicaRoutes } from "./replicas.ts";
 import { repositoryRoutes } from "./repositories.ts";
 import { rollbackRoutes } from "./rollback.ts";
 import type { AnyRoute } from "./route.ts";
+import { savingRoutes } from "./savings.ts";
 import { secretRoutes } from "./secrets.ts";
 import { serviceAccountRoutes } from "./service-accounts.ts";
+import { spendingRoutes } from "./spending.ts";
 import { sqlHistoryRoutes } from "./sql/history.ts";
 import { sqlQueryRoutes } from "./sql/queries.ts";
 import { sqlRunRoutes } from "./sql/run.ts";
@@ -40,6 +47,8 @@ import { tableRoutes } from "./tables/routes.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { typingRoutes } from "./typings.ts";
 import { usageRoutes } from "./usage.ts";
+import { usageEventRoutes } from "./usage-events.ts";
+import { usageTotalRoutes } from "./usage-totals.ts";
 import { vaultRoutes } from "./vault.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -70,6 +79,15 @@ export const routes: readonly AnyRoute[] = [
   ...operationRoutes,
   ...approveRoutes,
   ...usageRoutes,
+  ...usageEventRoutes,
+  ...usageTotalRoutes,
+  ...invoiceRoutes,
+  ...creditRoutes,
+  ...spendingRoutes,
+  ...budgetRoutes,
+  ...savingRoutes,
+  ...paymentRoutes,
+  ...notificationRoutes,
   ...catalogueRoutes,
   ...repositoryRoutes,
   ...replicaRoutes,

@@ -22,6 +22,10 @@ export const unknownExamples: Examples = {
   provider: "none",
   passkey: "none",
   query: "none",
+  invoice: "INV-999999",
+  channel: `ch_${"0".repeat(12)}`,
+  rule: "never-sleeps",
+  line: "1",
   session: `ses_${"0".repeat(26)}`,
 };
 

@@ -23,6 +23,7 @@ import {
   makeGitDesk,
   makeServer,
   type Patience,
+  type Payments,
   parseRules,
   patience,
   type Reachable,
@@ -82,6 +83,8 @@ export async function startPortal(
     readonly port?: number;
     /** Where databases are reached. */
     readonly gateway?: Partial<Gateway>;
+    /** Default: none. */
+    readonly payments?: Payments;
     /** Another portal on the ledger of this one. */
     readonly beside?: TestPortal;
   } = {},
@@ -119,6 +122,7 @@ export async function startPortal(
         throw new Error("this test has no Git host");
       }),
     auth,
+    payments: options.payments ?? null,
     closing: closing.signal,
     draining: draining.signal,
     reachable: { origins: [], trustedProxies: [], tls: false, ...options.reachable },
@@ -167,7 +171,9 @@ function caller(url: string, token: string): Caller {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    const isJson = /^application\/(problem\+)?json/.test(response.headers.get("content-type") ?? "");
+    const isJson = /^application\/(problem\+|cloudevents-batch\+)?json/.test(
+      response.headers.get("content-type") ?? "",
+    );
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   };
   return { send, get: (path, headers) => send("GET", path, undefined, headers) };

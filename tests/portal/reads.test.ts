@@ -141,6 +141,7 @@ beforeAll(async () => {
       computeUnitMs: 30_000,
       frozenUnitMs: 0,
       storageByteMs: 10n ** 12n,
+      branchByteMs: 0n,
       backupByteMs: 0n,
       connectionMs: 0,
       computeUnits: 0.5,

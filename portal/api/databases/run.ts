@@ -1,5 +1,7 @@
+import { databaseHeld } from "../../../platform/spending/index.ts";
 import {
   enqueueOperation,
+  holdOver,
   type InstanceRecordPhase,
   mustBeAvailable,
   type OperationType,
@@ -48,6 +50,9 @@ export const databaseActs = acts.map(({ step, type, from, summary }) =>
     const { instance, project: row } = await findView(portal, domain, project, database);
     if (instance?.phase !== from)
       throw wrongState(`${domain}/${project}/${database} is ${instance?.phase ?? "not made yet"}, not ${from}`);
+    const hold = step === "resume" ? await holdOver(portal.sql, domain, project) : undefined;
+    if (hold !== undefined)
+      throw databaseHeld(`${domain}/${project} is held since ${hold.since.toISOString()}: ${hold.reason}`);
     const operation = await enqueueOperation(portal.sql, {
       stack: row.stack,
       type,

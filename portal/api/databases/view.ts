@@ -1,12 +1,11 @@
 import { can, type Principal } from "../../../platform/identity/index.ts";
-import { metersOf, monthlyEstimate } from "../../../platform/pricing/index.ts";
+import { estimateRates, metersOf, monthlyEstimate, monthOf, type Rates } from "../../../platform/pricing/index.ts";
 import {
   type ApiSpec,
   type BucketSpec,
   type DatabaseSpec,
   databaseId,
   type Placement,
-  type PriceBook,
   specHash,
 } from "../../../platform/spec/index.ts";
 import { type Instance, type ProjectRow, type ProjectView, readProjectView } from "../../../platform/store/index.ts";
@@ -23,7 +22,8 @@ export type DatabaseView = {
   readonly project: ProjectRow;
   readonly wanted: DatabaseSpec | null;
   readonly instance: Instance | null;
-  readonly priceBook: PriceBook | null;
+  /** What an estimate is made with; null: there are no prices this month. */
+  readonly rates: Rates | null;
   /** Open differences between what runs and what is declared. */
   readonly drift: number;
   /** Where clients reach it; null: it has not been made, or no gateway runs. */
@@ -36,13 +36,15 @@ export type DatabaseView = {
  * @throws NEB602 when the reconciler has not seen such a project.
  */
 export async function listViews(
-  { sql, gateway }: Portal,
+  { sql, gateway, clock }: Portal,
   tenant: string,
   project: string,
 ): Promise<readonly DatabaseView[]> {
   const view = await readProjectView(sql, `${tenant}.${project}`);
   if (view === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
-  return viewsOf(view, withStall(view.project, view.stall), gateway);
+  const { priceBook } = view;
+  const rates = priceBook === null ? null : estimateRates(priceBook, { tenant, month: monthOf(clock.now()) });
+  return viewsOf(view, withStall(view.project, view.stall), { gateway, rates });
 }
 
 /** @throws NEB602 when it is neither declared nor anywhere. */
@@ -53,9 +55,9 @@ export async function findView(portal: Portal, tenant: string, project: string, 
 }
 
 function viewsOf(
-  { instances, priceBook, drift }: ProjectView,
+  { instances, drift }: ProjectView,
   project: ProjectRow,
-  gateway: Gateway | null,
+  { gateway, rates }: { readonly gateway: Gateway | null; readonly rates: Rates | null },
 ): DatabaseView[] {
   const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
   const made = new Map(instances.map((instance) => [instance.database, instance]));
@@ -65,7 +67,7 @@ function viewsOf(
     project,
     wanted: wanted.get(name) ?? null,
     instance: made.get(name) ?? null,
-    priceBook,
+    rates,
     drift: drift[databaseId(project.tenant, project.project, name)] ?? 0,
     endpoint: made.get(name)?.host == null ? null : endpoint,
     apiUrl: apiOf(gateway, made.get(name)),
@@ -181,11 +183,11 @@ function standbysOf({ instance }: DatabaseView) {
 const placeOf = ({ name, project: { tenant, project } }: DatabaseView) => ({ tenant, project, database: name });
 
 /** A month at the most and at the least units, by the price book that bills. null until a fleet is in force. */
-function estimateOf({ wanted, project, priceBook }: DatabaseView) {
-  if (wanted === null || priceBook === null) return null;
+function estimateOf({ wanted, project, rates }: DatabaseView) {
+  if (wanted === null || rates === null) return null;
   const placement: Placement = project.wantedSpec?.placement ?? "local";
-  const { micros, atMinMicros } = monthlyEstimate(wanted, priceBook, metersOf[placement]);
-  const { currency } = priceBook;
+  const { micros, atMinMicros } = monthlyEstimate(wanted, rates, metersOf[placement]);
+  const { currency } = rates;
   return { month: moneyToWire(micros, currency), atMin: moneyToWire(atMinMicros, currency) };
 }
 
