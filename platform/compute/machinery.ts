@@ -5,15 +5,17 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isProvedDead, type Observe, ourHolder, type Secret } from "../core/index.ts";
+import { asNebulaError, isProvedDead, type Observe, ourHolder, type Secret } from "../core/index.ts";
 import type { DatabaseId } from "../spec/index.ts";
 import { quoteIdent, type Sql } from "../sql/index.ts";
 import { spoolOf } from "./archive.ts";
 import { clearSite, copyCluster, syncCluster } from "./cluster.ts";
 import { settingLines } from "./conf.ts";
 import { convertCluster } from "./convert.ts";
+import { instanceBusy } from "./errors.ts";
 import { flushLog } from "./flush-log.ts";
 import { adminPurpose, readIdentity } from "./identity.ts";
+import { withLock } from "./lock.ts";
 import { knownTo, programsFor } from "./majors.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { closedFolder, folderOf, openFolder, placeOf, socketDirOf } from "./paths.ts";
@@ -22,7 +24,7 @@ import type { Programs } from "./programs.ts";
 import { type Context, doorOf, templatePassword } from "./running.ts";
 import { giveOwnUser, guestOf, ownerOf } from "./server-user.ts";
 import { commonSettings, type Settings, socketPort } from "./settings.ts";
-import { wakeInstance } from "./suspend.ts";
+import { lockOf, wakeInstance } from "./suspend.ts";
 import { asAdmin } from "./sync.ts";
 
 /** An instance as it lies there. */
@@ -76,6 +78,8 @@ export type Machinery = {
   address(id: DatabaseId): Promise<Address>;
   /** The administrator's connection to an instance's database, where it answers now: undefined else. Wakes nothing. */
   peek<T>(id: DatabaseId, body: (sql: Sql) => Promise<T>): Promise<T | undefined>;
+  /** `peek` while nobody freezes or stops it under the question; undefined as well when somebody has it for long. */
+  glance<T>(id: DatabaseId, body: (sql: Sql) => Promise<T>): Promise<T | undefined>;
   /** Gives a cluster that stands still an OS user that nobody else has, where the machine allows it. */
   separate(pgdata: string): Promise<unknown>;
   /**
@@ -146,6 +150,14 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
     return { manifest, folder: place.folder, pgdata: place.pgdata, spool: spoolOf(place, manifest), running };
   };
 
+  const peek = async <T>(id: DatabaseId, body: (sql: Sql) => Promise<T>): Promise<T | undefined> => {
+    const place = placeOf(layout, id);
+    const manifest = await readManifest(place);
+    const running = manifest === undefined ? undefined : await findPostmaster(place.pgdata);
+    if (manifest === undefined || running?.ready !== true || running.frozen) return undefined;
+    return asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, body);
+  };
+
   const inSite = async <T>(open: (path: string) => Promise<void>, body: (site: string) => Promise<T>): Promise<T> => {
     await openFolder(layout.building);
     await clearSitesOfTheDead(layout.building);
@@ -159,7 +171,7 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
   };
 
   return {
-    ...{ programs, observe, now, find, adminPassword, locked, take },
+    ...{ programs, observe, now, find, adminPassword, locked, take, peek },
     ids: async () => {
       const names = await readdir(layout.instances).catch(() => []);
       return names.filter((name) => !name.startsWith(".")) as DatabaseId[];
@@ -174,13 +186,7 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
       const args = ["--host", place.socketDir, "--port", String(running.port), "--username", "nebula_admin"];
       return { args: [...args, "--no-password"], user: "nebula_admin", password: adminPassword(id) };
     },
-    peek: async (id, body) => {
-      const place = placeOf(layout, id);
-      const manifest = await readManifest(place);
-      const running = manifest === undefined ? undefined : await findPostmaster(place.pgdata);
-      if (manifest === undefined || running?.ready !== true || running.frozen) return undefined;
-      return asAdmin(doorOf(context, place, manifest, running), manifest.databaseName, body);
-    },
+    glance: (id, body) => withLock(lockOf(context, id), () => peek(id, body), glanceMs).catch(unlessBusy),
     separate: (pgdata) => giveOwnUser({ layout, users }, pgdata),
     flush: async (id) => {
       const place = placeOf(layout, id);
@@ -204,6 +210,13 @@ export function machineryOf(context: Context, locked: Locked, take: Machinery["t
       }),
     sync: (pgdata) => syncCluster(programs, pgdata),
   };
+}
+
+/** For so long a glance waits for who has the instance. */
+const glanceMs = 1000;
+
+function unlessBusy(thrown: unknown): undefined {
+  if (asNebulaError(thrown).code !== instanceBusy.definition.code) throw thrown;
 }
 
 const sitePrefix = "site-";

@@ -1,13 +1,14 @@
 /** The size of one running server: what it uses of it, and another one. */
 import type { DatabaseId } from "../spec/index.ts";
 import { limitRefused } from "./errors.ts";
-import { stateOf } from "./frozen.ts";
+import { childrenOf, stateOf } from "./frozen.ts";
 import { appendJournal } from "./journal.ts";
 import { withLock } from "./lock.ts";
 import { readManifest } from "./manifest.ts";
 import { heldBy } from "./memory.ts";
 import { placeOf } from "./paths.ts";
 import { findPostmaster } from "./postmaster.ts";
+import { cpuMsOf } from "./process-use.ts";
 import type { Context } from "./running.ts";
 import { standbysIn } from "./standby.ts";
 import { lockOf } from "./suspend.ts";
@@ -35,13 +36,15 @@ export async function readLoad(context: Context, id: DatabaseId): Promise<Load |
     groups.members(name),
   ]);
   const states = await Promise.all(members.map(stateOf));
-  const { cpuMs = 0, throttled = 0, periods = 0, memoryBytes = null } = usage ?? {};
+  const { throttled = 0, periods = 0, memoryBytes = null } = usage ?? {};
+  const cpuMs = usage?.cpuMs ?? (await cpuMsOf(running.pid)) ?? 0;
+  const processes = members.length > 0 ? members : [running.pid, ...(await childrenOf(running.pid))];
   return {
     ...rangeOf(manifest),
     ...{ units, held, cpuMs, throttled, periods },
     enforced: groups.enforces.cpu,
     runnable: states.filter((state) => state === "R").length,
-    memoryBytes: memoryBytes ?? (held ? await heldBy(members) : null),
+    memoryBytes: memoryBytes ?? ((await heldBy(processes)) || null),
   };
 }
 
