@@ -18,7 +18,11 @@ type GaugeSetter = (labels: Readonly<Record<string, string>>, value: number) => 
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-export function makeMetrics(process: string): Metrics {
+/** Prometheus waits ten seconds for a page. */
+const usualPatienceMs = 5_000;
+
+/** A gauge that cannot be read, or not in `patienceMs`, is absent from the page: the others still answer. */
+export function makeMetrics(process: string, { patienceMs = usualPatienceMs } = {}): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ process });
   collectDefaultMetrics({ register: registry });
@@ -32,13 +36,37 @@ export function makeMetrics(process: string): Metrics {
         labelNames: [...labels],
         registers: [registry],
         async collect() {
-          this.reset();
-          await collect((values, value) => this.set(values, value));
+          const forget = () => {
+            this.reset();
+            // the library sets one without labels to 0, which nobody has said
+            if (labels.length === 0) this.remove();
+          };
+          forget();
+          let isOpen = true;
+          const read = collect((values, value) => {
+            if (isOpen) this.set(values, value);
+          });
+          const isWhole = await within(patienceMs, read);
+          isOpen = false;
+          if (!isWhole) forget();
         },
       });
     },
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
+}
+
+/** Whether it succeeds by then. */
+async function within(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
 
 type Instruments = ReturnType<typeof makeInstruments>;
