@@ -1,6 +1,7 @@
 /**
  * The reconciler's process. Wires by hand inside one scope, which releases in reverse order on SIGTERM: first nothing new is
- * begun, then what runs ends, then connections close. HTTP: POST /hooks/github, GET /metrics, /health, /ready.
+ * begun, then what runs ends, then connections close. HTTP: POST /hooks/github, GET /metrics, /health, /ready;
+ * for Prometheus /metrics/databases and /discovery/..., for portals /databases/{id}/sample.
  * Any number of them share one ledger: repositories by a lease each, stacks by their claims, and what runs once by `whileHolding`.
  */
 
@@ -11,6 +12,7 @@ import {
   choice,
   gatewayFields,
   guardedFetch,
+  gatewayPorts,
   hostPolicy,
   integer,
   type Main,
@@ -30,12 +32,14 @@ import { makeNotifier } from "../platform/notify/index.ts";
 import { makePool } from "../platform/sql/index.ts";
 import { during, heldSql, type Instance, keepReplica, requireSchema, whileHolding } from "../platform/store/index.ts";
 import { makeStripe, stripeFields, stripeFrom } from "../platform/stripe/index.ts";
+import { metricsWord } from "../platform/telemetry/index.ts";
 import { makeBackupWorker, parseBackupTimes, registerBackupsGauges } from "./backup/index.ts";
 import { mailConsumer, makeBillingWorker } from "./billing/index.ts";
 import { makeBranchPass } from "./branches/index.ts";
 import { makeBudgetPass } from "./budgets/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
+import { makeMetricsPass, makeMetricsWeb, registerFleetGauges } from "./metrics/index.ts";
 import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
 import { makePaymentWorker, newsConsumer, stripeConsumer } from "./payments/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
@@ -55,10 +59,12 @@ const fields = {
   NEBULA_DEPLOY_WORKERS: integer(3),
   NEBULA_POLL_SECONDS: integer(30),
   NEBULA_SAMPLE_SECONDS: integer(60),
+  NEBULA_METRICS_SECONDS: integer(15),
   NEBULA_DRAIN_GRACE_SECONDS: integer(0),
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_GATEWAY_HOST: gatewayFields.NEBULA_GATEWAY_HOST,
+  NEBULA_GATEWAY_WEB_PORT: integer(0),
   NEBULA_BACKUPS: text("off"),
   ...backupFields,
   NEBULA_DATABASE_BACKUP_TIMES: text("{}"),
@@ -127,6 +133,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
     }),
     (it) => it.close(),
   );
+  const looks = { sql, driver, glance: driver.machinery.glance, observe, clock };
   const once = (name: string, begin: Parameters<typeof during>[0]) =>
     scope.add(whileHolding({ sql, clock, observe }, name, during(begin)), (it) => it.close());
   const listen: typeof sql.listen = (channel, hear) => sql.listen(channel, hear);
@@ -163,6 +170,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
       return makeNotifier({ sql: heldSql(sql, hold), listen, secrets, mailer, fetch, clock, observe });
     }),
     once("storage", () => makeStoragePass({ sql, driver, clock, observe })),
+    once("metrics", () => makeMetricsPass({ ...looks, everyMs: config.NEBULA_METRICS_SECONDS * 1000 })),
     once("branches", () => makeBranchPass({ sql, clock, observe })),
     once("drift", () =>
       makeDriftPass({ sql, driver, vault, observe, schemaOf: (id) => driver.machinery.peek(id, schemaDrift) }),
@@ -177,12 +185,18 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
       : []),
   ];
   registerUsageGauges(metrics, sql, clock);
+  registerFleetGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
   registerStorageGauge(metrics, sql);
   registerBackupsGauges(metrics, sql, clock);
   if (config.NEBULA_BACKUPS !== "off") registerBackupGauge(metrics, config.NEBULA_BACKUPS);
   const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;
-  const web = makeWeb({ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs });
+  const gateway = `127.0.0.1:${gatewayPorts(port, config).web}`;
+  const word = vault.derive(metricsWord);
+  const web = makeWeb({
+    ...{ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs },
+    elsewhere: makeMetricsWeb({ ...looks, address, gateway, word }),
+  });
   await scope.add(web, (it) => it.close()).listen(webPort);
   await Promise.all([deployer.start(), reconciler.start()]);
   for (const singleton of singletons) singleton.start();

@@ -4,6 +4,7 @@ export { badConfig, type Config, choice, integer, optional, resolveConfig, secre
 export { drainUnread } from "./drain.ts";
 export type { ErrorDefinition, Fault, FaultDetail, Problem as ProblemDocument } from "./errors.ts";
 export { asNebulaError, definedErrors, defineError, internalError, NebulaError, toProblem } from "./errors.ts";
+export { exposition, type Family } from "./exposition.ts";
 export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
 export { type GatewayPorts, gatewayFields, gatewayNames, gatewayPorts } from "./gateway-settings.ts";
 export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";

@@ -51,6 +51,8 @@ function levelOf(observation: Observation): LogLevel {
       return observation.verdict === "limited" ? "warn" : "debug";
     case "mail.failed":
       return observation.willRetry ? "warn" : "error";
+    case "metrics.breaker":
+      return observation.state === "closed" ? "info" : "warn";
     case "githost.changed":
       return observation.state === "ok" ? "info" : "warn";
     case "webhook.received":
@@ -95,6 +97,8 @@ function levelOf(observation: Observation): LogLevel {
     case "gateway.closed":
     case "deploy.phase":
     case "status.passed":
+    case "metrics.passed":
+    case "metrics.served":
     case "drift.passed":
     case "usage.sampled":
     case "usage.events":

@@ -10,13 +10,18 @@ export type Metrics = {
     labels: readonly string[],
     collect: (set: GaugeSetter) => Promise<void>,
   ): void;
+  /** Every name that `render` may show, with the labels of each: what rules and dashboards can ask for. */
+  names(): ReadonlyMap<string, readonly string[]>;
   /** Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 };
 
 type GaugeSetter = (labels: Readonly<Record<string, string>>, value: number) => void;
 
-const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** 0.05 and 0.2 are what is promised of databases and of the API (observability/objectives.ts). */
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Of answers out of memory. */
+const briefSeconds = [0.001, 0.01, 0.1, 1, 10];
 
 /** Prometheus waits ten seconds for a page. */
 const usualPatienceMs = 5_000;
@@ -52,6 +57,7 @@ export function makeMetrics(process: string, { patienceMs = usualPatienceMs } = 
         },
       });
     },
+    names: () => new Map(registry.getMetricsAsArray().flatMap(namesOf)),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }
@@ -69,12 +75,24 @@ async function within(ms: number, work: Promise<void>): Promise<boolean> {
   return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
 
+/** Of a histogram the three that it becomes. `process` is on everything. */
+function namesOf(metric: object): readonly (readonly [string, readonly string[]])[] {
+  const { name, labelNames } = metric as { readonly name: string; readonly labelNames: readonly string[] };
+  const labels = [...labelNames.filter((label) => label !== "le"), "process"];
+  if (!(metric instanceof Histogram)) return [[name, labels]];
+  return [
+    [`${name}_bucket`, [...labels, "le"]],
+    [`${name}_count`, labels],
+    [`${name}_sum`, labels],
+  ];
+}
+
 type Instruments = ReturnType<typeof makeInstruments>;
 
 function makeInstruments(registry: Registry) {
   const registers = [registry];
-  const histogram = (name: string, help: string, labelNames: string[]) =>
-    new Histogram({ name: `nebuladb_${name}`, help, labelNames, buckets: seconds, registers });
+  const histogram = (name: string, help: string, labelNames: string[], buckets = seconds) =>
+    new Histogram({ name: `nebuladb_${name}`, help, labelNames, buckets, registers });
   const counter = (name: string, help: string, labelNames: string[]) =>
     new Counter({ name: `nebuladb_${name}`, help, labelNames, registers });
   return {
@@ -115,6 +133,16 @@ function makeInstruments(registry: Registry) {
     orphans: counter("orphans_found_total", "Orphans found on the machine.", []),
     statusPasses: histogram("status_pass_duration_seconds", "One status pass over all databases.", []),
     samples: histogram("usage_sample_duration_seconds", "One sampling pass over all databases.", []),
+    metricsPasses: histogram("metrics_pass_duration_seconds", "One look at every database of the machine.", []),
+    metricsServed: histogram(
+      "metrics_serve_duration_seconds",
+      "Questions about a database's figures, by what answered.",
+      ["layer"],
+      briefSeconds,
+    ),
+    metricsBreakers: counter("metrics_breaker_changes_total", "Sources of figures left alone, or asked again.", [
+      "state",
+    ]),
     signIns: counter("sign_ins_total", "Sign-ins tried, by how they ended.", ["method", "verdict"]),
     reuses: counter("refresh_tokens_reused_total", "Sessions ended because a refresh token came twice.", []),
     mails: counter("mails_total", "Mails sent, or not.", ["verdict"]),
@@ -251,6 +279,12 @@ function record(to: Instruments, o: Observation): void {
       return to.mails.inc({ verdict: "sent" });
     case "mail.failed":
       return to.mails.inc({ verdict: o.willRetry ? "postponed" : "given up" });
+    case "metrics.passed":
+      return to.metricsPasses.observe(o.durationMs / 1000);
+    case "metrics.served":
+      return to.metricsServed.observe({ layer: o.layer }, o.durationMs / 1000);
+    case "metrics.breaker":
+      return to.metricsBreakers.inc({ state: o.state });
     case "usage.sampled":
       return to.samples.observe(o.durationMs / 1000);
     case "billing.closed":

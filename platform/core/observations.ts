@@ -171,6 +171,16 @@ export type Observation =
   | { readonly kind: "audit.anchored"; readonly seq: number; readonly hash: string }
   | { readonly kind: "keys.resealed"; readonly key: string; readonly values: number; readonly failed: number }
   | { readonly kind: "audit.pruned"; readonly lines: number }
+  /** One look at every database of the machine. */
+  | { readonly kind: "metrics.passed"; readonly databases: number; readonly durationMs: number }
+  /** A question about a database's figures was answered, by this layer. */
+  | {
+      readonly kind: "metrics.served";
+      readonly layer: "l1" | "l2" | "stale" | "source" | "none";
+      readonly durationMs: number;
+    }
+  /** A database's source of figures is left alone for a while, or asked again. */
+  | { readonly kind: "metrics.breaker"; readonly state: "open" | "closed" }
   | { readonly kind: "usage.sampled"; readonly databases: number; readonly durationMs: number }
   /** A client's session stands: from its first byte to ready for its first query. */
   | {

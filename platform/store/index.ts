@@ -28,6 +28,7 @@ export * from "./invoices/index.ts";
 export * from "./leases/index.ts";
 export * from "./limits/index.ts";
 export * from "./mail/index.ts";
+export * from "./metrics/index.ts";
 export { migrate, requireSchema } from "./migrate.ts";
 export * from "./notifications/index.ts";
 export * from "./operations/index.ts";

@@ -7,7 +7,7 @@ import type { Hosts } from "./hosts.ts";
 import { type Happened, isDelivery, receiveHook } from "./receive-hook.ts";
 
 /**
- * The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready. On loopback, without a framework.
+ * The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready, and what main.ts hands in. On loopback, without a framework.
  *
  * 1. Whoever is slow is cut, and bodies that are on their way together hold `mostBytes` at most: nobody has shown a signature yet.
  * 2. What is refused for want of room, or because the process stops, is not lost: the poll finds what the webhook would have said.
@@ -27,6 +27,8 @@ export type WebParts = {
   readonly version: string;
   /** Told after the delivery was answered for; what it says is looked up, not believed. */
   readonly hint: (repository: RepositoryRow, happened: Happened) => void;
+  /** Answers what this one does not know; undefined: nor does it. */
+  readonly elsewhere?: (request: IncomingMessage) => Promise<Answer | undefined>;
   /** How long it still answers after it has said that it stops: balancers look away meanwhile. Default: 0. */
   readonly graceMs?: number;
 };
@@ -106,7 +108,7 @@ async function answer(parts: WebParts, state: State, request: IncomingMessage): 
     case "POST /hooks/github":
       return receive(parts, state, request);
     default:
-      return said(404, "not found");
+      return (await parts.elsewhere?.(request)) ?? said(404, "not found");
   }
 }
 
