@@ -27,6 +27,15 @@ export { verifySource } from "./recovery/source.ts";
 export { exportTenant } from "./recovery/tenant-export.ts";
 export { type Running, type SuperviseInput, supervise } from "./supervisor.ts";
 export { cacheDir, install } from "./toolchain/cache.ts";
+export {
+  type DebianFound,
+  type DebianTool,
+  findDebianTool,
+  prometheusTool,
+  redisTool,
+  resolveDebianTool,
+  tryDebianTool,
+} from "./toolchain/debian.ts";
 export { findPgBouncer, type PgBouncer, resolvePgBouncer, tryPgBouncer, verifyArchive } from "./toolchain/pgbouncer.ts";
 export { findPostgres, type Postgres, resolvePostgres, verifyWheel } from "./toolchain/postgres.ts";
 export { findLanguageHost, findPulumi, isAtLeast, resolvePulumi } from "./toolchain/pulumi.ts";

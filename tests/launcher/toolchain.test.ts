@@ -12,15 +12,19 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  type DebianTool,
+  findDebianTool,
   findPgBouncer,
   findPostgres,
   findPulumi,
   install,
   isAtLeast,
   quiet,
+  resolveDebianTool,
   resolvePgBouncer,
   resolvePulumi,
   resolveVersitygw,
+  tryDebianTool,
   tryPgBouncer,
   tryVersitygw,
   verifyArchive,
@@ -167,4 +171,60 @@ test("without versitygw and without what it takes to build it, set-up goes on an
     if (go !== undefined) expect(lines[0]).toContain("no modules here");
     if (existsSync(join(home, "cache", "versitygw"))) expect(readdirSync(join(home, "cache", "versitygw"))).toEqual([]); // nothing half built is left
   }
+});
+
+/** Of a package that nobody has. */
+const seer: DebianTool = { name: "seer", version: "1", packages: ["seer"], programs: ["seer", "seertool"] };
+
+function script(name: string, ...lines: readonly string[]): void {
+  writeFileSync(program(name, ""), `#!/bin/sh\n${lines.join("\n")}\n`);
+}
+
+test("programs of a Debian package are used from PATH when all of them are there", () => {
+  const env = { PATH: path(), NEBULA_CACHE: join(home, "cache") };
+  program("seer", "");
+  expect(findDebianTool(seer, env)).toBeUndefined();
+  program("seertool", "");
+  expect(findDebianTool(seer, env)?.paths).toEqual({
+    seer: join(path(), "seer"),
+    seertool: join(path(), "seertool"),
+  });
+});
+
+test("a Debian package is fetched once, also where the system has no lists of packages, and unpacked into the cache", async () => {
+  const env = { PATH: `${path()}:/usr/bin:/bin`, NEBULA_CACHE: join(home, "cache") };
+  const log = join(home, "asked");
+  script(
+    "apt-get",
+    `echo "$1" >> ${log}`,
+    `[ "$1" = update ] && exec touch ${home}/listed`,
+    `[ -e ${home}/listed ] || { echo "E: Unable to locate package seer" >&2; exit 100; }`,
+    "echo packed > seer_1_all.deb",
+  );
+  const unpack = (name: string) => `printf '#!/bin/sh\\n' > $3/usr/bin/${name}; chmod +x $3/usr/bin/${name}`;
+  script(
+    "dpkg-deb",
+    `[ "$(cat $2)" = packed ] || exit 2`,
+    "mkdir -p $3/usr/bin $3/usr/lib/x-linux-gnu",
+    ...["seer", "seertool"].map(unpack),
+  );
+  const found = await resolveDebianTool(seer, env, quiet);
+  expect(found.paths.seertool).toBe(join(home, "cache/seer/1/usr/bin/seertool"));
+  expect(found.env.LD_LIBRARY_PATH).toBe(join(home, "cache/seer/1/usr/lib/x-linux-gnu"));
+  expect(await resolveDebianTool(seer, env, quiet)).toEqual(found);
+  expect(readFileSync(log, "utf8").trim().split("\n")).toEqual(["download", "update", "download"]);
+});
+
+test("a Debian package that cannot be had is a reason and an advice, and leaves nothing half-unpacked", async () => {
+  const env = { PATH: path(), NEBULA_CACHE: join(home, "cache") };
+  const said: string[] = [];
+  const say = { ...quiet, line: (text: string) => void said.push(text) };
+  expect(await tryDebianTool(seer, env, say)).toEqual({
+    reason: expect.stringMatching(/seer and seertool.*apt-get, dpkg-deb/),
+  });
+  expect(said.join()).toMatch(/skipped and say so.*apt-get install seer/);
+  script("apt-get", "echo 'E: no network' >&2; exit 100");
+  script("dpkg-deb", "exit 2");
+  await expect(resolveDebianTool(seer, env, quiet)).rejects.toMatchObject({ code: "NEB924" });
+  expect(existsSync(join(home, "cache/seer/1"))).toBe(false);
 });
