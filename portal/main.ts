@@ -42,6 +42,7 @@ import {
   expireIdentity,
   expireRequests,
   expireTokens,
+  forgetMetrics,
   keepAudit,
   keepReplica,
   makeAudit,
@@ -49,6 +50,7 @@ import {
   whileHolding,
 } from "../platform/store/index.ts";
 import { makeStripe, stripeFields, stripeFrom } from "../platform/stripe/index.ts";
+import { metricsWord } from "../platform/telemetry/index.ts";
 import {
   defaultLimits,
   drain,
@@ -65,6 +67,7 @@ import {
 import { type Auth, ensureSetupToken, makeAuth, registrationModes, resolveProviders, startPost } from "./auth/index.ts";
 import { type Forge, makeForge } from "./forge/index.ts";
 import { install, writeSecret } from "./install/index.ts";
+import { inPostgres, inRedis, makeServedMetrics, makeSource, type ServedMetrics } from "./metrics/index.ts";
 
 const fields = {
   NEBULA_DATA: text(),
@@ -89,6 +92,7 @@ const fields = {
   NEBULA_ACCESS_TOKEN_SECONDS: integer(defaultLifetimes.accessSeconds),
   NEBULA_SESSION_IDLE_HOURS: integer(defaultLifetimes.idleSeconds / 3600),
   NEBULA_SESSION_HOURS: integer(defaultLifetimes.absoluteSeconds / 3600),
+  NEBULA_REDIS_URL: optional(secret()),
   NEBULA_SMTP_URL: optional(secret()),
   NEBULA_OIDC_PROVIDERS: optional(secret()),
   NEBULA_GITHUB_SIGN_IN: optional(secret()),
@@ -153,6 +157,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
     ledgerUrl: config.NEBULA_LEDGER_URL,
     gateway: readGateway(config),
     ...{ git, hostOf: git.hostOf },
+    figures: await openFigures(scope, { sql, vault, observe, config }),
     auth,
     ...{ keyring, secrets: tenantSecretsFrom(process.env, sql, vault) },
     payments: readPayments(config),
@@ -168,7 +173,8 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   );
   const housekeeping = whileHolding({ sql, observe }, "housekeeping", async ({ signal }) => {
     while (!signal.aborted) {
-      for (const expire of [expireRequests, expireTokens, expireIdentity]) await expire(sql).catch(() => undefined);
+      for (const expire of [expireRequests, expireTokens, expireIdentity, forgetMetrics])
+        await expire(sql).catch(() => undefined);
       await systemClock.sleep(housekeepingMs, signal);
     }
   });
@@ -255,6 +261,17 @@ async function openAuth(scope: Scope, { sql, vault, observe, config, port }: Peo
   const setupToken = await ensureSetupToken(sql, (token) => writeSecret(data, "setup-token", token));
   if (setupToken !== undefined) say({ setupToken: setupToken.reveal() });
   return auth;
+}
+
+/** How databases are doing: shared with the other portals by the ledger, or by a Redis that the operator has. */
+async function openFigures(
+  scope: Scope,
+  { sql, vault, observe, config }: Omit<People, "port">,
+): Promise<ServedMetrics> {
+  const redis = config.NEBULA_REDIS_URL;
+  const second = redis === undefined ? inPostgres(sql) : await inRedis(redis, observe);
+  const source = makeSource({ sql, word: vault.derive(metricsWord) });
+  return scope.add(makeServedMetrics({ second, source, observe, clock: systemClock }), (it) => it.close());
 }
 
 type ForgePlace = {

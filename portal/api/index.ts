@@ -14,6 +14,8 @@ import type { Express } from "express";
 import { accessChanged, makeDirectory } from "../../platform/identity/index.ts";
 import { makeLedgerSecrets } from "../../platform/keys/index.ts";
 import { makeAudit, takeTokens } from "../../platform/store/index.ts";
+import { metricsWord } from "../../platform/telemetry/index.ts";
+import { inPostgres, makeServedMetrics, makeSource } from "../metrics/index.ts";
 import { makeCallers } from "./callers.ts";
 import { makeCrowd } from "./crowd.ts";
 import { makeFileReader } from "./files.ts";
@@ -41,7 +43,7 @@ export { drain, makeServer, type Patience, patience } from "./server.ts";
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd" | "places";
 /** What a portal on loopback need not say. */
-type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway";
+type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway" | "figures";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -53,6 +55,10 @@ export function makeApi(parts: ApiParts): Express {
     payments: null,
     gateway: null,
     secrets: makeLedgerSecrets(sql, parts.vault),
+    figures: makeServedMetrics({
+      ...{ observe: parts.observe, clock, second: inPostgres(sql) },
+      source: makeSource({ sql, word: parts.vault.derive(metricsWord) }),
+    }),
     reachable: onLoopback,
     draining: closing,
     git: makeGitDesk(parts.vault, localGit, parts.observe),

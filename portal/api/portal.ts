@@ -6,6 +6,7 @@ import type { Pool } from "../../platform/sql/index.ts";
 import type { Audit, RepositoryRow } from "../../platform/store/index.ts";
 import type { Stripe, WebhookSettings } from "../../platform/stripe/index.ts";
 import type { Auth } from "../auth/index.ts";
+import type { ServedMetrics } from "../metrics/index.ts";
 import type { Callers } from "./callers.ts";
 import type { Crowd } from "./crowd.ts";
 import type { Gateway } from "./endpoints.ts";
@@ -51,6 +52,8 @@ export type Portal = {
   readonly callers: Callers;
   /** Accounts, and what they hold at this moment. */
   readonly directory: Directory;
+  /** How databases are doing. */
+  readonly figures: ServedMetrics;
   /** How often somebody may do something; counted for all portals together. */
   readonly limiter: Limiter;
   /** How much somebody does at this moment, here. */

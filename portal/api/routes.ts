@@ -16,6 +16,7 @@ import { budgetRoutes } from "./budgets.ts";
 import { catalogueRoutes } from "./catalogue.ts";
 import { creditRoutes } from "./credits.ts";
 import { dataApiRoutes } from "./data-api.ts";
+import { databaseFigures } from "./databases/figures.ts";
 import { databaseReads } from "./databases/read.ts";
 import { databaseActs } from "./databases/run.ts";
 import { databaseWrites } from "./databases/write.ts";
@@ -58,6 +59,7 @@ export const routes: readonly AnyRoute[] = [
   ...secretRoutes,
   ...projectRoutes,
   ...databaseReads,
+  ...databaseFigures,
   ...databaseWrites,
   ...databaseActs,
   ...dataApiRoutes,

@@ -8,6 +8,7 @@ import { addBackupCommands } from "./backups.ts";
 import { dropUndefined, finish, mustBeMergeable, withFollowing } from "./change.ts";
 import { addConnectCommand } from "./connect.ts";
 import { addImportCommand } from "./import.ts";
+import { addMetricsCommand } from "./metrics.ts";
 import { addMigrationCommands } from "./migrations.ts";
 import {
   collect,
@@ -61,6 +62,7 @@ export function addDatabaseCommands(program: Command): void {
   addImportCommand(db);
   addMigrationCommands(db);
   addUrlCommand(db);
+  addMetricsCommand(db);
   withFollowing(
     db
       .command("delete")
