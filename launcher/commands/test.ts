@@ -8,6 +8,7 @@ import { delimiter, dirname, join, relative, resolve } from "node:path";
 import { repository } from "../data-folder.ts";
 import { unknownName } from "../errors.ts";
 import type { Format } from "../print.ts";
+import { prometheusTool, redisTool, tryDebianTool } from "../toolchain/debian.ts";
 import { tryPgBouncer } from "../toolchain/pgbouncer.ts";
 import { resolvePostgres } from "../toolchain/postgres.ts";
 import { resolveLanguageHost, resolvePulumi } from "../toolchain/pulumi.ts";
@@ -23,6 +24,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   rooms: [join(repository, "tools/rooms.ts")],
   docs: [join(repository, "tools/errors-doc.ts"), "--check"],
   roles: [join(repository, "tools/roles-doc.ts"), "--check"],
+  rules: [join(repository, "tools/observability.ts"), "--check"],
 };
 
 /** Tests beside the code; every other suite is a folder of tests/. */
@@ -81,16 +83,17 @@ async function run(
 ): Promise<boolean> {
   const rowFile = join(folder, "rows.jsonl");
   const scale = options.soak ? { NEBULA_SCALE: "large" } : {};
-  const env = { ...(await prepare()), ...scale, NEBULA_ROWS: rowFile };
+  const chosen = [...suiteNames().filter(wanted).flatMap(foldersOf), ...names.flatMap((name) => testFile(name) ?? [])];
+  const filters = names.length === 0 ? [] : chosen;
+  const env = { ...(await prepare(chosen)), ...scale, NEBULA_ROWS: rowFile };
   const results: Result[] = [];
   const stdout = options.output === "table" ? "inherit" : 2;
   for (const [name, command] of Object.entries(checks))
     if (wanted(name)) results.push(await runCheck(name, command, { env, stdio: ["ignore", stdout, "inherit"] }));
-  const filters = [...suiteNames().filter(wanted).flatMap(foldersOf), ...names.flatMap((name) => testFile(name) ?? [])];
-  if (filters.length > 0)
+  if (chosen.length > 0)
     results.push({
       name: "tests",
-      ...(await runVitest(names.length === 0 ? [] : filters, folder, { env, stdio: ["ignore", stdout, "inherit"] })),
+      ...(await runVitest(filters, folder, { env, stdio: ["ignore", stdout, "inherit"] })),
     });
   const rows = readRows(rowFile);
   const total = results.reduce(
@@ -104,12 +107,14 @@ async function run(
 }
 
 /** Set-up first, so that a missing tool is one clear message and not a hundred failures. */
-async function prepare(): Promise<NodeJS.ProcessEnv> {
+async function prepare(files: readonly string[]): Promise<NodeJS.ProcessEnv> {
   const say = makeSay();
   const postgres = await resolvePostgres(process.env, say);
   const pulumi = await resolvePulumi(process.env, say);
   const languageHost = await resolveLanguageHost(pulumi, process.env, say);
   const pgBouncer = await tryPgBouncer(process.env, say);
+  if (files.some((path) => path.startsWith("tests/observability")))
+    for (const tool of [prometheusTool, redisTool]) await tryDebianTool(tool, process.env, say);
   say.done();
   return {
     ...process.env,
@@ -154,6 +159,7 @@ const roomsOf: Readonly<Record<string, readonly string[]>> = {
     "platform/migrations",
   ],
   files: ["tests/files", "gateway/files", "platform/files"],
+  observability: ["tests/observability", "platform/telemetry", "portal/metrics", "reconciler/metrics"],
 };
 
 const foldersOf = (suite: string): readonly string[] =>

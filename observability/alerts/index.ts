@@ -1,0 +1,13 @@
+import { burnAlertsOf, objectives } from "../objectives.ts";
+import type { AlertGroup } from "../types.ts";
+import { databaseAlerts } from "./databases.ts";
+import { platformAlerts } from "./platform.ts";
+
+export const plainAlerts: readonly AlertGroup[] = [...platformAlerts, ...databaseAlerts];
+
+export const objectiveAlerts: readonly AlertGroup[] = objectives.map((objective) => ({
+  name: `objective-alerts-${objective.name}`,
+  alerts: burnAlertsOf(objective),
+}));
+
+export const alertGroups: readonly AlertGroup[] = [...plainAlerts, ...objectiveAlerts];
