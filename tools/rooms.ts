@@ -128,6 +128,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "@peculiar/x509": ["gateway/tls"],
   "prom-client": ["platform/core"],
   pino: ["platform/core"],
+  "@opentelemetry/": ["platform/core", "tests"],
   express: ["portal/api", "portal/forge", "portal/main.ts", "bench"],
   "node:child_process": [
     "platform/git",

@@ -35,6 +35,31 @@ export type { Scope } from "./scope.ts";
 export { openScope, withScope } from "./scope.ts";
 export { Secret } from "./secret.ts";
 export { readSecretFile } from "./secret-file.ts";
+export {
+  currentTraceIds,
+  currentTraceparent,
+  type Door,
+  following,
+  formatTraceparent,
+  holdSpan,
+  inSpan,
+  makeDoor,
+  noTracer,
+  noteSpan,
+  openForwarder,
+  openTracer,
+  outsideSpans,
+  parseTraceparent,
+  recordBelow,
+  recordSpan,
+  type Span,
+  type SpanFacts,
+  type SpanRecord,
+  type SpanWish,
+  type Tracer,
+  traced,
+  under,
+} from "./tracing/index.ts";
 export type { BorrowedVault, DataKey, Vault, VaultKeys, VaultLoan, VaultWish } from "./vault.ts";
 export {
   keyIdOf,

@@ -1,10 +1,14 @@
 import { writeSync } from "node:fs";
 import pino from "pino";
 import type { Observation, Observe } from "./observations.ts";
+import { currentTraceIds } from "./tracing/index.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** JSON lines on standard error; `error` means that a human must act. A log that cannot be written ends no process. */
+/**
+ * JSON lines on standard error, with the ids of the span that they were written under; `error` means that a human must act. A log that
+ * cannot be written ends no process.
+ */
 export function makeLogger(process: string, level: LogLevel = "info"): Observe {
   const logger = pino(
     {
@@ -17,7 +21,7 @@ export function makeLogger(process: string, level: LogLevel = "info"): Observe {
   );
   return (observation) => {
     const { kind, ...fields } = observation;
-    logger[levelOf(observation)]({ kind, ...fields }, kind);
+    logger[levelOf(observation)]({ kind, ...fields, ...currentTraceIds() }, kind);
   };
 }
 
@@ -40,6 +44,7 @@ function levelOf(observation: Observation): LogLevel {
     case "merge.refused":
     case "lease.lost":
     case "lock.removed":
+    case "traces.lost":
     case "instance.failed_over":
     case "standby.lost":
     case "instance.healed":

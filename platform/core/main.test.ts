@@ -61,6 +61,9 @@ it("every setting that is wrong is said at once", async () => {
 
 it("--print-config prints the settings and begins nothing", async () => {
   const { status, out } = await run(serving, { NEBULA_DATA: "/nowhere" }, "--print-config");
-  expect(JSON.parse(out)).toEqual({ NEBULA_DATA: "/nowhere", NEBULA_PORT: 4400, NEBULA_LOG_LEVEL: "info" });
+  expect(JSON.parse(out)).toEqual({
+    ...{ NEBULA_DATA: "/nowhere", NEBULA_PORT: 4400, NEBULA_LOG_LEVEL: "info" },
+    ...{ NEBULA_TRACES_URL: "", NEBULA_TRACES_ONE_IN: 0 },
+  });
   expect(status).toBe(0);
 });

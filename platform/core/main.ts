@@ -13,6 +13,7 @@ import { makeLogger } from "./log.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import type { Observe } from "./observations.ts";
 import { openScope, type Scope } from "./scope.ts";
+import { openTracer, type Tracer, traceFields } from "./tracing/index.ts";
 
 export type ProcessName = "portal" | "reconciler" | "gateway";
 
@@ -22,6 +23,8 @@ export type Main<F extends MainFields> = {
   readonly metrics: Metrics;
   /** Into the log and into the metrics. */
   readonly observe: Observe;
+  /** Begins traces; what is under way in one needs none. */
+  readonly tracer: Tracer;
   readonly version: string;
   /** Tells everybody that it serves, and waits until it is asked to stop. */
   untilStopped(): Promise<void>;
@@ -30,7 +33,10 @@ export type Main<F extends MainFields> = {
 type MainFields = Fields & typeof mainFields;
 
 /** Settings of every main. */
-export const mainFields = { NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info") };
+export const mainFields = {
+  NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  ...traceFields,
+};
 
 /** Runs a process from its settings to its exit; `--print-config` prints them, and that is all. */
 export async function runMain<F extends MainFields>(
@@ -48,22 +54,25 @@ export async function runMain<F extends MainFields>(
   await attempt(async () => {
     const config = resolveConfig(process.env, fields);
     if (process.argv.includes("--print-config")) return console.log(JSON.stringify(config, null, 2));
-    await body(makeMain(name, config, scope));
+    await body(await makeMain(name, config, scope));
   });
   await attempt(() => scope.close());
   process.exit(status);
 }
 
-function makeMain<F extends MainFields>(name: ProcessName, config: Config<F>, scope: Scope): Main<F> {
+async function makeMain<F extends MainFields>(name: ProcessName, config: Config<F>, scope: Scope): Promise<Main<F>> {
   const metrics = makeMetrics(name);
-  const log = makeLogger(name, (config as Config<typeof mainFields>).NEBULA_LOG_LEVEL);
+  const common = config as Config<typeof mainFields>;
+  const log = makeLogger(name, common.NEBULA_LOG_LEVEL);
   const observe: Observe = (observation) => {
     log(observation);
     metrics.observe(observation);
   };
   const version = productVersion();
+  const tracer = await openTracer({ env: process.env, config: common, process: name, version, observe });
+  scope.add(tracer, (opened) => opened.close());
   return {
-    ...{ config, scope, metrics, observe, version },
+    ...{ config, scope, metrics, observe, tracer, version },
     async untilStopped() {
       observe({ kind: "process.started", process: name, version });
       say({ ready: true, process: name });

@@ -103,6 +103,7 @@ function makeInstruments(registry: Registry) {
       "status",
     ]),
     faults: counter("faults_total", "Faults that a human should look at.", ["where", "code"]),
+    tracesLost: counter("traces_lost_spans_total", "Spans that no receiver of traces took.", []),
     webhooks: counter("webhooks_received_total", "Webhook deliveries received.", ["event", "verdict"]),
     deliveries: histogram("webhook_delivery_duration_seconds", "Webhook deliveries sent.", ["event", "status"]),
     fetches: histogram("source_fetch_duration_seconds", "Fetches of a tenant repository.", []),
@@ -213,6 +214,8 @@ function record(to: Instruments, o: Observation): void {
       );
     case "fault":
       return to.faults.inc({ where: o.where, code: o.code });
+    case "traces.lost":
+      return to.tracesLost.inc(o.spans);
     case "webhook.received":
       return to.webhooks.inc({ event: o.event, verdict: o.verdict });
     case "webhook.delivery":

@@ -15,6 +15,8 @@ export type Observation =
       readonly how: string;
       readonly restartInMs: number;
     }
+  /** Spans that no receiver took, or that found the queue full. */
+  | { readonly kind: "traces.lost"; readonly spans: number }
   | {
       readonly kind: "fault";
       readonly where: string;

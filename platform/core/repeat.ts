@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Observe } from "./observations.ts";
 import { reportFault } from "./report-fault.ts";
+import { outsideSpans } from "./tracing/index.ts";
 
 /** Something that is done at once and then again and again, one turn after the other. */
 export type Repeat = {
@@ -40,7 +41,7 @@ export function makeRepeat(
   return {
     signal,
     start: () => {
-      loop ??= repeat();
+      loop ??= outsideSpans(repeat);
     },
     close: async () => {
       stopping.abort();
