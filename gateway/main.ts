@@ -85,7 +85,7 @@ const fields = {
 
 type Settings = Config<typeof fields>;
 
-async function run({ config, scope, metrics, observe, untilStopped }: Main<typeof fields>): Promise<void> {
+async function run({ config, scope, metrics, observe, tracer, untilStopped }: Main<typeof fields>): Promise<void> {
   const [dataDir, pgBin, host] = [config.NEBULA_DATA, config.NEBULA_PG_BIN, config.NEBULA_GATEWAY_HOST];
   const ports = gatewayPorts(config.NEBULA_PORT, config);
   const clock = systemClock;
@@ -102,6 +102,7 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
     runner,
     observe,
     clock,
+    tracer,
     vacate: async (id) => (await pooled?.vacate(id)) ?? true,
   });
   scope.add(keeper, (it) => it.close());
@@ -114,7 +115,7 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
       // who only reads keeps the database awake as anybody does
       enterStandby: async (id) => atStandby(await keeper.enter(id, "direct"), () => guard.enter(id)),
     },
-    ...{ directory, limits, mockSecret, clock, observe },
+    ...{ directory, limits, mockSecret, clock, observe, tracer },
     tls: () => certificates.current(),
     domain: config.NEBULA_GATEWAY_DOMAIN,
     requireTls: config.NEBULA_GATEWAY_REQUIRE_TLS === "outside",
@@ -158,7 +159,7 @@ async function run({ config, scope, metrics, observe, untilStopped }: Main<typeo
     portal: { url: portalOf(config), secret: new Secret(keepSecret(dataDir, "portal-secret").toString("base64url")) },
   };
   await openFiles(config, scope, { account, outside, observe });
-  const web = openDataWeb(config, { directory, keeper, account, outside, observe, elsewhere, changes });
+  const web = openDataWeb(config, { directory, keeper, account, outside, observe, tracer, elsewhere, changes });
   await web.listen(ports.api, host);
   scope.add(web, (it) => it.close(config.NEBULA_GATEWAY_DRAIN_SECONDS * 1000));
   scope.add(desk, (it) => it.close()); // first: whoever waits for a statement has an answer, and does not hold the server up
@@ -211,7 +212,7 @@ function openChanges(
 /** How both HTTP ports meet others: in clear on this machine alone, by TLS elsewhere, and keys are the portal's to judge. */
 type Outside = { readonly tls?: ServingTls; readonly portal: { readonly url: string; readonly secret: Secret } };
 
-type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe"> & {
+type DataWebParts = Pick<DataWebOptions, "directory" | "keeper" | "account" | "observe" | "tracer"> & {
   readonly changes: Changes;
   readonly elsewhere: NonNullable<DataWebOptions["elsewhere"]>;
   readonly outside: Outside;

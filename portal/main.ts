@@ -108,7 +108,15 @@ type Settings = Config<typeof fields>;
 
 const housekeepingMs = 3_600_000;
 
-async function run({ config, scope, metrics, observe, version, untilStopped }: Main<typeof fields>): Promise<void> {
+async function run({
+  config,
+  scope,
+  metrics,
+  observe,
+  tracer,
+  version,
+  untilStopped,
+}: Main<typeof fields>): Promise<void> {
   const port = config.NEBULA_PORT;
   const [draining, closing] = [new AbortController(), new AbortController()];
   const openOperations = config.NEBULA_OPEN_OPERATIONS;
@@ -151,6 +159,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
     sql,
     vault,
     observe,
+    tracer,
     metrics,
     clock: systemClock,
     version,

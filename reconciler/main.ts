@@ -78,7 +78,15 @@ const fields = {
   ...keyFields,
 };
 
-async function run({ config, scope, metrics, observe, version, untilStopped }: Main<typeof fields>): Promise<void> {
+async function run({
+  config,
+  scope,
+  metrics,
+  observe,
+  tracer,
+  version,
+  untilStopped,
+}: Main<typeof fields>): Promise<void> {
   const [dataDir, port, pgBin] = [config.NEBULA_DATA, config.NEBULA_PORT, config.NEBULA_PG_BIN];
   const clock = systemClock;
   await requireGit();
@@ -106,7 +114,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   const backups = makeBackups({ driver, vault, ...openStores(backupStores) });
   const deployer = scope.add(
     await makeDeployer({
-      ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, clock },
+      ...{ sql, ledgerUrl, vault, secrets, dataDir, pgBin, observe, tracer, clock },
       pulumiBin: config.NEBULA_PULUMI_BIN,
       insideHosts: config.NEBULA_PRIVATE_HOSTS,
       backups: backupStores,
@@ -122,7 +130,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   const hosts = makeHosts(vault, { policy, observe, clock });
   const reconciler = scope.add(
     makeReconciler({
-      ...{ sql, hosts, clock, observe },
+      ...{ sql, hosts, clock, observe, tracer },
       mirrors: scope.add(makeMirrors(join(dataDir, mirrorFolder(config.NEBULA_REPLICA))), (it) => it.close()),
       evaluator: scope.add(makeEvaluator({ observe }), (it) => it.close()),
       preview: ({ spec }) => deployer.preview({ spec }),
@@ -194,7 +202,7 @@ async function run({ config, scope, metrics, observe, version, untilStopped }: M
   const gateway = `127.0.0.1:${gatewayPorts(port, config).web}`;
   const word = vault.derive(metricsWord);
   const web = makeWeb({
-    ...{ sql, hosts, metrics, observe, version, hint: reconciler.hint, graceMs },
+    ...{ sql, hosts, metrics, observe, tracer, version, hint: reconciler.hint, graceMs },
     elsewhere: makeMetricsWeb({ ...looks, address, gateway, word }),
   });
   await scope.add(web, (it) => it.close()).listen(webPort);

@@ -7,7 +7,14 @@
  *    ended by `recordOutcome`.
  * 3. Notifications are hints. Whatever they would have said is found by the poll.
  */
-import { asNebulaError, type Clock, reportFault } from "../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  currentTraceparent,
+  following,
+  noTracer,
+  reportFault,
+} from "../platform/core/index.ts";
 import { notify, type Pool, type Sql } from "../platform/sql/index.ts";
 import {
   countMigrating,
@@ -22,6 +29,7 @@ import {
   listRepositories,
   markHost,
   type Operation,
+  pruneCommitTraces,
   pruneDeliveries,
   pruneMigrationTexts,
   type RepositoryRow,
@@ -153,7 +161,7 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
     },
     hint(repository, happened) {
       if (share.holds(repository.id)) return act(repository, happened);
-      const payload = JSON.stringify({ repository: repository.id, happened });
+      const payload = JSON.stringify({ repository: repository.id, happened, traceparent: currentTraceparent() });
       guarded("reconcile.hint", notify(sql, hints, payload));
     },
     async close() {
@@ -172,9 +180,9 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
   /** A webhook that came to another reconciler than the one which looks after its repository. */
   async function passedOn(payload: string): Promise<void> {
     if (payload === "") return; // the connection was lost for a moment; the poll finds what was missed
-    const { repository: id, happened } = JSON.parse(payload) as { repository: string; happened: Happened };
+    const { repository: id, happened, traceparent } = JSON.parse(payload) as Hint;
     const repository = share.holds(id) ? await getRepository(sql, id) : undefined;
-    if (repository !== undefined) act(repository, happened);
+    if (repository !== undefined) following(given.tracer ?? noTracer, traceparent, () => act(repository, happened));
   }
 
   /** A pull request is reviewed beside whatever the pass is doing: its author waits for it. */
@@ -186,8 +194,11 @@ export function makeReconciler(given: ReconcilerParts): Reconciler {
   }
 }
 
+type Hint = { readonly repository: string; readonly happened: Happened; readonly traceparent?: string };
+
 const prune = async (sql: Sql): Promise<void> => {
   await pruneDeliveries(sql);
+  await pruneCommitTraces(sql);
   await pruneMigrationTexts(sql);
 };
 

@@ -6,7 +6,7 @@
  */
 import pLimit from "p-limit";
 import { changesLogin } from "../../platform/compute/index.ts";
-import type { Secret } from "../../platform/core/index.ts";
+import { outsideSpans, type Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, openSession, type Session, socketAddress } from "../../platform/sql/index.ts";
 import type { Keeper } from "../keeper/index.ts";
@@ -57,7 +57,7 @@ export function makeConnection({ id, databaseName, keeper, keyOf, onChange }: Co
     const found = open?.socketPath === socketPath ? await open.session : undefined;
     if (found?.isClean()) return found;
     if (open !== undefined) void open.session.then((session) => session.close()).catch(() => undefined);
-    const session = connect(socketPath);
+    const session = outsideSpans(() => connect(socketPath)); // it tells of changes long after who asked first
     open = { socketPath, session };
     session.catch(() => forget(socketPath));
     return session;

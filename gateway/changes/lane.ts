@@ -1,3 +1,5 @@
+import { outsideSpans } from "../../platform/core/index.ts";
+
 /** Work that is asked for again and again and never done twice at once: asked for while it is done, it is done once more. */
 export type Lane = {
   nudge(): void;
@@ -21,7 +23,8 @@ export function makeLane(body: () => Promise<void>, onFault: (thrown: unknown) =
   const nudge = (): void => {
     if (isClosed) return;
     isWanted = true;
-    working ??= work().finally(() => {
+    // Many ask for it, and it goes on after them: it belongs to no request.
+    working ??= outsideSpans(work).finally(() => {
       working = undefined;
       if (isWanted && failures === 0) nudge();
     });

@@ -11,9 +11,11 @@ import {
   asNebulaError,
   type Clock,
   ignoreObservations,
+  noTracer,
   type Observe,
   reportFault,
   systemClock,
+  type Tracer,
 } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { lookAt } from "./look.ts";
@@ -54,9 +56,13 @@ export type KeeperOptions = {
   /** Started at once. */
   readonly startsAtOnce?: number;
   readonly pressed?: () => boolean;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
 };
 
-export type KeeperContext = Required<Pick<KeeperOptions, "dataDir" | "runner" | "observe" | "clock" | "pressed">> & {
+export type KeeperContext = Required<
+  Pick<KeeperOptions, "dataDir" | "runner" | "observe" | "clock" | "pressed" | "tracer">
+> & {
   readonly vacate: Vacate | undefined;
   readonly suspension: Suspension;
   readonly slots: Map<DatabaseId, Slot>;
@@ -69,9 +75,15 @@ const itsOwn: ReadonlySet<string> = new Set([instanceNotRunnable.definition.code
 const usual: Suspension = { sweepMs: 1000, stopAfterFrozenMs: 600_000, atOnce: 4, lookAroundMs: 60_000 };
 
 export function makeKeeper(options: KeeperOptions): Keeper {
-  const { observe = ignoreObservations, clock = systemClock, patienceMs = 30_000, startsAtOnce = 8 } = options;
+  const {
+    observe = ignoreObservations,
+    clock = systemClock,
+    patienceMs = 30_000,
+    startsAtOnce = 8,
+    tracer = noTracer,
+  } = options;
   const context: KeeperContext = {
-    ...{ dataDir: options.dataDir, runner: options.runner, observe, clock, slots: new Map() },
+    ...{ dataDir: options.dataDir, runner: options.runner, observe, clock, tracer, slots: new Map() },
     vacate: options.vacate,
     pressed: options.pressed ?? underPressure,
     suspension: { ...usual, ...options.suspension },

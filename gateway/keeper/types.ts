@@ -6,6 +6,8 @@ export type WakePhases = {
   readonly queuedMs: number;
   readonly startMs: number;
   readonly readyMs: number;
+  /** Of its span; absent where nothing is traced. */
+  readonly traceparent?: string;
 };
 
 export type Entered = {

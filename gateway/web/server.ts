@@ -7,6 +7,7 @@
  * 3. A request is counted when it was let in (docs/data-api.md), once, also when its client has gone.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { makeDoor, noTracer, noteSpan, outsideSpans, type Tracer } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { makeHttpsServer, type ServingTls } from "../tls/index.ts";
 import { type Account, plainAddress } from "../wire/index.ts";
@@ -36,6 +37,8 @@ export type WebServerOptions = AnswerDeps & {
   /** Whoever else answers below a database (the SQL endpoint); false: not theirs. */
   readonly elsewhere?: (request: IncomingMessage, response: ServerResponse, route: DatabaseRoute) => Promise<boolean>;
   readonly connections?: number;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Changed rows of the databases; absent: nobody can listen. */
   readonly changes?: Feed;
 };
@@ -49,6 +52,9 @@ export function makeWebServer(options: WebServerOptions): WebServer {
   const streams: Streams = { open: new Map(), closing: new AbortController() };
   const running = new Set<ServerResponse>();
   let isClosing = false;
+  const answered = inTrace(options.tracer ?? noTracer, (request, response) =>
+    serve(options, streams, request, response),
+  );
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     running.add(response);
     if (isClosing) endConnectionWith(response);
@@ -56,7 +62,7 @@ export function makeWebServer(options: WebServerOptions): WebServer {
       running.delete(response);
       if (isClosing) server.closeIdleConnections();
     });
-    void serve(options, streams, request, response);
+    void answered(request, response);
   };
   const server: Server =
     options.tls === undefined ? createServer(waits, onRequest) : makeHttpsServer(options.tls, waits, onRequest);
@@ -78,6 +84,22 @@ export function makeWebServer(options: WebServerOptions): WebServer {
       await ended;
       clearTimeout(cut);
     },
+  };
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** What is asked names tables and filters: only the door it came by stands in the span. */
+function inTrace(tracer: Tracer, handle: Handler): Handler {
+  if (!tracer.on) return handle;
+  const door = makeDoor(tracer);
+  return (request, response) => {
+    const method = request.method ?? "GET";
+    const wish = { name: `gateway ${method}`, kind: "server", facts: { "http.request.method": method } } as const;
+    return door(wish, request.headers.traceparent, async (span) => {
+      await handle(request, response);
+      span.note({ "http.response.status_code": response.statusCode });
+    });
   };
 }
 
@@ -152,7 +174,9 @@ async function listenTo(
     const onSent = (bytes: number) => {
       options.account(served.id).bytesOut += bytes;
     };
-    await stream(response, { ...opening.options, headers: opening.headers, onSent }, streams.closing.signal);
+    const sending = { ...opening.options, headers: opening.headers, onSent };
+    // Hours of it are no part of a request's trace.
+    await outsideSpans(() => stream(response, sending, streams.closing.signal));
   } finally {
     const left = (streams.open.get(id) ?? 1) - 1;
     if (left === 0) streams.open.delete(id);
@@ -215,6 +239,7 @@ function note(
 ): void {
   const { served, caller, counts, cached, stages } = findings;
   if (served === undefined) return;
+  if (options.tracer?.on) noteSpan({ "nebula.database": served.id, "nebula.cached": cached });
   if (counts) {
     const account = options.account(served.id);
     account.requests += 1;

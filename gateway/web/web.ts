@@ -1,4 +1,4 @@
-import { type Clock, guardedFetch, type Observe, type UrlPolicy } from "../../platform/core/index.ts";
+import { type Clock, guardedFetch, type Observe, type Tracer, type UrlPolicy } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { Entered, Keeper } from "../keeper/index.ts";
 import type { Directory } from "../wire/index.ts";
@@ -21,6 +21,8 @@ export type DataWebOptions = Pick<WebServerOptions, "domain" | "tls" | "account"
   readonly policy: UrlPolicy;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Wrong credentials of an address in a minute. */
   readonly guessesPerMinute?: number;
 };
@@ -45,6 +47,7 @@ export function makeDataWeb(options: DataWebOptions): DataWeb {
       guesses: makeGuesses(options.guessesPerMinute),
     },
     ...{ domain: options.domain, account: options.account },
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
     ...(options.changes === undefined ? {} : { changes: options.changes }),

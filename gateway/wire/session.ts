@@ -14,6 +14,7 @@ import { isLoopback } from "./address.ts";
 import { agreeOnVersion, readWanted, upstreamParameters, type Wanted } from "./admit.ts";
 import { Gone } from "./byte-reader.ts";
 import type { CancelKeys } from "./cancel-keys.ts";
+import { traceFirstRow } from "./first-row.ts";
 import { type Greeted, greet } from "./greet.ts";
 import type { Buckets, Counts } from "./limits.ts";
 import { authenticationOk, backendKeyData, cancelRequest, message, negotiateVersion, saslFinal } from "./protocol.ts";
@@ -318,7 +319,9 @@ async function relay(
     const totalMs = clock.monotonicMs() - began;
     const { kind: how, queuedMs, startMs, readyMs: untilReadyMs } = wake;
     const authMs = Math.max(0, readyMs - signedInMs - queuedMs - startMs - untilReadyMs);
-    observe({
+    const sinceWakeMs = totalMs - signedInMs - queuedMs - startMs - untilReadyMs;
+    const told = traceFirstRow(deps, wake, { instance, sinceWakeMs });
+    told({
       kind: "gateway.woke",
       instance,
       how,

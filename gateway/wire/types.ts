@@ -1,6 +1,6 @@
 import type { SecureContext } from "node:tls";
 import type { Gate } from "../../platform/compute/index.ts";
-import type { Clock, Observe } from "../../platform/core/index.ts";
+import type { Clock, Observe, Tracer } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import type { CancelKeys } from "./cancel-keys.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -24,6 +24,7 @@ export type WakePhases = {
   readonly queuedMs: number;
   readonly startMs: number;
   readonly readyMs: number;
+  readonly traceparent?: string;
 };
 
 /** What the wire asks of the keeper (gateway/keeper). */
@@ -70,4 +71,6 @@ export type WireDeps = {
   readonly cancelKeys?: CancelKeys;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
 };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { failpoint } from "../core/index.ts";
 import { isUnavailable, sqlState } from "../sql/index.ts";
 import { clearSite, removeTree } from "./cluster.ts";
+import { leaveTrace } from "./deploy-trace.ts";
 import { adminLoginRefused, instanceDamaged, shrinkRefused, versionUnavailable } from "./errors.ts";
 import { writeGateFor } from "./gate-write.ts";
 import { markIdentity, ownerTag } from "./identity.ts";
@@ -92,6 +93,7 @@ async function bringUp(context: Context, place: Place, manifest: Manifest, wante
   await keepAdminKey(context, place, manifest.id);
   await prepareReplication(context, place, manifest, { ...door, templatePassword: null });
   await writeGateFor(context, place, wanted, synced.verifiers);
+  await leaveTrace(place);
   return { started, restarted, done: [...claimed, ...synced.done, ...served], versions: synced.versions };
 }
 

@@ -14,6 +14,7 @@ export { scheduleAsBatch } from "./batch.ts";
 export type { Groups, GroupUsage } from "./cgroups.ts";
 export { findGroups, noGroups } from "./cgroups.ts";
 export { changesLogin } from "./change-capture.ts";
+export { type DeployTrace, markWoken, readDeployTrace } from "./deploy-trace.ts";
 export * from "./errors.ts";
 export type { ConnectionLimits, Gate, GateRole, PreviousPassword } from "./gate.ts";
 export { gatesIn, openClientKey, previousOf, readGate, sealClientKey } from "./gate.ts";

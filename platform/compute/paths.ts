@@ -12,7 +12,7 @@ import type { OsUser } from "./os-user.ts";
  *     spares/<version>/<n>/     copies of it, ready to be renamed into place             0700, ours; each another user's
  *     building/                 a template while it is built, restores                   passed through by anybody
  *     instances/<id>/           instance.json, postgresql.conf, pg_hba.conf, pgdata/     entered by its server's user
- *                               gate.json: who may come in; admin.key                  0600, ours
+ *                               gate.json: who may come in; admin.key; trace.json      0600, ours
  *                               <role>.key, api.secrets.json: for the data API         0600, ours
  *                               asleep: a mark; journal.jsonl: when it was awake
  *                               spool/<identity>/: finished parts of its log, until they are stored; its server's user
@@ -46,6 +46,7 @@ export function placeOf(layout: Layout, id: string) {
     pgdata: join(folder, "pgdata"),
     manifest: join(folder, "instance.json"),
     gate: join(folder, "gate.json"),
+    trace: join(folder, "trace.json"),
     adminKey: join(folder, "admin.key"),
     asleep: join(folder, "asleep"),
     hold: join(folder, "hold"),

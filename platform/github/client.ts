@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import { type Clock, guardedFetch, type UrlPolicy } from "../core/index.ts";
+import { type Clock, currentTraceparent, guardedFetch, inSpan, type UrlPolicy } from "../core/index.ts";
 import { type AppAuth, type Mint, makeAppAuth } from "./app-auth.ts";
 import { conditionalFetch } from "./conditional.ts";
 import { limitedForSeconds } from "./errors.ts";
@@ -66,30 +66,42 @@ export async function makeClient(options: ClientOptions): Promise<Client> {
     ...(paced ? { throttle: await pacing() } : {}),
   });
   const credential = makeCredential(octokit, auth, app);
-  octokit.hook.wrap("request", async (request, sent) => {
-    const isOurs = sent.url.startsWith("/") || new URL(sent.url).origin === new URL(baseUrl).origin;
-    const own = sent.headers.authorization;
-    for (let again = 0; ; again++) {
-      if (own === undefined) gate.enter(); // else it is asked on the way of another request
-      let token: string | undefined;
-      try {
-        token = own === undefined && isOurs ? await credential(sent.url) : undefined;
-        // Every hook around a request has the same options: the credential is put into them.
-        if (token !== undefined) sent.headers = { ...sent.headers, authorization: schemeOf(token) };
-        return await request(sent);
-      } catch (thrown) {
-        const refused = (thrown as { status?: unknown }).status === 401 && app !== undefined && own === undefined;
-        if (refused && again === 0) {
-          if (token !== undefined) app.forget(token);
-          continue;
+  octokit.hook.wrap("request", (request, sent) =>
+    inRequestSpan(sent, baseUrl, async () => {
+      const isOurs = sent.url.startsWith("/") || new URL(sent.url).origin === new URL(baseUrl).origin;
+      const own = sent.headers.authorization;
+      for (let again = 0; ; again++) {
+        if (own === undefined) gate.enter(); // else it is asked on the way of another request
+        let token: string | undefined;
+        try {
+          token = own === undefined && isOurs ? await credential(sent.url) : undefined;
+          // Every hook around a request has the same options: the credential is put into them.
+          if (token !== undefined) sent.headers = { ...sent.headers, authorization: schemeOf(token) };
+          return await request(sent);
+        } catch (thrown) {
+          const refused = (thrown as { status?: unknown }).status === 401 && app !== undefined && own === undefined;
+          if (refused && again === 0) {
+            if (token !== undefined) app.forget(token);
+            continue;
+          }
+          const waitSeconds = limitedForSeconds(thrown);
+          if (waitSeconds === undefined || waitSeconds > patienceSeconds || again >= limitedTries) throw thrown;
+          await clock.sleep(waitSeconds * 1000);
         }
-        const waitSeconds = limitedForSeconds(thrown);
-        if (waitSeconds === undefined || waitSeconds > patienceSeconds || again >= limitedTries) throw thrown;
-        await clock.sleep(waitSeconds * 1000);
       }
-    }
-  });
+    }),
+  );
   return { octokit, credential: () => credential("/"), skewMs: () => skewMs };
+}
+
+type Sent = { readonly method: string; readonly url: string };
+
+/** A request of ours in a trace: its route, never what stands in it. A page's address is what the host gave us. */
+function inRequestSpan<T>({ method, url }: Sent, baseUrl: string, work: () => Promise<T>): Promise<T> {
+  if (currentTraceparent() === undefined) return work();
+  const name = `${method} ${url.startsWith("/") ? url : "(page)"}`;
+  const facts = { "http.request.method": method, "server.address": new URL(baseUrl).host };
+  return inSpan({ name, kind: "client", facts }, work);
 }
 
 const schemeOf = (credential: string): string =>

@@ -1,5 +1,5 @@
 import type { ComputeDriver, InstanceObserved, InstanceWanted } from "../compute/index.ts";
-import { failpoint, type Secret, type Vault } from "../core/index.ts";
+import { failpoint, inSpan, type Secret, type Vault } from "../core/index.ts";
 import { connectionLimits, type DatabaseId, databaseId, objectNames, stackName } from "../spec/index.ts";
 import type { Sql } from "../sql/index.ts";
 import {
@@ -111,7 +111,8 @@ export function makeDirectEffects(options: DirectOptions) {
       await admitQuota(tx, { stack: scope.stack, id: wanted.id, spec: specOf(inputs) });
       await furnishBranch(options, wanted, inputs);
       await upgradeFirst(options, scope, wanted, inputs);
-      const observed = await bring(driver, wanted, inputs.retire);
+      const facts = { "nebula.database": wanted.id };
+      const observed = await inSpan({ name: "compute.ensure", facts }, () => bring(driver, wanted, inputs.retire));
       failpoint("provider.effect-done");
       const { host, dataDir, phase, identity } = observed;
       const spec = specOf(inputs);

@@ -53,5 +53,6 @@ export * from "./signing-keys/index.ts";
 export * from "./sql-statements/index.ts";
 export * from "./stacks/index.ts";
 export * from "./subjects/index.ts";
+export * from "./traces/index.ts";
 export * from "./usage/index.ts";
 export * from "./users/index.ts";

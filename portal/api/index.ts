@@ -11,6 +11,7 @@
  * 5. An error is a problem document with code, sentence and hint; a 5xx says nothing about the inside.
  */
 import type { Express } from "express";
+import { noTracer } from "../../platform/core/index.ts";
 import { accessChanged, makeDirectory } from "../../platform/identity/index.ts";
 import { makeLedgerSecrets } from "../../platform/keys/index.ts";
 import { makeAudit, takeTokens } from "../../platform/store/index.ts";
@@ -43,7 +44,7 @@ export { drain, makeServer, type Patience, patience } from "./server.ts";
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd" | "places";
 /** What a portal on loopback need not say. */
-type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway" | "figures";
+type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway" | "figures" | "tracer";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
 export function makeApi(parts: ApiParts): Express {
@@ -51,6 +52,7 @@ export function makeApi(parts: ApiParts): Express {
   const directory = makeDirectory({ sql, clock });
   const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
+    tracer: noTracer,
     keyring: null,
     payments: null,
     gateway: null,

@@ -1,4 +1,4 @@
-import type { Clock, Metrics, Observe, Secret, Vault } from "../../platform/core/index.ts";
+import type { Clock, Metrics, Observe, Secret, Tracer, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Directory } from "../../platform/identity/index.ts";
 import type { Keyring, TenantSecrets } from "../../platform/keys/index.ts";
@@ -25,6 +25,8 @@ export type Portal = {
   readonly vault: Vault;
   readonly observe: Observe;
   readonly metrics: Metrics;
+  /** Begins the trace of a request, or goes on with its caller's. */
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly version: string;
   /** Where the ledger is: `pulumi up` elsewhere reaches its tenant's state there, with a login of its own. */

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { inSpan, noteSpan } from "../../platform/core/index.ts";
 import type { GitHub, Pull, TreeChange } from "../../platform/github/index.ts";
 import type { Principal } from "../../platform/identity/index.ts";
 import { touchedBy } from "../../platform/ownership/index.ts";
@@ -8,6 +9,7 @@ import {
   enqueueOperation,
   getOperation,
   getPullRow,
+  noteCommitTrace,
   type Operation,
   type ProposedType,
   recordProposal,
@@ -59,7 +61,10 @@ export async function readBase(portal: Portal, tenant: string, project: string):
  * 3. Whose change it is is written down with the commit itself, before any branch names it: a review that comes early knows it,
  *    and a head that somebody else pushed later is not this principal's.
  */
-export async function propose(portal: Portal, asker: Asker, base: Base, proposal: Proposal) {
+export const propose = (portal: Portal, asker: Asker, base: Base, proposal: Proposal) =>
+  inSpan({ name: "pull.propose", facts: { "nebula.verb": proposal.step } }, () => open(portal, asker, base, proposal));
+
+async function open(portal: Portal, asker: Asker, base: Base, proposal: Proposal) {
   const { row, host } = base;
   const paths = proposal.changes.map(({ path }) => path);
   demandReach(asker.principal, paths);
@@ -74,6 +79,7 @@ export async function propose(portal: Portal, asker: Asker, base: Base, proposal
     base: row.defaultBranch,
   });
   const operation = await follow(portal, base, asker.principal, proposal, pull, head);
+  noteSpan({ "nebula.pull": pull.number, "nebula.commit": head, "nebula.operation": operation.id });
   return {
     body: {
       step: proposal.step,
@@ -112,6 +118,7 @@ async function commit(
     author: authorOf(principal),
   });
   await recordProposal(sql, { repository: base.row.id, head: sha, requestedBy: principal.user, principal });
+  await noteCommitTrace(sql, { repository: base.row.id, commit: sha });
   await base.host.createBranch(branch, sha);
   return sha;
 }

@@ -80,6 +80,7 @@ export const operation = named(
     createdAt: timestamp,
     startedAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),
+    trace: z.string().nullable().describe("Id of the trace that it belongs to; null: nothing was traced."),
   }),
 );
 

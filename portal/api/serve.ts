@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
-import { asNebulaError, drainUnread, internalError, type NebulaError, toProblem } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Door,
+  drainUnread,
+  internalError,
+  makeDoor,
+  type NebulaError,
+  toProblem,
+} from "../../platform/core/index.ts";
 import { problemPage, sendPage } from "./auth/pages.ts";
 import { badJson, bodyTooLarge, noSuchRoute, urlTooLong, wrongMedia } from "./errors.ts";
 import { crossOrigin, securityHeaders } from "./headers.ts";
@@ -18,7 +26,8 @@ export function serveRoutes(table: readonly AnyRoute[], portal: Portal): Express
   app.set("trust proxy", reachable.trustedProxies.length > 0 ? [...reachable.trustedProxies] : false);
   app.use(securityHeaders(reachable), stamp(portal), drainUnread);
   app.use(...crossOrigin(reachable), sameOrigin(reachable), ...readJson(limits.bodyBytes));
-  for (const entry of table) app[entry.method](toExpressPath(entry.path), handle(entry, portal));
+  const door = portal.tracer.on ? makeDoor(portal.tracer) : undefined;
+  for (const entry of table) app[entry.method](toExpressPath(entry.path), inTrace(door, entry, handle(entry, portal)));
   // Whoever opens the address that `up` prints.
   app.get("/", (_request, response) => response.redirect(302, "/docs"));
   app.use((request: Request) => {
@@ -45,26 +54,46 @@ const stamp =
     next();
   };
 
-const handle = (entry: AnyRoute, portal: Portal) => async (request: Request, response: Response) => {
-  try {
-    const answer = await runRoute(entry, request, response, portal);
-    if (portal.draining.aborted) response.setHeader("connection", "close");
-    if ("write" in answer) {
-      response.status(answer.status);
-      await answer.write(response);
-      return;
-    }
-    send(request, response, answer);
-  } catch (thrown) {
-    const error = translate(thrown);
-    if (error.code === internalError.definition.code) observeFault(portal, entry, error);
-    if (response.headersSent) response.destroy();
-    else if (entry.page && request.accepts(["json", "html"]) === "html") sendProblemPage(response, error);
-    else sendProblem(response, error);
-  } finally {
-    observeRequest(portal, request, response, entry.path);
-  }
+type Handler = (request: Request, response: Response) => Promise<void>;
+
+/** Those that watch are not watched. */
+const inTrace = (door: Door | undefined, entry: AnyRoute, handle: Handler): Handler => {
+  const { method, path } = { method: entry.method.toUpperCase(), path: entry.path };
+  if (door === undefined || entry.limit === "watch") return handle;
+  return (request, response) =>
+    door(
+      { name: `${method} ${path}`, kind: "server", facts: { "http.request.method": method, "http.route": path } },
+      request.headers.traceparent,
+      async (span) => {
+        await handle(request, response);
+        span.note({ "http.response.status_code": response.statusCode, "nebula.request": response.locals.requestId });
+        if (response.statusCode >= 500) span.fail(String(response.statusCode));
+      },
+    );
 };
+
+const handle =
+  (entry: AnyRoute, portal: Portal): Handler =>
+  async (request, response) => {
+    try {
+      const answer = await runRoute(entry, request, response, portal);
+      if (portal.draining.aborted) response.setHeader("connection", "close");
+      if ("write" in answer) {
+        response.status(answer.status);
+        await answer.write(response);
+        return;
+      }
+      send(request, response, answer);
+    } catch (thrown) {
+      const error = translate(thrown);
+      if (error.code === internalError.definition.code) observeFault(portal, entry, error);
+      if (response.headersSent) response.destroy();
+      else if (entry.page && request.accepts(["json", "html"]) === "html") sendProblemPage(response, error);
+      else sendProblem(response, error);
+    } finally {
+      observeRequest(portal, request, response, entry.path);
+    }
+  };
 
 type Told = { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> };
 

@@ -1,4 +1,4 @@
-import { toTimestamp } from "../../platform/core/index.ts";
+import { parseTraceparent, toTimestamp } from "../../platform/core/index.ts";
 import { moneyText } from "../../platform/pricing/index.ts";
 import type { Operation } from "../../platform/store/index.ts";
 
@@ -36,5 +36,6 @@ export function operationToWire(row: Operation) {
     createdAt: time(row.createdAt),
     startedAt: timeOrNull(row.startedAt),
     finishedAt: timeOrNull(row.finishedAt),
+    trace: parseTraceparent(row.traceparent)?.traceId ?? null,
   };
 }

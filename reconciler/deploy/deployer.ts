@@ -5,10 +5,12 @@ import {
   type Clock,
   failpoint,
   ignoreObservations,
+  noTracer,
   type Observe,
   ourHolder,
   type Secret,
   systemClock,
+  type Tracer,
   type Vault,
 } from "../../platform/core/index.ts";
 import { makeLedgerSecrets, type TenantSecrets } from "../../platform/keys/index.ts";
@@ -22,6 +24,7 @@ import {
   workerTypes,
 } from "../../platform/store/index.ts";
 import { backupsOf, byBackups } from "./branching.ts";
+import { claimInTrace } from "./claim-trace.ts";
 import { clearScratch } from "./clear-scratch.ts";
 import { makeEffectsExecutor } from "./effects-executor.ts";
 import { expireDeadHolders } from "./holder.ts";
@@ -50,6 +53,8 @@ export type DeployerOptions = {
   /** Operations at a time; as many warm processes. Default: 3. */
   readonly concurrency?: number;
   readonly observe?: Observe;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Written in the transaction that ends an operation: the project's status. */
   readonly onEnded?: (tx: Sql, operation: Operation) => Promise<void>;
   readonly clock?: Clock;
@@ -82,9 +87,10 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
   const { sql, observe = ignoreObservations, clock = systemClock, concurrency = 3, pollMs = 1000 } = options;
   const { leaseSeconds = 15, heartbeatMs = 5000, graceMs = 5000, onEnded = async () => undefined } = options;
   const { dataDir, pgBin, pulumiBin, compute = "local", holder = ourHolder(), insideHosts = "" } = options;
-  const { vault, secrets = makeLedgerSecrets(sql, vault) } = options;
+  const { vault, secrets = makeLedgerSecrets(sql, vault), tracer = noTracer } = options;
   const [ledgerUrl, lender] = [options.ledgerUrl.reveal(), makeLender({ sql, vault, secrets })];
   const workers = makeWorkers(concurrency, {
+    tracer,
     ...{ ledgerUrl, lender, dataDir, pgBin, pulumiBin, compute, observe, insideHosts },
     backups: options.backups,
     ...(options.workerScript === undefined ? {} : { script: options.workerScript }),
@@ -119,8 +125,11 @@ export async function makeDeployer(options: DeployerOptions): Promise<Deployer> 
     const { id, type } = claim.operation;
     const { stack, fence, waitMs } = claim;
     failpoint("deploy.claimed");
-    observe({ kind: "operation.claimed", operation: id, stack, type, fence, waitMs });
-    const done = runClaim({ ...supervision, onEnded, mark: driver.mark }, claim, worker)
+    const run = () => {
+      observe({ kind: "operation.claimed", operation: id, stack, type, fence, waitMs });
+      return runClaim({ ...supervision, onEnded, mark: driver.mark }, claim, worker);
+    };
+    const done = claimInTrace(tracer, claim, run)
       .catch((thrown) => report("deploy.run", thrown))
       .finally(() => {
         running.delete(claim);

@@ -1,5 +1,11 @@
 import type { BackupSettings } from "../../platform/backup/index.ts";
-import { asNebulaError, type Observation, type ProblemDocument, toProblem } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Observation,
+  type ProblemDocument,
+  type SpanRecord,
+  toProblem,
+} from "../../platform/core/index.ts";
 import type { BranchOperations, DatabaseInputs } from "../../platform/provider/index.ts";
 import type { DatabaseId, ProjectSpec } from "../../platform/spec/index.ts";
 import type { JobLoan } from "./lend.ts";
@@ -159,13 +165,22 @@ export type Progress = {
 
 export type ToWorker =
   | { readonly kind: "settings"; readonly settings: WorkerSettings }
-  | { readonly kind: "job"; readonly id: number; readonly job: Job; readonly loan: JobLoan }
+  /** `traceparent`: what the job's spans hang below; absent: nothing is traced. */
+  | {
+      readonly kind: "job";
+      readonly id: number;
+      readonly job: Job;
+      readonly loan: JobLoan;
+      readonly traceparent?: string;
+    }
   | { readonly kind: "interrupt" };
 
 export type FromWorker =
   | { readonly kind: "warm" }
   | { readonly kind: "progress"; readonly progress: Progress }
   | { readonly kind: "observation"; readonly observation: Observation }
+  /** Of the job, or of what it did: the worker knows no receiver of traces. */
+  | { readonly kind: "span"; readonly span: SpanRecord }
   | { readonly kind: "done"; readonly id: number; readonly result: JobResult }
   | { readonly kind: "failed"; readonly id: number; readonly error: ProblemDocument };
 

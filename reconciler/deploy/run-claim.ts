@@ -1,4 +1,4 @@
-import { asNebulaError, failpoint, internalError, type NebulaError } from "../../platform/core/index.ts";
+import { asNebulaError, failpoint, internalError, type NebulaError, noteSpan } from "../../platform/core/index.ts";
 import { type Claim, finishOperation, recordApplied, type WorkerType } from "../../platform/store/index.ts";
 import { type Handler, handlers } from "./handlers.ts";
 import { endingOfError } from "./outcome.ts";
@@ -24,6 +24,10 @@ export async function runClaim(options: RunOptions, claim: Claim, worker: Worker
     options.observe({ kind: "lease.lost", stack: claim.stack, fence: claim.fence });
     return;
   }
+  noteSpan({
+    "nebula.outcome": ended.outcome ?? ended.state,
+    ...(ended.error === null ? {} : { "error.type": ended.error.code }),
+  });
   options.observe({
     kind: "operation.ended",
     operation: ended.id,

@@ -2,7 +2,15 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { NebulaError, type Observe, type ProblemDocument } from "../../platform/core/index.ts";
+import {
+  currentTraceparent,
+  holdSpan,
+  NebulaError,
+  type Observe,
+  outsideSpans,
+  type ProblemDocument,
+  type Tracer,
+} from "../../platform/core/index.ts";
 import { workerLost } from "./errors.ts";
 import type { Lender } from "./lend.ts";
 import type { FromWorker, Job, JobResult, Progress, ToWorker, WorkerSettings } from "./messages.ts";
@@ -29,6 +37,8 @@ export type WorkerProcess = {
 export type WorkerOptions = Omit<WorkerSettings, "scratchDir" | "secretDir" | "loan"> & {
   readonly lender: Lender;
   readonly observe: Observe;
+  /** Exports the spans of workers. */
+  readonly tracer: Tracer;
   /** For tests: another script than the real worker. */
   readonly script?: string;
 };
@@ -40,22 +50,27 @@ type Running = {
   readonly resolve: (result: JobResult) => void;
   readonly reject: (reason: unknown) => void;
   readonly onProgress: (progress: Progress) => void;
+  /** What it tells while it works is told in the trace of its job. */
+  readonly inTrace: (tell: () => void) => void;
 };
 
 /** Resolves when the worker is warm. @throws NEB303 when it cannot be started. */
 export async function startWorker({
   observe,
+  tracer,
   lender,
   script = realWorker,
   ...settings
 }: WorkerOptions): Promise<WorkerProcess> {
-  const child = fork(script, {
-    detached: true,
-    env: quietEnvironment(process.env),
-    execArgv: ["--max-semi-space-size=4"],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    serialization: "advanced",
-  });
+  const forked = () =>
+    fork(script, {
+      detached: true,
+      env: quietEnvironment(process.env),
+      execArgv: ["--max-semi-space-size=4"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      serialization: "advanced",
+    });
+  const child = outsideSpans(forked); // it serves many
   const pid = child.pid ?? 0;
   const scratchDir = join(settings.dataDir, "run", "deploy", String(pid));
   const secretDir = join(settings.dataDir, "secrets", "deploy", String(pid));
@@ -80,7 +95,9 @@ export async function startWorker({
         case "warm":
           return resolve();
         case "observation":
-          return observe(message.observation);
+          return (running?.inTrace ?? now)(() => observe(message.observation));
+        case "span":
+          return tracer.accept(message.span);
         case "progress":
           return running?.onProgress(message.progress);
         default:
@@ -105,9 +122,10 @@ export async function startWorker({
       new Promise((resolve, reject) => {
         if (!isAlive()) return reject(workerLost(`worker ${pid} has ended`));
         const id = ++jobs;
-        running = { id, resolve, reject, onProgress };
+        const traceparent = currentTraceparent();
+        running = { id, resolve, reject, onProgress, inTrace: holdSpan() };
         lender.for(job).then(
-          (loan) => send({ kind: "job", id, job, loan }),
+          (loan) => send({ kind: "job", id, job, loan, ...(traceparent === undefined ? {} : { traceparent }) }),
           (thrown) => {
             running = undefined;
             reject(thrown);
@@ -121,6 +139,8 @@ export async function startWorker({
     },
   };
 }
+
+const now = (tell: () => void): void => tell();
 
 /** What a worker and the commands under it may know of our environment: no credential. */
 function quietEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {

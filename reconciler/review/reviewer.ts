@@ -1,4 +1,4 @@
-import { asNebulaError, reportFault } from "../../platform/core/index.ts";
+import { asNebulaError, noTracer, reportFault, type Span, traced } from "../../platform/core/index.ts";
 import type { Pull } from "../../platform/github/index.ts";
 import {
   beginReview,
@@ -6,12 +6,14 @@ import {
   getPullRow,
   keepReview,
   markPosted,
+  noteCommitTrace,
   type PullRow,
   type RepositoryRow,
   recordLabels,
   recordPull,
   recordReview,
 } from "../../platform/store/index.ts";
+import { traceOf } from "../source/index.ts";
 import { tellReviewed } from "./operation.ts";
 import { makePublisher, type Publisher } from "./publish.ts";
 import { type Change, type Reviewed, type ReviewParts, reviewChange } from "./review-change.ts";
@@ -44,7 +46,7 @@ export function makeReviewer(parts: ReviewerParts): Reviewer {
   const start = (key: string, repository: RepositoryRow, pull: Pull, before: Promise<void>): Promise<void> => {
     const abort = new AbortController();
     const done = before
-      .then(() => runReview(parts, repository, pull, abort.signal))
+      .then(() => reviewInTrace(parts, repository, pull, abort.signal))
       .catch((thrown) => {
         if (!abort.signal.aborted) reportFault(parts.observe, "review", thrown);
       })
@@ -73,11 +75,30 @@ export function makeReviewer(parts: ReviewerParts): Reviewer {
   };
 }
 
-async function runReview(
+/** In the trace of the head, which begins here when nobody has begun it. */
+async function reviewInTrace(
   parts: ReviewerParts,
   repository: RepositoryRow,
   pull: Pull,
   signal: AbortSignal,
+): Promise<void> {
+  const about = { repository: repository.id, commit: pull.head.sha };
+  const parent = await traceOf(parts, about.repository, about.commit);
+  const facts = {
+    ...{ "nebula.repository": `${repository.owner}/${repository.name}`, "nebula.pull": pull.number },
+    "nebula.commit": about.commit,
+  };
+  await traced(parts.tracer ?? noTracer, { name: "review", parent, facts }, async (span) => {
+    await noteCommitTrace(parts.sql, about);
+    await runReview(parts, repository, pull, { signal, span });
+  });
+}
+
+async function runReview(
+  parts: ReviewerParts,
+  repository: RepositoryRow,
+  pull: Pull,
+  { signal, span }: { readonly signal: AbortSignal; readonly span: Span },
 ): Promise<void> {
   signal.throwIfAborted();
   const { sql, hosts, mirrors, clock, observe } = parts;
@@ -111,6 +132,7 @@ async function runReview(
   if (review === undefined) return;
   const durationMs = clock.monotonicMs() - started;
   const { verdict } = review;
+  span.note({ "nebula.outcome": verdict });
   const name = `${repository.owner}/${repository.name}`;
   observe({ kind: "review.done", repository: name, pull: pull.number, commit: review.head, verdict, durationMs });
 }

@@ -12,6 +12,7 @@
  * 5. What is wanted and the operation that brings it about are written in one transaction.
  */
 
+export { traceOf } from "./commit-trace.ts";
 export * from "./errors.ts";
 export { type AuthoritySpecs, readAuthority } from "./fleet.ts";
 export { type Hosts, type HostsOptions, makeHosts } from "./hosts.ts";

@@ -17,6 +17,8 @@ export type Received =
       readonly event: string;
       readonly repository: RepositoryRow;
       readonly happened: Happened;
+      /** Commits that it speaks of, the most telling first: a trace may go on with one of them. */
+      readonly commits: readonly string[];
     }
   | { readonly kind: "duplicate"; readonly event: string }
   /** Signed, and about something older than deliveries are remembered: a replay, or so late that the poll has seen it. */
@@ -62,7 +64,8 @@ export async function receiveHook(sql: Sql, hosts: Hosts, { headers, body }: Del
     return (await recordDelivery(tx, `${repository.id}:${digest}`)) && byId;
   });
   if (!isNew) return { kind: "duplicate", event };
-  return { kind: "accepted", event, repository, happened: happenedIn(event, payload, repository) };
+  const happened = happenedIn(event, payload, repository);
+  return { kind: "accepted", event, repository, happened, commits: commitsIn(event, payload) };
 }
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -85,6 +88,13 @@ function happenedIn(event: string, payload: Payload, { defaultBranch }: Reposito
   if (event === "pull_request" && typeof number === "number" && Number.isSafeInteger(number))
     return { kind: "pull", number };
   return { kind: "nothing" };
+}
+
+function commitsIn(event: string, payload: Payload): readonly string[] {
+  const pull = (payload.pull_request ?? {}) as Payload;
+  const { sha: head } = (pull.head ?? {}) as Payload;
+  const named = event === "push" ? [payload.after] : pull.merged === true ? [pull.merge_commit_sha, head] : [head];
+  return named.filter((one): one is string => typeof one === "string" && /^(?!0+$)[0-9a-f]{40}$/.test(one));
 }
 
 async function repositoryOf(sql: Sql, { repository }: Payload): Promise<RepositoryRow | undefined> {

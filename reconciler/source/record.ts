@@ -1,3 +1,4 @@
+import { noTracer, recordSpan, type SpanFacts, traced } from "../../platform/core/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import { pruneBudget } from "../../platform/policy/index.ts";
 import type { ProjectSpec, StackName } from "../../platform/spec/index.ts";
@@ -15,6 +16,7 @@ import {
 } from "../../platform/store/index.ts";
 import { planProject, type ReviewedPlan } from "../plan/index.ts";
 import { findArrived, noteArrived } from "./arrivals.ts";
+import { tracesOfFirst } from "./commit-trace.ts";
 import { readMigrationTexts } from "./migrations.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { SourceParts } from "./sync.ts";
@@ -31,7 +33,7 @@ export type Recorded = {
 
 /** What the pass does to the ledger, in one transaction: what is wanted, and an operation for each stack that must change. */
 export async function record(
-  parts: Pick<SourceParts, "sql" | "holding">,
+  parts: Pick<SourceParts, "sql" | "holding" | "tracer">,
   git: Git,
   pass: {
     readonly repository: RepositoryRow;
@@ -40,6 +42,8 @@ export async function record(
     readonly understood: readonly Understood[];
     readonly fleet: FleetRow | undefined;
     readonly trace: Trace;
+    /** When the pass began, since the epoch. */
+    readonly beganMs: number;
   },
 ): Promise<readonly Recorded[]> {
   const { repository, commit, trace, fleet } = pass;
@@ -49,21 +53,32 @@ export async function record(
   const author = (await git.commit(commit))?.author.name ?? "unknown";
   const prune = await prunedAbove(parts.sql, repository, news, fleet);
   const texts = await readMigrationTexts(parts.sql, git, pass.snapshot, news);
-  return underLease(parts, repository, async (tx) => {
+  const parents = await tracesOfFirst(
+    parts,
+    repository.id,
+    news.map((one) => commitsOf(trace, one, commit)),
+  );
+  const { tracer = noTracer } = parts;
+  const facts: SpanFacts = { "nebula.repository": `${repository.owner}/${repository.name}`, "nebula.commit": commit };
+  const recorded = await underLease(parts, repository, async (tx) => {
     await putMigrationTexts(tx, texts);
-    const recorded: Recorded[] = [];
-    for (const one of news) {
+    const done: Recorded[] = [];
+    for (const [i, one] of news.entries()) {
       const pull = arrived.findLast(({ stacks }) => stacks.includes(one.stack))?.pull ?? mergeOf(trace, one);
-      recorded.push(
-        await recordOne(tx, one, {
-          ...{ repository, commit, pull, prune, requestedBy: pull?.requestedBy ?? `git:${author}` },
-          ...provenanceOf(one, trace, fleet, commit),
-        }),
-      );
+      const cause: Cause = {
+        ...{ repository, commit, pull, prune, requestedBy: pull?.requestedBy ?? `git:${author}` },
+        ...provenanceOf(one, trace, fleet, commit),
+      };
+      const about = { ...facts, "nebula.stack": one.stack };
+      const wish = { name: "source.record", parent: parents[i] ?? null, facts: about };
+      done.push(await traced(tracer, wish, () => recordOne(tx, one, cause)));
     }
     await noteArrived(tx, repository, commit, arrived);
-    return recorded;
+    return done;
   });
+  for (const parent of new Set(parents.filter((one) => one !== null)))
+    recordSpan(tracer, { name: "source.sync", parent, beganMs: pass.beganMs, facts }, Date.now());
+  return recorded;
 }
 
 /** The same refusal again is no news: a pass that finds nothing new writes nothing. */
@@ -169,6 +184,12 @@ function asFound({ tree, admission, row }: Understood, commit: string): Reviewed
 
 const wasTrusted = ({ row, tree }: Understood): boolean =>
   row?.wantedTree === tree && (row.wantedReviews ?? []).some((review) => (review as ReviewedPlan).tree === tree);
+
+/** Whose trace it goes on with: of the merge, of the head that was merged, of what was found. */
+const commitsOf = (trace: Trace, one: Understood, found: string): readonly string[] => {
+  const merged = mergeOf(trace, one);
+  return merged === undefined ? [found] : [merged.commit, merged.head, found];
+};
 
 /** The pull request that changed a stack last, before the ledger hears of its merge. */
 const mergeOf = ({ merged }: Trace, { stack }: Understood) =>

@@ -1,4 +1,4 @@
-import { failpoint, type Observe } from "../../platform/core/index.ts";
+import { failpoint, type Observe, type Tracer } from "../../platform/core/index.ts";
 import type { Evaluator } from "../../platform/evaluate/index.ts";
 import type { Git } from "../../platform/git/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
@@ -26,6 +26,8 @@ export type SourceParts = {
   readonly hosts: Hosts;
   readonly evaluator: Evaluator;
   readonly observe: Observe;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Holds the repository's lease for the rest of a transaction. @throws NEB300 when somebody else looks after it by now. */
   readonly holding?: (tx: Sql, repository: string) => Promise<void>;
 };
@@ -41,6 +43,7 @@ export type SyncReport =
  */
 export async function syncRepository(parts: SourceParts, repository: RepositoryRow): Promise<SyncReport> {
   const started = performance.now();
+  const beganMs = Date.now();
   const { sql, mirrors, hosts, observe } = parts;
   const commit = await mirrors.fetchHead(repository, await hosts.of(repository).gitToken());
   const git = mirrors.of(repository);
@@ -65,7 +68,7 @@ export async function syncRepository(parts: SourceParts, repository: RepositoryR
     changes,
   });
   const recorded = await record(parts, git, {
-    ...{ repository, commit, snapshot, understood, fleet: fleet.row },
+    ...{ repository, commit, snapshot, understood, fleet: fleet.row, beganMs },
     trace: await trace,
   });
   failpoint("source.recorded");

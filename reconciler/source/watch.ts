@@ -1,4 +1,11 @@
-import { asNebulaError, type Clock, makeRepeat, type Observe, reportFault } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  type Clock,
+  makeRepeat,
+  type Observe,
+  outsideSpans,
+  reportFault,
+} from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import { getRepository, listRepositories, type RepositoryRow } from "../../platform/store/index.ts";
 
@@ -41,7 +48,8 @@ export function makeWatch(options: {
     try {
       const repository = await getRepository(sql, id);
       if (repository === undefined || polls.signal.aborted || !holds(id)) return;
-      await pass(repository, polls.signal);
+      // A pass is about everything: what it does for a commit goes on with that commit's trace.
+      await outsideSpans(() => pass(repository, polls.signal));
       slot.failures = 0;
     } catch (thrown) {
       if (!holds(id)) return; // whoever holds it by now does what was not finished

@@ -1,10 +1,20 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { asNebulaError, badConfig, type Metrics, type Observe, toProblem } from "../../platform/core/index.ts";
+import {
+  asNebulaError,
+  badConfig,
+  type Metrics,
+  noTracer,
+  type Observe,
+  type Tracer,
+  toProblem,
+  traced,
+} from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
+import { tracesOfFirst } from "./commit-trace.ts";
 import type { Hosts } from "./hosts.ts";
-import { type Happened, isDelivery, receiveHook } from "./receive-hook.ts";
+import { type Happened, isDelivery, type Received, receiveHook } from "./receive-hook.ts";
 
 /**
  * The reconciler's HTTP: POST /hooks/github, GET /metrics, /health, /ready, and what main.ts hands in. On loopback, without a framework.
@@ -24,6 +34,8 @@ export type WebParts = {
   readonly hosts: Hosts;
   readonly metrics: Pick<Metrics, "render">;
   readonly observe: Observe;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly version: string;
   /** Told after the delivery was answered for; what it says is looked up, not believed. */
   readonly hint: (repository: RepositoryRow, happened: Happened) => void;
@@ -113,11 +125,9 @@ async function answer(parts: WebParts, state: State, request: IncomingMessage): 
 }
 
 /** Answers before anything is done: the host waits ten seconds at most, and the poll looks anyway. */
-async function receive(
-  { sql, hosts, hint, observe }: WebParts,
-  state: State,
-  request: IncomingMessage,
-): Promise<Answer> {
+async function receive(parts: WebParts, state: State, request: IncomingMessage): Promise<Answer> {
+  const { sql, hosts, observe } = parts;
+  const beganMs = Date.now();
   if (!isDelivery(request.headers)) {
     observe({ kind: "webhook.received", event: "other", verdict: "refused" });
     return said(401, "refused");
@@ -129,8 +139,24 @@ async function receive(
   const received = await receiveHook(sql, hosts, { headers: request.headers, body });
   observe({ kind: "webhook.received", event: received.event, verdict: received.kind });
   if (received.kind === "refused") return said(401, "refused");
-  if (received.kind === "accepted") setImmediate(() => hint(received.repository, received.happened));
+  if (received.kind === "accepted") await passOn(parts, received, beganMs);
   return said(202, received.kind);
+}
+
+/** What follows from it belongs to the trace of its commit. A commit that nobody traced has none yet: its review begins one. */
+async function passOn(
+  parts: WebParts,
+  { event, repository, happened, commits }: Extract<Received, { kind: "accepted" }>,
+  beganMs: number,
+): Promise<void> {
+  const { hint, tracer = noTracer } = parts;
+  const pass = () => void setImmediate(() => hint(repository, happened));
+  if (!tracer.on || happened.kind === "nothing") return pass();
+  const [parent = null] = await tracesOfFirst(parts, repository.id, [commits]).catch(() => []);
+  if (parent === null) return pass();
+  const [commit = ""] = commits;
+  const facts = { "nebula.repository": `${repository.owner}/${repository.name}`, "nebula.commit": commit };
+  traced(tracer, { name: `webhook ${event}`, kind: "consumer", parent, beganMs, facts }, pass);
 }
 
 async function readBody(state: State, request: IncomingMessage): Promise<Buffer | "too large" | "busy"> {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { readSecretFile, Secret } from "../../platform/core/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
+import { type OtlpReceiver, startOtlpReceiver } from "../harness/otlp-receiver.ts";
 import { catalogueRow } from "../harness/row.ts";
 import { type Platform, startPlatform } from "../system/platform.ts";
 import { makeWorld, type World } from "./canaries.ts";
@@ -20,6 +21,7 @@ let folder: string;
 let ledger: Pool;
 let forge: Pool;
 let world: World;
+let receiver: OtlpReceiver;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "nebula-canaries-"));
@@ -27,7 +29,15 @@ beforeAll(async () => {
   writeFileSync(join(folder, "smtp"), `smtp://mailer:${smtp}@127.0.0.1:1/`, { mode: 0o600 });
   process.env.NEBULA_SMTP_URL_FILE = join(folder, "smtp");
   process.env.NEBULA_LOG_LEVEL = "debug";
-  platform = await startPlatform();
+  const traces = `canarytraces${crypto.randomUUID()}`;
+  writeFileSync(join(folder, "traces"), `authorization=Bearer%20${traces}`, { mode: 0o600 });
+  receiver = await startOtlpReceiver();
+  platform = await startPlatform({
+    env: {
+      ...{ NEBULA_TRACES_URL: receiver.url, NEBULA_TRACES_HEADERS_FILE: join(folder, "traces") },
+      OTEL_BSP_SCHEDULE_DELAY: "250",
+    },
+  });
   const owner = readSecretFile(join(platform.data, "secrets/ledger-password"));
   const address = (database: string) =>
     new Secret(
@@ -35,9 +45,13 @@ beforeAll(async () => {
     );
   ledger = makePool({ url: address("nebula"), applicationName: "test", max: 3 });
   forge = makePool({ url: address("forge"), applicationName: "test", max: 2 });
-  world = makeWorld({ platform, folder, ledger, forge }, [{ name: "SMTP password", value: smtp }]);
+  world = makeWorld({ platform, folder, ledger, forge }, [
+    { name: "SMTP password", value: smtp },
+    { name: "key of the receiver of traces", value: traces },
+  ]);
   await live(world);
   await collect(world);
+  world.sink("traces", receiver.raw());
 }, 280_000);
 
 afterAll(async () => {
@@ -45,6 +59,7 @@ afterAll(async () => {
   delete process.env.NEBULA_LOG_LEVEL;
   await Promise.all([ledger?.close(), forge?.close()]);
   await platform?.close();
+  await receiver?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 180_000);
 

@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { ignoreObservations, makeVault, Secret } from "../../platform/core/index.ts";
+import { ignoreObservations, makeMetrics, makeVault, Secret } from "../../platform/core/index.ts";
 import { signWebhook } from "../../platform/github/index.ts";
 import { beginHookRotation, endHookRotation, putRepository, repositoryContext } from "../../platform/store/index.ts";
 import { makeHosts, makeWeb } from "../../reconciler/source/index.ts";
@@ -194,7 +194,7 @@ async function realReceiver(): Promise<Receiver> {
   let hints = 0;
   const web = makeWeb({
     ...{ sql, hosts: makeHosts(vault), version: "0", observe: ignoreObservations },
-    metrics: { render: async () => ({ contentType: "text/plain", body: "" }) },
+    metrics: makeMetrics("test"),
     hint: (_repository, { kind }) => {
       if (kind !== "nothing") hints += 1;
     },

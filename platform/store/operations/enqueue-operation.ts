@@ -1,4 +1,4 @@
-import { failpoint, newId } from "../../core/index.ts";
+import { currentTraceparent, failpoint, newId } from "../../core/index.ts";
 import { notify, type Sql } from "../../sql/index.ts";
 import { appendEvent } from "./events.ts";
 import { mustBeAvailable } from "./kinds.ts";
@@ -57,9 +57,9 @@ async function behindOthers(tx: Sql, { stack }: NewOperation): Promise<number> {
 const insert = (tx: Sql, id: string, o: NewOperation, behindSeconds: number) =>
   tx.one<Operation>(
     `insert into operations as o (id, stack, database, type, priority, params, commit, pull_number, requested_by,
-       deadline_seconds, max_attempts, turn)
+       deadline_seconds, max_attempts, turn, traceparent)
      values ($1, $2, $3, $4, $5::int, $6::jsonb, $7, $8, $9, $10, $11,
-       clock_timestamp() - make_interval(mins => $5::int) + make_interval(secs => $12)) returning ${operationColumns}`,
+       clock_timestamp() - make_interval(mins => $5::int) + make_interval(secs => $12), $13) returning ${operationColumns}`,
     [
       id,
       o.stack,
@@ -73,6 +73,7 @@ const insert = (tx: Sql, id: string, o: NewOperation, behindSeconds: number) =>
       o.deadlineSeconds ?? 600,
       o.maxAttempts ?? 4,
       behindSeconds,
+      currentTraceparent() ?? null,
     ],
   );
 

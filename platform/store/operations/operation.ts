@@ -51,6 +51,8 @@ export type Operation = {
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
+  /** W3C trace context of whoever asked for it; null: nothing was traced. */
+  readonly traceparent: string | null;
 };
 
 /** The select list of an `Operation`; `o` is the table's alias. */
@@ -58,7 +60,8 @@ export const operationColumns = `o.id, o.stack, o.database, o.type, o.state, o.p
   o.pull_number as "pullNumber", o.requested_by as "requestedBy", o.attempt, o.max_attempts as "maxAttempts",
   o.run_after as "runAfter", o.deadline_seconds as "deadlineSeconds", o.fence,
   o.cancel_requested_at as "cancelRequestedAt", o.progress, o.outcome, o.error, o.result,
-  o.created_at as "createdAt", o.started_at as "startedAt", o.finished_at as "finishedAt"`;
+  o.created_at as "createdAt", o.started_at as "startedAt", o.finished_at as "finishedAt",
+  o.traceparent`;
 
 export const isEnded = (operation: Operation): boolean =>
   operation.state === "COMPLETED" || operation.state === "FAILED" || operation.state === "CANCELLED";

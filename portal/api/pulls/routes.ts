@@ -19,6 +19,7 @@ import { absent, demand, narrowTo, ownTenants } from "../reach.ts";
 import { type Host, hostFor } from "../repository.ts";
 import { json, route } from "../route.ts";
 import { name, named, operation, sha } from "../schemas.ts";
+import { tracedMerge } from "../traced-merge.ts";
 import { operationToWire } from "../wire.ts";
 import { costsOf } from "./cost.ts";
 import { demandMerge, isAmongOwn, sees, type Touched } from "./touched.ts";
@@ -148,12 +149,14 @@ export const pullRoutes = [
     demandMerge(principal, found.touched);
     const head = reviewedHead(found, body.headCommit);
     demandMerge(principal, reviewedTouched(found));
-    const { sha: commit } = await found.host.mergePull(number, {
-      sha: head,
-      method: body.method,
-      title: `${found.pull.title} (#${number})`,
-      message: `Merged for ${principal.user}.`,
-    });
+    const { sha: commit } = await tracedMerge(portal, found.row.id, { number, head }, () =>
+      found.host.mergePull(number, {
+        sha: head,
+        method: body.method,
+        title: `${found.pull.title} (#${number})`,
+        message: `Merged for ${principal.user}.`,
+      }),
+    );
     const followed = await followedBy(portal, found.ledger);
     return {
       status: 202,

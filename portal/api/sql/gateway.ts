@@ -2,7 +2,7 @@
 import { request as inClear } from "node:http";
 import { request as byTls } from "node:https";
 import { text } from "node:stream/consumers";
-import { NebulaError } from "../../../platform/core/index.ts";
+import { currentTraceparent, NebulaError } from "../../../platform/core/index.ts";
 import { type SqlGrant, signSqlToken } from "../../../platform/identity/index.ts";
 import { sqlUnavailable } from "../errors.ts";
 import type { Portal } from "../portal.ts";
@@ -27,11 +27,18 @@ export async function askGateway<T>(
     authorization: `Bearer ${token.reveal()}`,
     "content-type": "application/json",
     "content-length": Buffer.byteLength(sent),
+    ...traceHeader(),
   };
   const answer = await exchange("POST", url, { headers, ca, signal }, sent);
   if (answer.status === 200) return JSON.parse(answer.body) as T;
   throw refusal(answer);
 }
+
+/** What the gateway does for this request, a wake included, belongs to its trace. */
+const traceHeader = (): { readonly traceparent?: string } => {
+  const traceparent = currentTraceparent();
+  return traceparent === undefined ? {} : { traceparent };
+};
 
 type Sending = {
   readonly headers: Record<string, string | number>;

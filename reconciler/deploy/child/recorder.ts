@@ -1,4 +1,4 @@
-import type { ProblemDocument } from "../../../platform/core/index.ts";
+import { holdSpan, inSpan, type ProblemDocument } from "../../../platform/core/index.ts";
 import { type Effects, foreignStack, idOf } from "../../../platform/provider/index.ts";
 import { type Progress, toWireProblem } from "../messages.ts";
 
@@ -14,6 +14,8 @@ export type Recorder = {
   end(): Recorded;
 };
 
+const unheld = holdSpan();
+
 const idle = (): never => {
   throw foreignStack("no operation runs in this worker");
 };
@@ -21,6 +23,8 @@ const idle = (): never => {
 export function makeRecorder(say: (progress: Progress) => void): Recorder {
   const refusing: Effects = { admit: idle, ensure: idle, read: idle, remove: idle };
   let current = refusing;
+  // The engine calls from outside: what it has done belongs to the run that it is in the middle of.
+  let inRun = unheld;
   let faults: ProblemDocument[] = [];
   let busy = { count: 0, since: 0, totalMs: 0 };
 
@@ -34,7 +38,8 @@ export function makeRecorder(say: (progress: Progress) => void): Recorder {
     if (busy.count++ === 0) busy.since = began;
     if (verb !== "read") say({ phase: "provider", message: `${verb} ${id}`, data: { verb, database: id } });
     try {
-      const value = await body();
+      const facts = { "nebula.database": id, "nebula.verb": verb };
+      const value = await inRun(() => inSpan({ name: `provider ${verb}`, kind: "server", facts }, body));
       const durationMs = Math.round(performance.now() - began);
       if (verb !== "read")
         say({ phase: "ready", message: `${id} ready`, data: { database: id, durationMs, ...data(value) } });
@@ -81,11 +86,13 @@ export function makeRecorder(say: (progress: Progress) => void): Recorder {
     effects: () => recorded,
     begin(effects) {
       current = effects;
+      inRun = holdSpan();
       faults = [];
       busy = { count: 0, since: 0, totalMs: 0 };
     },
     end() {
       current = refusing;
+      inRun = unheld;
       return { faults, providerMs: busy.totalMs };
     },
   };

@@ -13,6 +13,7 @@ import type { DeployJob, PreviewJob, PulumiOutcome } from "../messages.ts";
 import { keepSecrets, pulumiEnvironment, stateUrl } from "./environment.ts";
 import { makeEventLog } from "./event-log.ts";
 import { previewStore } from "./preview-store.ts";
+import { makeStepSpans } from "./step-spans.ts";
 import { commandFailed, wrongPassphrase } from "./translate.ts";
 import type { Tools } from "./worker.ts";
 
@@ -60,6 +61,7 @@ async function runOnce(
   signal: AbortSignal,
 ): Promise<PulumiOutcome> {
   const log = makeEventLog();
+  const spans = makeStepSpans(job.stack);
   const output: string[] = [];
   const stack = await openStack(tools, job, workDir, salt);
   const options = {
@@ -67,6 +69,7 @@ async function runOnce(
     onEvent: (event: EngineEvent) => {
       failpoint("worker.pulumi-event");
       log.add(event);
+      spans.add(event);
     },
     onOutput: (text: string) => output.push(text),
     onError: (text: string) => log.stderr(text),

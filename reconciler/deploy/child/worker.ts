@@ -23,10 +23,12 @@ import {
 import { act, actOnBranch } from "./act.ts";
 import { backUp } from "./backup.ts";
 import { importInto } from "./import.ts";
+import { type JobTrace, makeJobTrace } from "./job-trace.ts";
 import { migrate } from "./migrate.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { runPulumi } from "./run-pulumi.ts";
 import { serveStateKey } from "./state-key.ts";
+import { inPulumiSpan } from "./step-spans.ts";
 
 /** What a warm worker holds between two jobs. */
 export type Tools = Awaited<ReturnType<typeof warmUp>>;
@@ -35,6 +37,7 @@ export type Tools = Awaited<ReturnType<typeof warmUp>>;
 export function serveWorker(): void {
   let tools: Promise<Tools> | undefined;
   let running = new AbortController();
+  const inTrace = makeJobTrace((span) => send({ kind: "span", span }));
   process.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "settings":
@@ -53,7 +56,7 @@ export function serveWorker(): void {
       case "job":
         failpoint("worker.job-taken");
         running = new AbortController();
-        void serveJob(tools, message, running.signal);
+        void serveJob(tools, message, inTrace, running.signal);
         return;
     }
   });
@@ -61,12 +64,18 @@ export function serveWorker(): void {
 
 type JobMessage = Extract<ToWorker, { kind: "job" }>;
 
-async function serveJob(tools: Promise<Tools> | undefined, { id, job, loan }: JobMessage, signal: AbortSignal) {
+async function serveJob(
+  tools: Promise<Tools> | undefined,
+  message: JobMessage,
+  inTrace: JobTrace,
+  signal: AbortSignal,
+) {
+  const { id, job, loan } = message;
   try {
     if (tools === undefined) throw new Error("a job came before the settings");
     const warm = await tools;
     warm.borrow(loan);
-    send({ kind: "done", id, result: await run(warm, job, signal) });
+    send({ kind: "done", id, result: await inTrace(message, () => run(warm, job, signal)) });
   } catch (thrown) {
     send({ kind: "failed", id, error: toWireProblem(thrown) });
   } finally {
@@ -85,7 +94,7 @@ const run = async (tools: Tools, job: Job, signal: AbortSignal): Promise<JobResu
           ? backUp(tools, job)
           : job.kind === "migrate"
             ? migrate(tools, job, (progress) => send({ kind: "progress", progress }))
-            : { kind: "pulumi", outcome: await runPulumi(tools, job, signal) };
+            : { kind: "pulumi", outcome: await inPulumiSpan(job, () => runPulumi(tools, job, signal)) };
 
 /** Everything that a job would otherwise wait for: the command's version, connections, the listening provider, the driver. */
 async function warmUp(settings: WorkerSettings) {

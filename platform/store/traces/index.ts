@@ -1,0 +1,1 @@
+export { noteCommitTrace, pruneCommitTraces, traceOfCommit, tracesOfCommits } from "./commit-traces.ts";
