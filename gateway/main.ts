@@ -20,6 +20,7 @@ import {
   scheduleAsBatch,
 } from "../platform/compute/index.ts";
 import {
+  type Check,
   type Config,
   choice,
   gatewayFields,
@@ -31,7 +32,11 @@ import {
   type Main,
   type Metrics,
   mainFields,
+  makeHealth,
   type Observe,
+  processMissing,
+  registerHealthGauge,
+  roomCheck,
   runMain,
   type Scope,
   Secret,
@@ -85,7 +90,15 @@ const fields = {
 
 type Settings = Config<typeof fields>;
 
-async function run({ config, scope, metrics, observe, tracer, untilStopped }: Main<typeof fields>): Promise<void> {
+async function run({
+  config,
+  scope,
+  metrics,
+  observe,
+  tracer,
+  version,
+  untilStopped,
+}: Main<typeof fields>): Promise<void> {
   const [dataDir, pgBin, host] = [config.NEBULA_DATA, config.NEBULA_PG_BIN, config.NEBULA_GATEWAY_HOST];
   const ports = gatewayPorts(config.NEBULA_PORT, config);
   const clock = systemClock;
@@ -121,8 +134,14 @@ async function run({ config, scope, metrics, observe, tracer, untilStopped }: Ma
     requireTls: config.NEBULA_GATEWAY_REQUIRE_TLS === "outside",
     account: (id) => meter.account(id),
   });
-  const watch = makeWatch({ metrics, isReady: () => isServing });
   let isServing = false;
+  const checks = [
+    roomCheck(dataDir, config.NEBULA_DISK_FREE_PERCENT),
+    ...(config.NEBULA_PGBOUNCER_BIN === "" ? [] : [poolerCheck(() => pooled?.state().up === true)]),
+  ];
+  const health = makeHealth({ process: "gateway", version, checks, clock, serving: () => isServing });
+  registerHealthGauge(metrics, health);
+  const watch = makeWatch({ metrics, health });
 
   await scope.add(watch, (it) => it.close()).listen(ports.web);
   await direct.listen(ports.direct, host);
@@ -173,6 +192,15 @@ async function run({ config, scope, metrics, observe, tracer, untilStopped }: Ma
   await untilStopped();
   isServing = false;
 }
+
+/** Direct sessions are let in all the same. */
+const poolerCheck = (isUp: () => boolean): Check => ({
+  name: "pooler",
+  needed: false,
+  ask() {
+    if (!isUp()) throw processMissing("PgBouncer does not serve");
+  },
+});
 
 const portalOf = (config: Settings): string =>
   (config.NEBULA_PORTAL_URL || `http://127.0.0.1:${config.NEBULA_PORT}`).replace(/\/+$/, "");

@@ -17,13 +17,16 @@ import {
   gatewayNames,
   gatewayPorts,
   guardedFetch,
+  type Health,
   hostPolicy,
   integer,
   type Main,
   mainFields,
+  makeHealth,
   type Observe,
   optional,
   resolveConfig,
+  roomCheck,
   runMain,
   type Scope,
   Secret,
@@ -45,17 +48,21 @@ import {
   forgetMetrics,
   keepAudit,
   keepReplica,
+  ledgerCheck,
   makeAudit,
+  replicasCheck,
   requireSchema,
   whileHolding,
 } from "../platform/store/index.ts";
 import { makeStripe, stripeFields, stripeFrom } from "../platform/stripe/index.ts";
 import { metricsWord } from "../platform/telemetry/index.ts";
 import {
+  type Components,
   defaultLimits,
   drain,
   type Gateway,
   type GitSettings,
+  keepComponents,
   makeApi,
   makeGitDesk,
   makeServer,
@@ -83,6 +90,7 @@ const fields = {
   NEBULA_GIT_HOSTS: text("github.com,api.github.com"),
   NEBULA_PRIVATE_HOSTS: text(""),
   NEBULA_HOOK_URL: text(""),
+  NEBULA_GATEWAY_HEALTH_URL: text(""),
   NEBULA_POLL_SECONDS: integer(30),
   NEBULA_GITHUB_APP_ID: integer(0),
   NEBULA_GITHUB_APP_KEY: optional(secret()),
@@ -144,7 +152,9 @@ async function run({
     const { NEBULA_FORGE_DATABASE_URL: url } = resolveConfig(process.env, { NEBULA_FORGE_DATABASE_URL: secret() });
     const forgeSql = pool(url, "forge", 6);
     const { inside } = hostPolicy({ hosts: "", inside: `127.0.0.1:${port + 3},${config.NEBULA_PRIVATE_HOSTS}` });
-    const place = { data: config.NEBULA_DATA, port: port + 1, vault, observe, hookPolicy: { inside } };
+    const checks = [ledgerCheck(forgeSql, "database"), roomCheck(config.NEBULA_DATA, config.NEBULA_DISK_FREE_PERCENT)];
+    const health = makeHealth({ process: "forge", version, checks });
+    const place = { data: config.NEBULA_DATA, port: port + 1, vault, observe, health, hookPolicy: { inside } };
     const forge = await openForge(scope, forgeSql, place);
     scope.add(maintainKeys({ keyring, ledger: sql, forge: forgeSql, observe }), (it) => it.close());
     const hookUrl = `http://127.0.0.1:${port + 3}/hooks/github`;
@@ -155,6 +165,7 @@ async function run({
   if (!serves.includes("forge")) scope.add(maintainKeys({ keyring, ledger: sql, observe }), (it) => it.close());
   const auth = await openAuth(scope, { sql, vault, observe, config, port });
   const git = makeGitDesk(vault, readGit(config), observe);
+  const looked: Components[] = [];
   const app = makeApi({
     sql,
     vault,
@@ -172,7 +183,14 @@ async function run({
     payments: readPayments(config),
     ...{ draining: draining.signal, closing: closing.signal, reachable, limits },
     checkAnswers: false,
+    checks: [
+      roomCheck(config.NEBULA_DATA, config.NEBULA_DISK_FREE_PERCENT),
+      replicasCheck(sql, ["portal", "reconciler"]),
+    ],
+    onComponents: (components) => looked.push(components),
   });
+  for (const components of looked)
+    scope.add(keepComponents({ components, sql, clock: systemClock, observe }), (it) => it.close()).start();
   scope.add(await listen(makeServer(app), apiPort), (serving) =>
     drain(serving, {
       ...{ draining, closing },
@@ -227,6 +245,7 @@ function readGateway(config: Settings): Gateway {
     directPort: ports.direct,
     pooledPort: config.NEBULA_PGBOUNCER_BIN === "" ? null : ports.pooled,
     apiUrl: apiAddress(ports.api, listens, name),
+    healthUrl: healthAddress(config.NEBULA_GATEWAY_HEALTH_URL, ports.web),
     domain: config.NEBULA_GATEWAY_DOMAIN,
     filesUrl: config.NEBULA_VERSITYGW_BIN === "" ? null : apiAddress(ports.files, listens, name),
     filesSecret: () => gatewaySecret(config, "files-secret"),
@@ -235,6 +254,10 @@ function readGateway(config: Settings): Gateway {
       own ? await readFile(join(config.NEBULA_DATA, "tls", "ca.pem"), "utf8").catch(() => null) : null,
   };
 }
+
+/** Where the gateway says how it is: on this machine, unless told otherwise; `none`: no portal can ask. */
+const healthAddress = (told: string, port: number): string | null =>
+  told === "none" ? null : told || `http://127.0.0.1:${port}/readyz`;
 
 async function gatewaySecret(config: Settings, file: "portal-secret" | "files-secret"): Promise<Secret | null> {
   const bytes = await readFile(join(config.NEBULA_DATA, "gateway", file)).catch(() => undefined);
@@ -288,16 +311,17 @@ type ForgePlace = {
   readonly port: number;
   readonly vault: Vault;
   readonly observe: Observe;
+  readonly health: Health;
   readonly hookPolicy: UrlPolicy;
 };
 
 async function openForge(
   scope: Scope,
   sql: Pool,
-  { data, port, vault, observe, hookPolicy }: ForgePlace,
+  { data, port, vault, observe, health, hookPolicy }: ForgePlace,
 ): Promise<Forge> {
   const publicUrl = `http://127.0.0.1:${port}`;
-  const forge = await makeForge({ dataDir: data, sql, vault, observe, publicUrl, hookPolicy });
+  const forge = await makeForge({ dataDir: data, sql, vault, observe, health, publicUrl, hookPolicy });
   scope.add(forge, (opened) => opened.close());
   await forge.listen(port).catch((cause: unknown) => {
     throw taken(port, cause);

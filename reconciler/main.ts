@@ -44,7 +44,7 @@ import { makeStatusPass, registerBackupGauge } from "./observe/index.ts";
 import { makePaymentWorker, newsConsumer, stripeConsumer } from "./payments/index.ts";
 import { makeReconciler, recordOutcome } from "./reconcile.ts";
 import { makeRehearser } from "./review/index.ts";
-import { makeHosts, makeMirrors, makeWeb } from "./source/index.ts";
+import { makeHosts, makeMirrors, makeWeb, processChecks } from "./source/index.ts";
 import { makeStoragePass, registerStorageGauge } from "./storage/index.ts";
 import { makeUsageWorker, observeWith, readFileSizes, registerUsageGauges } from "./usage/index.ts";
 
@@ -199,10 +199,12 @@ async function run({
   registerBackupsGauges(metrics, sql, clock);
   if (config.NEBULA_BACKUPS !== "off") registerBackupGauge(metrics, config.NEBULA_BACKUPS);
   const graceMs = config.NEBULA_DRAIN_GRACE_SECONDS * 1000;
+  const needs = { pulumiBin: config.NEBULA_PULUMI_BIN, leastFreePercent: config.NEBULA_DISK_FREE_PERCENT };
+  const checks = processChecks({ sql, dataDir, ...needs });
   const gateway = `127.0.0.1:${gatewayPorts(port, config).web}`;
   const word = vault.derive(metricsWord);
   const web = makeWeb({
-    ...{ sql, hosts, metrics, observe, tracer, version, hint: reconciler.hint, graceMs },
+    ...{ sql, hosts, metrics, observe, tracer, version, hint: reconciler.hint, graceMs, checks },
     elsewhere: makeMetricsWeb({ ...looks, address, gateway, word }),
   });
   await scope.add(web, (it) => it.close()).listen(webPort);

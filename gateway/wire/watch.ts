@@ -1,18 +1,18 @@
 import { createServer } from "node:http";
-import type { Metrics } from "../../platform/core/index.ts";
+import { answerHealth, type Health, type Metrics } from "../../platform/core/index.ts";
 import { gatewayPortTaken } from "./errors.ts";
 
 export type Watch = { listen(port: number): Promise<number>; close(): Promise<void> };
 
 /** HTTP for those who look after the gateway: this machine only, nothing secret, nothing to change. */
-export function makeWatch({ metrics, isReady }: { readonly metrics: Metrics; readonly isReady: () => boolean }): Watch {
+export function makeWatch({ metrics, health }: { readonly metrics: Metrics; readonly health: Health }): Watch {
   const server = createServer(async (request, response) => {
     const path = request.url?.split("?")[0];
     const say = (status: number, body: string, contentType = "text/plain") =>
       void response.writeHead(status, { "content-type": contentType, "x-content-type-options": "nosniff" }).end(body);
     if (request.method !== "GET" && request.method !== "HEAD") return say(405, "GET only\n");
-    if (path === "/livez") return say(200, "ok\n");
-    if (path === "/readyz") return isReady() ? say(200, "ok\n") : say(503, "going down, or not up yet\n");
+    const told = await answerHealth(health, path);
+    if (told !== undefined) return say(told.status, told.body, "application/json");
     if (path !== "/metrics") return say(404, "/metrics, /livez, /readyz\n");
     const { contentType, body } = await metrics.render();
     return say(200, body, contentType);

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeLocalDriver } from "../../platform/compute/index.ts";
+import type { HealthReport } from "../../platform/core/index.ts";
 import { type DataFolder, layout, locateData, readSecrets, repository } from "../data-folder.ts";
 import { ledgerServer } from "../ledger.ts";
 import { readPid } from "../pid-file.ts";
@@ -13,6 +14,7 @@ import { findRunning, type RunningPlatform } from "../running.ts";
 import { noLogin } from "../shutdown.ts";
 import { findPostgres } from "../toolchain/postgres.ts";
 import { findPulumi } from "../toolchain/pulumi.ts";
+import { healthLines, readHealth } from "./health.ts";
 
 type ProcessStatus = {
   readonly name: string;
@@ -20,6 +22,8 @@ type ProcessStatus = {
   readonly port: number | null;
   /** With the processes it started; null where the system does not tell. */
   readonly memoryBytes: number | null;
+  /** What it says of itself; null: it is not asked, or does not answer. */
+  readonly health: HealthReport | null;
 };
 
 export async function status(options: { readonly data?: string; readonly output: Format }): Promise<void> {
@@ -41,7 +45,7 @@ export async function status(options: { readonly data?: string; readonly output:
   await print(data, options.output, () =>
     [
       running ? `NebulaDB runs since ${running.platform.startedAt}` : `NebulaDB does not run in ${folder.root}`,
-      ...(running ? ["", columns(toRows(processes)), "", columns(addresses(running))] : []),
+      ...(running ? ["", columns(toRows(processes)), ...healthLines(processes), "", columns(addresses(running))] : []),
       "",
       backups.text,
       columns(Object.entries(versions).map(([name, version]) => [name, version ?? "not found"])),
@@ -64,8 +68,11 @@ function backupStatus(folder: DataFolder) {
 const megabytes = (bytes: number | null) => (bytes === null ? "-" : `${Math.round(bytes / 1e6)} MB`);
 
 const toRows = (processes: readonly ProcessStatus[]) => [
-  ["PROCESS", "PID", "PORT", "MEMORY"],
-  ...processes.map((one) => [one.name, String(one.pid ?? "down"), String(one.port ?? "-"), megabytes(one.memoryBytes)]),
+  ["PROCESS", "PID", "PORT", "MEMORY", "HEALTH"],
+  ...processes.map((one) => [
+    ...[one.name, String(one.pid ?? "down"), String(one.port ?? "-"), megabytes(one.memoryBytes)],
+    one.health?.status ?? "-",
+  ]),
 ];
 
 const addresses = ({ platform }: RunningPlatform) => [
@@ -89,12 +96,16 @@ async function processesOf(folder: DataFolder, { platform, supervisor }: Running
     pid: pid ?? null,
     port,
     memoryBytes: pid === undefined ? null : memoryOfTree(pid, children),
+    health: null,
   });
-  const main = (name: string, port: number) => entry(name, readPid(join(folder.run, `${name}.pid`))?.pid, port);
+  const main = async (name: string, port: number): Promise<ProcessStatus> => ({
+    ...entry(name, readPid(join(folder.run, `${name}.pid`))?.pid, port),
+    health: await readHealth(port),
+  });
   const postgres = await findPostgres(process.env);
   const own = [
     { ...entry("supervisor", supervisor.pid, null), memoryBytes: memoryOf(supervisor.pid) ?? null },
-    ...platform.processes.map(({ name, port }) => main(name, port)),
+    ...(await Promise.all(platform.processes.map(({ name, port }) => main(name, port)))),
   ];
   if (postgres === undefined) return own;
   const { ledgerPassword } = readSecrets(folder);

@@ -8,6 +8,21 @@ export { exposition, type Family } from "./exposition.ts";
 export { type Failpoint, failpoint, failpoints } from "./failpoint.ts";
 export { type GatewayPorts, gatewayFields, gatewayNames, gatewayPorts } from "./gateway-settings.ts";
 export { type GuardOptions, guardedFetch } from "./guarded-fetch.ts";
+export {
+  answerHealth,
+  type Check,
+  type CheckReport,
+  dependencyLate,
+  type Health,
+  type HealthReport,
+  type HealthState,
+  makeHealth,
+  processMissing,
+  replicaBehind,
+  worst,
+} from "./health.ts";
+export { programCheck, roomCheck } from "./health-checks.ts";
+export { registerHealthGauge } from "./health-gauge.ts";
 export { returnMemoryOfStart } from "./heap.ts";
 export { isProvedDead, ourHolder } from "./holder.ts";
 export { newId } from "./ids.ts";

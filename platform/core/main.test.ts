@@ -63,7 +63,7 @@ it("--print-config prints the settings and begins nothing", async () => {
   const { status, out } = await run(serving, { NEBULA_DATA: "/nowhere" }, "--print-config");
   expect(JSON.parse(out)).toEqual({
     ...{ NEBULA_DATA: "/nowhere", NEBULA_PORT: 4400, NEBULA_LOG_LEVEL: "info" },
-    ...{ NEBULA_TRACES_URL: "", NEBULA_TRACES_ONE_IN: 0 },
+    ...{ NEBULA_DISK_FREE_PERCENT: 5, NEBULA_TRACES_URL: "", NEBULA_TRACES_ONE_IN: 0 },
   });
   expect(status).toBe(0);
 });

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, choice, type Fields, resolveConfig } from "./config.ts";
 import { asNebulaError } from "./errors.ts";
+import { healthFields } from "./health-checks.ts";
 import { returnMemoryOfStart } from "./heap.ts";
 import { makeLogger } from "./log.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
@@ -35,6 +36,7 @@ type MainFields = Fields & typeof mainFields;
 /** Settings of every main. */
 export const mainFields = {
   NEBULA_LOG_LEVEL: choice(["debug", "info", "warn", "error"], "info"),
+  ...healthFields,
   ...traceFields,
 };
 

@@ -52,6 +52,7 @@ export * from "./sign-in/index.ts";
 export * from "./signing-keys/index.ts";
 export * from "./sql-statements/index.ts";
 export * from "./stacks/index.ts";
+export * from "./status/index.ts";
 export * from "./subjects/index.ts";
 export * from "./traces/index.ts";
 export * from "./usage/index.ts";

@@ -18,6 +18,8 @@ export type Gateway = {
   readonly filesUrl: string | null;
   /** Credentials of buckets follow from it; null: there is none yet. */
   readonly filesSecret: () => Promise<Secret | null>;
+  /** Where it says how it is (/readyz); null: nobody is told, and the status page does not speak of it. */
+  readonly healthUrl?: string | null;
   /** What the gateway proves itself by when it asks whom a key speaks for; null: there is none yet. */
   readonly secret: () => Promise<Secret | null>;
   /** PEM of the authority that signed its certificate; null: one that every client knows. */

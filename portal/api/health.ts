@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
-import { asNebulaError } from "../../platform/core/index.ts";
 import { notReady } from "./errors.ts";
-import { pagePolicy } from "./headers.ts";
 import { openApi } from "./openapi.ts";
+import { type Page, toPage } from "./page-policy.ts";
 import { referencePage } from "./reference.ts";
 import { type AnyRoute, json, route, text } from "./route.ts";
-import { anyJson } from "./schemas.ts";
+import { anyJson, named, timestamp } from "./schemas.ts";
 
 /** The routes that machines ask, and the description of all routes. `table` is the whole table, these included. */
 export const healthRoutes = (table: () => readonly AnyRoute[]): AnyRoute[] => {
@@ -15,7 +13,58 @@ export const healthRoutes = (table: () => readonly AnyRoute[]): AnyRoute[] => {
   return [...watched, ...reference(described, page)];
 };
 
+const healthState = z.enum(["ok", "degraded", "down"]);
+
+const report = named(
+  "Health",
+  "How a process is. Every process of the platform says it in this shape, at /livez and /readyz.",
+  z.strictObject({
+    process: z.string(),
+    version: z.string(),
+    status: healthState.describe("degraded: it serves, and something that it can do without is not well."),
+    ready: z.boolean(),
+    checks: z.array(
+      z.strictObject({
+        name: z.string(),
+        needed: z.boolean().describe("Without it the process is not ready."),
+        state: healthState,
+        code: z.string().nullable(),
+        reason: z.string().nullable(),
+        since: timestamp,
+      }),
+    ),
+  }),
+);
+
 const watched = [
+  route({
+    method: "get",
+    path: "/livez",
+    operationId: "health.livez",
+    scope: "public",
+    target: "own",
+    limit: "watch",
+    summary: "The process lives, whatever else does not",
+    replies: {
+      200: json("It does", z.strictObject({ status: z.literal("ok"), process: z.string(), version: z.string() })),
+    },
+  }).handle(async (_call, { health }) => ({ status: 200, body: health.live() })),
+
+  route({
+    method: "get",
+    path: "/readyz",
+    operationId: "health.readyz",
+    scope: "public",
+    target: "own",
+    limit: "watch",
+    summary: "Whether the process can do its work, and what is not well",
+    replies: { 200: json("It can", report), 503: json("It cannot", report) },
+  }).handle(async (_call, { health }) => {
+    const found = await health.report();
+    const body = { ...found, checks: [...found.checks] };
+    return found.ready ? { status: 200, body } : { status: 503, body };
+  }),
+
   route({
     method: "get",
     path: "/health",
@@ -48,12 +97,13 @@ const watched = [
     replies: {
       200: json("It can", z.strictObject({ status: z.literal("ready"), ledger: z.literal("ok") })),
     },
-  }).handle(async (_call, { sql, draining }) => {
+  }).handle(async (_call, { health, draining }) => {
     if (draining.aborted) throw notReady("this process is stopping", { fields: { reasons: ["draining"] } });
-    await sql.query("select 1").catch((cause: unknown) => {
-      const { code, message } = asNebulaError(cause);
-      throw notReady(`the ledger does not answer (${code})`, { cause: message, fields: { reasons: ["ledger"] } });
-    });
+    const missing = (await health.report()).checks.filter(({ state }) => state === "down");
+    if (missing.length > 0)
+      throw notReady(missing.map(({ name, code }) => `the ${name} does not answer (${code})`).join("; "), {
+        fields: { reasons: missing.map(({ name }) => name) },
+      });
     return { status: 200, body: { status: "ready", ledger: "ok" } };
   }),
 
@@ -105,14 +155,6 @@ const reference = (described: (version: string) => Json, page: (version: string)
 ];
 
 type Json = ReturnType<typeof openApi>;
-type Page = { readonly html: string; readonly policy: string };
-
-/** The page's one style is named by its hash; no other may run, and no script at all. */
-function toPage(html: string): Page {
-  const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? "";
-  const hash = createHash("sha256").update(style).digest("base64");
-  return { html, policy: pagePolicy(`'sha256-${hash}'`) };
-}
 
 /** The same table is the same document: it is made for the first who asks. */
 function once<T>(make: (version: string) => T): (version: string) => T {

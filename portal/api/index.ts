@@ -11,7 +11,6 @@
  * 5. An error is a problem document with code, sentence and hint; a 5xx says nothing about the inside.
  */
 import type { Express } from "express";
-import { noTracer } from "../../platform/core/index.ts";
 import { accessChanged, makeDirectory } from "../../platform/identity/index.ts";
 import { makeLedgerSecrets } from "../../platform/keys/index.ts";
 import { makeAudit, takeTokens } from "../../platform/store/index.ts";
@@ -29,6 +28,7 @@ import type { Portal } from "./portal.ts";
 import { makeTouchedReader } from "./pulls/touched.ts";
 import { routes } from "./routes.ts";
 import { serveRoutes } from "./serve.ts";
+import { makeWatched, type Watched, type Watching } from "./status/watching.ts";
 
 export type { Gateway } from "./endpoints.ts";
 export { portTaken } from "./errors.ts";
@@ -40,19 +40,21 @@ export { defaultLimits, type Limits, type Payments, type Portal } from "./portal
 export { publicRoutes } from "./public.ts";
 export { routes } from "./routes.ts";
 export { drain, makeServer, type Patience, patience } from "./server.ts";
+export { type AskHealth, type Component, type Components, makeComponents } from "./status/components.ts";
+export { keepComponents } from "./status/keep-components.ts";
+export type { Watching } from "./status/watching.ts";
 
 /** What the API makes itself. */
 type Own = "audit" | "gitHealth" | "touched" | "files" | "callers" | "directory" | "limiter" | "crowd" | "places";
 /** What a portal on loopback need not say. */
-type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway" | "figures" | "tracer";
+type Optional = "payments" | "git" | "secrets" | "keyring" | "reachable" | "draining" | "gateway" | "figures";
 export type ApiParts = Omit<Portal, Own | Optional> & Partial<Pick<Portal, Optional>>;
 
-export function makeApi(parts: ApiParts): Express {
+export function makeApi(parts: Omit<ApiParts, keyof Watched> & Watching): Express {
   const { sql, clock, closing } = parts;
   const directory = makeDirectory({ sql, clock });
   const callers = makeCallers(() => clock.monotonicMs(), directory.forget);
   const portal: Portal = {
-    tracer: noTracer,
     keyring: null,
     payments: null,
     gateway: null,
@@ -73,6 +75,7 @@ export function makeApi(parts: ApiParts): Express {
     files: makeFileReader(),
     crowd: makeCrowd(),
     places: makePlaces(parts.limits.openOperations),
+    ...makeWatched(parts),
     limiter: makeLimiter({
       take: (key, budget) => takeTokens(sql, key, budget),
       monotonicMs: () => clock.monotonicMs(),

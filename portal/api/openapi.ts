@@ -76,8 +76,8 @@ function operationOf(entry: AnyRoute, hoist: Hoist): Json {
     parameters: parametersOf(entry, hoist),
     ...(entry.body === undefined ? {} : { requestBody: bodyOf(entry, entry.body, hoist) }),
     responses: {
-      ...Object.fromEntries(Object.entries(entry.replies).map(([status, reply]) => [status, replyOf(reply, hoist)])),
       ...problemsOf(entry),
+      ...Object.fromEntries(Object.entries(entry.replies).map(([status, reply]) => [status, replyOf(reply, hoist)])),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Metrics, Observe, Secret, Tracer, Vault } from "../../platform/core/index.ts";
+import type { Clock, Health, Metrics, Observe, Secret, Tracer, Vault } from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import type { Directory } from "../../platform/identity/index.ts";
 import type { Keyring, TenantSecrets } from "../../platform/keys/index.ts";
@@ -18,6 +18,7 @@ import type { Limiter } from "./leases.ts";
 import { defaultRules, type Rules } from "./limits.ts";
 import type { Places } from "./places.ts";
 import type { TouchedReader } from "./pulls/touched.ts";
+import type { Components } from "./status/components.ts";
 
 /** What the routes work with. Made once by main.ts; a test makes its own. */
 export type Portal = {
@@ -36,6 +37,10 @@ export type Portal = {
   /** How Git hosts are reached, and as whom. */
   readonly git: GitDesk;
   readonly gitHealth: GitHealth;
+  /** How this process is. */
+  readonly health: Health;
+  /** How the parts of the platform are. */
+  readonly components: Components;
   /** The portal's bot on a repository's Git host. */
   readonly hostOf: (repository: RepositoryRow) => GitHub;
   /** Where tenants' own secrets are. */

@@ -3,6 +3,11 @@
  * and `tools/roles-doc.ts`; nothing else is open.
  */
 export const publicRoutes: Readonly<Record<string, string>> = {
+  "health.status": "How the platform is, for its users: states, codes and what operators say; no name of a tenant's.",
+  "health.statusPage": "The same, to read.",
+  "health.livez": "A process manager asks whether the process lives.",
+  "health.readyz":
+    "A load balancer asks whether to send requests here, and an operator why not: codes and titles only.",
   "health.live": "A process manager asks whether the process lives, before anything else works.",
   "health.ready": "A load balancer asks whether to send requests here; it says nothing but that.",
   "health.metrics": "Prometheus scrapes it on the inside network; it holds counts, never a tenant's name or data.",

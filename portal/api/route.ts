@@ -36,7 +36,8 @@ export const tags = {
   serviceAccounts: "A tenant's programs: accounts that are nobody.",
   members: "Who belongs to a tenant. A change opens a pull request.",
   drift: "What runs otherwise than it is declared.",
-  health: "For machines that watch.",
+  incidents: "What operators tell everybody, on the status page.",
+  health: "For machines that watch, and for whoever asks whether it works.",
   reference: "This API, described.",
 } as const;
 export type Tag = keyof typeof tags;

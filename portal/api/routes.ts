@@ -43,6 +43,8 @@ import { spendingRoutes } from "./spending.ts";
 import { sqlHistoryRoutes } from "./sql/history.ts";
 import { sqlQueryRoutes } from "./sql/queries.ts";
 import { sqlRunRoutes } from "./sql/run.ts";
+import { incidentRoutes } from "./status/incidents.ts";
+import { statusRoutes } from "./status/routes.ts";
 import { subjectRoutes } from "./subjects.ts";
 import { tableRoutes } from "./tables/routes.ts";
 import { tenantRoutes } from "./tenants.ts";
@@ -107,5 +109,7 @@ export const routes: readonly AnyRoute[] = [
   ...serviceAccountRoutes,
   ...memberRoutes,
   ...userRoutes,
+  ...incidentRoutes,
+  ...statusRoutes,
   ...healthRoutes(() => routes),
 ];

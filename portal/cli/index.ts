@@ -28,6 +28,7 @@ import { addSecretCommands } from "./commands/secret.ts";
 import { addServiceAccountCommands } from "./commands/service-account.ts";
 import { addSpendingCommands } from "./commands/spending.ts";
 import { addSqlCommand } from "./commands/sql.ts";
+import { addStatusPageCommands } from "./commands/status-page.ts";
 import { addSubjectCommands } from "./commands/subject.ts";
 import { addTypesCommand } from "./commands/types.ts";
 import { addUsageCommands } from "./commands/usage.ts";
@@ -57,6 +58,7 @@ export function addProductCommands(program: Command): void {
   addRepositoryCommands(program);
   addGitHubCommands(program);
   addReplicaCommand(program);
+  addStatusPageCommands(program);
   addUsageCommands(program);
   addInvoiceCommands(program);
   addSpendingCommands(program);

@@ -1,8 +1,10 @@
 import type { Server } from "node:http";
 import express, { type Express } from "express";
 import {
+  answerHealth,
   type Clock,
   drainUnread,
+  type Health,
   ignoreObservations,
   type Observe,
   type Secret,
@@ -39,6 +41,8 @@ export type ForgeOptions = {
   readonly limits?: Partial<Limits>;
   /** Whom webhooks may lead to. Default: this machine, and public addresses by https. */
   readonly hookPolicy?: UrlPolicy;
+  /** What it says at /livez and /readyz, beside what a Git host is asked. Default: it is not asked. */
+  readonly health?: Health;
 };
 
 export type Forge = {
@@ -68,6 +72,7 @@ export async function makeForge(options: ForgeOptions): Promise<Forge> {
   await mend(context);
   const app = express().disable("x-powered-by");
   app.use(drainUnread);
+  if (options.health !== undefined) serveHealth(app, options.health);
   app.use("/api/v3", makeRestApp(context, allRoutes));
   serveSmartHttp(app, context);
   app.use((_request, response) => void response.status(404).type("text/plain").end("Not Found\n"));
@@ -94,6 +99,17 @@ export async function makeForge(options: ForgeOptions): Promise<Forge> {
       await repositories.close();
     },
   };
+}
+
+/** For whoever looks after the process; no Git host's API has these paths. */
+function serveHealth(app: Express, health: Health): void {
+  app.get(["/livez", "/readyz"], async (request, response) => {
+    const answer = await answerHealth(health, request.path);
+    response
+      .status(answer?.status ?? 404)
+      .type("application/json")
+      .end(answer?.body);
+  });
 }
 
 async function mend(context: Context): Promise<void> {

@@ -17,6 +17,7 @@ export * from "./errors.ts";
 export { type AuthoritySpecs, readAuthority } from "./fleet.ts";
 export { type Hosts, type HostsOptions, makeHosts } from "./hosts.ts";
 export { type Mirrors, makeMirrors } from "./mirror.ts";
+export { processChecks } from "./process-checks.ts";
 export { makeProtectionWatch, type ProtectionWatch, weaknesses } from "./protection.ts";
 export { type Delivery, type Happened, type Received, receiveHook } from "./receive-hook.ts";
 export type { Recorded } from "./record.ts";

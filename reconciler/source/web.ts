@@ -1,17 +1,22 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  answerHealth,
   asNebulaError,
   badConfig,
+  type Check,
+  type Health,
   type Metrics,
+  makeHealth,
   noTracer,
   type Observe,
+  registerHealthGauge,
   type Tracer,
   toProblem,
   traced,
 } from "../../platform/core/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import type { RepositoryRow } from "../../platform/store/index.ts";
+import { gitHostsCheck, ledgerCheck, type RepositoryRow } from "../../platform/store/index.ts";
 import { tracesOfFirst } from "./commit-trace.ts";
 import type { Hosts } from "./hosts.ts";
 import { type Happened, isDelivery, type Received, receiveHook } from "./receive-hook.ts";
@@ -21,6 +26,7 @@ import { type Happened, isDelivery, type Received, receiveHook } from "./receive
  *
  * 1. Whoever is slow is cut, and bodies that are on their way together hold `mostBytes` at most: nobody has shown a signature yet.
  * 2. What is refused for want of room, or because the process stops, is not lost: the poll finds what the webhook would have said.
+ * 3. /livez and /readyz are those of every process (docs/health.md); /health and /ready are their older names.
  */
 export type Web = {
   /** Port 0 takes a free one. @returns the port. */
@@ -32,7 +38,7 @@ export type Web = {
 export type WebParts = {
   readonly sql: Sql;
   readonly hosts: Hosts;
-  readonly metrics: Pick<Metrics, "render">;
+  readonly metrics: Pick<Metrics, "render" | "gauge">;
   readonly observe: Observe;
   /** Default: nothing is traced. */
   readonly tracer?: Tracer;
@@ -43,6 +49,8 @@ export type WebParts = {
   readonly elsewhere?: (request: IncomingMessage) => Promise<Answer | undefined>;
   /** How long it still answers after it has said that it stops: balancers look away meanwhile. Default: 0. */
   readonly graceMs?: number;
+  /** What its health is made of beside the ledger and the Git hosts. */
+  readonly checks?: readonly Check[];
 };
 
 /** GitHub sends 25 MB at most. */
@@ -57,9 +65,15 @@ const waits = {
 
 export function makeWeb(parts: WebParts): Web {
   const state: State = { stopping: false, bytes: 0 };
+  const checks = [ledgerCheck(parts.sql), gitHostsCheck(parts.sql), ...(parts.checks ?? [])];
+  const health = makeHealth({
+    ...{ process: "reconciler", version: parts.version, checks },
+    serving: () => !state.stopping,
+  });
+  registerHealthGauge(parts.metrics, health);
   const server = createServer(waits, (request, response) => {
     response.setHeader("x-content-type-options", "nosniff").setHeader("cache-control", "no-store");
-    answer(parts, state, request).then(
+    answer({ ...parts, health }, state, request).then(
       ({ status, type = "application/json", body }) => {
         // A body that was not read to its end cannot be followed by another request.
         if (!request.complete || state.stopping) response.setHeader("connection", "close");
@@ -105,14 +119,17 @@ type Answer = { readonly status: number; readonly type?: string; readonly body: 
 type State = { stopping: boolean; bytes: number };
 const said = (status: number, text: string): Answer => ({ status, body: JSON.stringify({ status: text }) });
 
-async function answer(parts: WebParts, state: State, request: IncomingMessage): Promise<Answer> {
+type Answering = WebParts & { readonly health: Health };
+
+/** /health and /ready are the names that these had before. */
+async function answer(parts: Answering, state: State, request: IncomingMessage): Promise<Answer> {
   switch (`${request.method} ${request.url?.split("?")[0]}`) {
     case "GET /health":
-      return { status: 200, body: JSON.stringify({ status: "ok", version: parts.version }) };
+    case "GET /livez":
+      return { status: 200, body: JSON.stringify(parts.health.live()) };
     case "GET /ready":
-      if (state.stopping) return said(503, "stopping");
-      await parts.sql.query("select 1");
-      return said(200, "ready");
+    case "GET /readyz":
+      return (await answerHealth(parts.health, "/readyz")) ?? said(404, "not found");
     case "GET /metrics": {
       const { contentType, body } = await parts.metrics.render();
       return { status: 200, type: contentType, body };

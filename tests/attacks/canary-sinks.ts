@@ -32,6 +32,8 @@ export async function collect(world: World): Promise<void> {
     "API keys": "/api/v1/keys",
     "portal's metrics": "/metrics",
     "portal's health": "/ready",
+    "portal's readiness": "/readyz",
+    "status page": "/status",
     "OpenAPI document": "/openapi.json",
     "reference page": "/docs",
     JWKS: "/.well-known/jwks.json",
@@ -39,7 +41,7 @@ export async function collect(world: World): Promise<void> {
   for (const [name, path] of Object.entries(api)) sink(name, (await ask("GET", path)).text);
   sink("subject export", (await ask("POST", "/api/v1/subjects/export", { user: "root@nebula.example" })).text);
   const reconciler = platform.url.replace(/\d+$/, (port) => String(Number(port) + 3));
-  for (const path of ["metrics", "health", "ready"])
+  for (const path of ["metrics", "health", "ready", "readyz"])
     sink(`reconciler's ${path}`, (await ask("GET", `${reconciler}/${path}`)).text);
   const operations = await ledger.query<{ id: string }>("select id from operations order by created_at desc limit 5");
   for (const [i, { id }] of operations.entries())

@@ -184,3 +184,31 @@ test("nothing that was sent holds a credential, a statement or a tenant's value"
   const secrets = [platform.token, platform.forgeToken, marker, "create table", "select tale"];
   for (const secret of secrets) expect(sent.includes(secret), secret.slice(0, 12)).toBe(false);
 });
+
+test("the command line says how every process is, and tells everybody of an incident", async () => {
+  const status = await platform.nebula("status", "-o", "json");
+  const { processes } = JSON.parse(status.stdout) as {
+    processes: { name: string; health: { process: string; ready: boolean } | null }[];
+  };
+  const said = Object.fromEntries(processes.map(({ name, health }) => [name, health?.ready]));
+  expect(said).toMatchObject({ portal: true, reconciler: true, gateway: true });
+  const opened = await platform.nebula(
+    "incident",
+    "open",
+    "Slow logins",
+    "--message",
+    "We look.",
+    "--component",
+    "api",
+  );
+  expect(opened.code, opened.stderr).toBe(0);
+  const id = opened.stdout.trim();
+  const page = async () => (await fetch(`${platform.url}/status`)).text();
+  expect(await page()).toContain("Slow logins");
+  const resolved = await platform.nebula("incident", "resolve", id, "-o", "json");
+  expect(JSON.parse(resolved.stdout)).toMatchObject([{ id, state: "resolved" }]);
+  await eventually("all is well", async () => {
+    const answer = (await (await fetch(`${platform.url}/status.json`)).json()) as { components: { state: string }[] };
+    return answer.components.every(({ state }) => state === "ok");
+  });
+}, 120_000);

@@ -19,6 +19,7 @@ export const unknownExamples: Examples = {
   owner: "nobody",
   repository: "nothing",
   user: `usr_${"0".repeat(26)}`, // also fits a member
+  incident: "inc_none",
   provider: "none",
   passkey: "none",
   query: "none",

@@ -1,6 +1,6 @@
 /** Repositories of a GitHub, for which the embedded forge stands in: an App on it, our receiver, and a portal that is told of both. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ignoreObservations, type Secret } from "../../platform/core/index.ts";
+import { ignoreObservations, makeMetrics, type Secret } from "../../platform/core/index.ts";
 import { makeGitHub } from "../../platform/github/index.ts";
 import { getRepository, listRepositories, markHost } from "../../platform/store/index.ts";
 import type { Permissions } from "../../portal/forge/index.ts";
@@ -39,7 +39,7 @@ beforeAll(async () => {
   admin = portal.as(await portal.tokenFor("platform-admin"));
   web = makeWeb({
     ...{ sql: portal.sql, hosts: makeHosts(testVault), version: "0", observe: ignoreObservations },
-    metrics: { render: async () => ({ contentType: "text/plain", body: "" }) },
+    metrics: makeMetrics("test"),
     hint: (_repository, happened) => void heard.push(happened),
   });
   hookUrl = `http://127.0.0.1:${await web.listen(0)}/hooks/github`;

@@ -1,7 +1,14 @@
 /** A portal on a free port over a ledger of its own; every answer is held against its route's schema. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { makeMetrics, makeVault, type Observation, Secret, systemClock } from "../../platform/core/index.ts";
+import {
+  type Check,
+  makeMetrics,
+  makeVault,
+  type Observation,
+  Secret,
+  systemClock,
+} from "../../platform/core/index.ts";
 import type { GitHub } from "../../platform/github/index.ts";
 import {
   type Identity,
@@ -14,6 +21,8 @@ import type { Keyring } from "../../platform/keys/index.ts";
 import { makePool, type Pool } from "../../platform/sql/index.ts";
 import type { RepositoryRow } from "../../platform/store/index.ts";
 import {
+  type AskHealth,
+  type Components,
   defaultLimits,
   type Gateway,
   type GitSettings,
@@ -52,6 +61,7 @@ export type TestPortal = {
   readonly observed: Observation[];
   readonly identity: Identity;
   readonly auth: Auth;
+  readonly components: Components;
   tokenFor(role: Role, tenant?: string | null, project?: string | null, user?: string): Promise<string>;
   as(token: string): Caller;
   close(): Promise<void>;
@@ -77,6 +87,10 @@ export async function startPortal(
     readonly keyring?: (sql: Pool) => Promise<Keyring>;
     /** How Git hosts are reached. Default: those of a portal on loopback. */
     readonly git?: Partial<GitSettings>;
+    /** What else its health is made of. */
+    readonly checks?: readonly Check[];
+    /** Default: nobody answers. */
+    readonly askHealth?: AskHealth;
     /** Default: a clone of its own. */
     readonly ledger?: TestDatabase;
     /** A port that is known before it listens: what says its own address needs one. Default: any. */
@@ -106,7 +120,11 @@ export async function startPortal(
     mailVia: "folder",
     ...options.auth,
   });
+  const looked: Components[] = [];
   const app = makeApi({
+    checks: options.checks ?? [],
+    askHealth: options.askHealth ?? (async () => undefined),
+    onComponents: (components) => looked.push(components),
     sql,
     vault: testVault,
     observe: (observation) => void observed.push(observation),
@@ -142,8 +160,10 @@ export async function startPortal(
   const server = makeServer(app, { ...patience, ...options.patience });
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [components] = looked;
+  if (components === undefined) throw new Error("a portal that looks at nothing");
   return {
-    ...{ url, sql, ledger, server, draining, closing, observed, identity, auth },
+    ...{ url, sql, ledger, server, draining, closing, observed, identity, auth, components },
     async tokenFor(role, tenant = role === "platform-admin" ? null : "shop", project = null, user = "ada") {
       const grant = { name: "test", user, role, tenant, project, expiresAt: null };
       return (await issueToken(sql, null, grant, "test")).text.reveal();

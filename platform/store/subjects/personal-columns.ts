@@ -44,6 +44,7 @@ export const personalColumns: readonly PersonalColumn[] = [
   person("sql_queries", "owner", "delete"),
   person("principals", "made_by", "replace"),
   person("service_accounts", "created_by", "replace"),
+  person("incident_updates", "declared_by", "replace"),
   person("operations", "requested_by", "replace"),
   person("pulls", "requested_by", "replace"),
   person("proposals", "requested_by", "replace"),
