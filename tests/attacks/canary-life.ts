@@ -140,7 +140,9 @@ async function plantDatabase(world: World): Promise<void> {
   );
   const failed = checked.filter(({ state }) => state !== "success");
   if (failed.length > 0) throw new Error(JSON.stringify(failed));
-  await must("POST", `/api/v1/pulls/${number}/merge`, { headCommit: head });
+  // Whoever looks again at a pull request says once more that it is being looked at.
+  const merge = () => must("POST", `/api/v1/pulls/${number}/merge`, { headCommit: head });
+  await eventually("it is merged", merge, { timeoutMs: 60_000, everyMs: 500 });
   const path = `/api/v1/domain/${tenant}/project/${name}/databases/canary`;
   await eventually(
     "the database is ready",
