@@ -11,8 +11,8 @@ import { type LocalDriver, limitsFor, makeLocalDriver } from "../platform/comput
 import {
   choice,
   gatewayFields,
-  guardedFetch,
   gatewayPorts,
+  guardedFetch,
   hostPolicy,
   integer,
   type Main,
@@ -36,7 +36,7 @@ import { metricsWord } from "../platform/telemetry/index.ts";
 import { makeBackupWorker, parseBackupTimes, registerBackupsGauges } from "./backup/index.ts";
 import { mailConsumer, makeBillingWorker } from "./billing/index.ts";
 import { makeBranchPass } from "./branches/index.ts";
-import { makeBudgetPass } from "./budgets/index.ts";
+import { makeBudgetPass, registerBudgetGauges } from "./budgets/index.ts";
 import { makeDeployer } from "./deploy/index.ts";
 import { makeDriftPass, registerDriftGauges } from "./drift/index.ts";
 import { makeMetricsPass, makeMetricsWeb, registerFleetGauges } from "./metrics/index.ts";
@@ -194,6 +194,7 @@ async function run({
   ];
   registerUsageGauges(metrics, sql, clock);
   registerFleetGauges(metrics, sql, clock);
+  registerBudgetGauges(metrics, sql, clock);
   registerDriftGauges(metrics, sql);
   registerStorageGauge(metrics, sql);
   registerBackupsGauges(metrics, sql, clock);

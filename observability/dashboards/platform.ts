@@ -1,5 +1,6 @@
 import { objectives } from "../objectives.ts";
 import type { Dashboard, Panel } from "./dashboard.ts";
+import { moneyPanels } from "./money.ts";
 
 const p95 = (histogram: string, by: string, window = "5m"): string =>
   `histogram_quantile(0.95, sum by (${by}, le) (rate(${histogram}_bucket[${window}])))`;
@@ -324,5 +325,6 @@ export const billingDashboard: Dashboard = {
       unit: "short",
       targets: [{ expr: "sum(increase(nebuladb_usage_records_written_total[1h]))", legend: "records" }],
     },
+    ...moneyPanels,
   ],
 };

@@ -47,14 +47,13 @@ async function askStandbys(context: Context, place: Place, manifest: Manifest): 
 }
 
 function together(a: Activity, b: Activity): Activity {
-  const newest = (one: number | null, other: number | null, of: (...all: number[]) => number) =>
-    one === null ? other : other === null ? one : of(one, other);
+  const least = (one: number | null, other: number | null) =>
+    one === null ? other : other === null ? one : Math.min(one, other);
   return {
     clients: a.clients + b.clients,
     busy: a.busy + b.busy,
     longRunning: a.longRunning + b.longRunning,
-    idleMs: newest(a.idleMs, b.idleMs, Math.min),
-    lastChangeMs: newest(a.lastChangeMs, b.lastChangeMs, Math.max),
+    idleMs: least(a.idleMs, b.idleMs),
     replication: a.replication + b.replication,
     baseBackups: a.baseBackups + b.baseBackups,
     maintenance: a.maintenance + b.maintenance,
@@ -78,7 +77,6 @@ const ask = (door: Door): Promise<Activity> =>
          count(*) filter (where state = 'active' and wait_event is null
            and query_start < clock_timestamp() - interval '10 s')::int as "longRunning",
          (extract(epoch from clock_timestamp() - max(greatest(state_change, backend_start))) * 1000)::float8 as "idleMs",
-         (extract(epoch from max(greatest(state_change, backend_start))) * 1000)::float8 as "lastChangeMs",
          (select count(*)::int from pg_stat_activity
             where backend_type = 'walsender' and usename is distinct from $1) as replication,
          (select count(*)::int from pg_stat_progress_basebackup) as "baseBackups",

@@ -120,7 +120,7 @@ export function makeStateDriver({
     async activity(id) {
       const kept = await live(id);
       if (kept === undefined || kept.intent !== "run" || !kept.running || kept.rest === "frozen") return undefined;
-      const nobody = { clients: 0, busy: 0, longRunning: 0, idleMs: null, lastChangeMs: null };
+      const nobody = { clients: 0, busy: 0, longRunning: 0, idleMs: null };
       return { ...nobody, replication: 0, baseBackups: 0, maintenance: 0 };
     },
     used: async () => undefined,

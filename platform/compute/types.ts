@@ -167,8 +167,6 @@ export type Activity = {
   readonly longRunning: number;
   /** Since one of them last began or ended something; null without sessions. */
   readonly idleMs: number | null;
-  /** When that was, by the machine's clock. */
-  readonly lastChangeMs: number | null;
   /** Standbys and other receivers of the log, our base backups among them. */
   readonly replication: number;
   readonly baseBackups: number;

@@ -8,5 +8,6 @@
  * 3. One tenant whose month cannot be rated stops no other.
  */
 
+export { registerBudgetGauges } from "./gauges.ts";
 export { keepHolds } from "./keep-holds.ts";
 export { type BudgetPass, makeBudgetPass } from "./pass.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Observation } from "../../platform/core/index.ts";
+import { makeMetrics, type Observation } from "../../platform/core/index.ts";
 import type { BudgetSpec, DatabaseId } from "../../platform/spec/index.ts";
 import { readSpending } from "../../platform/spending/index.ts";
 import {
@@ -11,7 +11,7 @@ import {
   putHold,
   setInstancePhase,
 } from "../../platform/store/index.ts";
-import { makeBudgetPass } from "../../reconciler/budgets/index.ts";
+import { makeBudgetPass, registerBudgetGauges } from "../../reconciler/budgets/index.ts";
 import { type TestDatabase, testDatabase } from "../harness/postgres.ts";
 import { declared, runs } from "../portal/deployed.ts";
 import { dayMs, hourMs, may, use } from "./ground.ts";
@@ -53,6 +53,34 @@ async function phase(id: DatabaseId, to: "Paused" | "Ready"): Promise<void> {
 /** What a worker would have done by now. */
 const done = () =>
   db.sql.query("update operations set state = 'COMPLETED', finished_at = now() where state = 'QUEUED'");
+
+test("the operator sees how far each budget is used up, and a raised one begins anew", async () => {
+  const metrics = makeMetrics("test");
+  registerBudgetGauges(metrics, db.sql, clock);
+  const series = async () => ((await metrics.render()).body.match(/^nebuladb_(budget|holds).*$/gm) ?? []).sort();
+  const declares = (monthlyMicros: number) =>
+    declareWatched(db.sql, { shop: { budgets: [budget(monthlyMicros, { project: "store", atCap: "suspend" })] } });
+  await declares(10_000_000);
+  await hours(70); // 8.4 of 10
+  await pass();
+  expect(await series()).toEqual([
+    'nebuladb_budget_reached_ratio{tenant="shop",project="store",process="test"} 0.8',
+    'nebuladb_holds{reason="budget",process="test"} 0',
+    'nebuladb_holds{reason="unpaid",process="test"} 0',
+  ]);
+  await hours(30, { from: 70 });
+  await pass();
+  expect((await series()).slice(0, 2)).toEqual([
+    'nebuladb_budget_reached_ratio{tenant="shop",project="store",process="test"} 1',
+    'nebuladb_holds{reason="budget",process="test"} 1',
+  ]);
+  await declares(1_000_000_000);
+  await pass();
+  expect((await series()).slice(0, 2)).toEqual([
+    'nebuladb_budget_reached_ratio{tenant="shop",project="store",process="test"} 0',
+    'nebuladb_holds{reason="budget",process="test"} 0',
+  ]);
+});
 
 describe("a month in money", () => {
   test("is what the draft says so far, and goes on as the last days went", async () => {

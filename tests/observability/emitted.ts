@@ -6,6 +6,7 @@ import { type Metrics, makeMetrics, systemClock } from "../../platform/core/inde
 import type { Sql } from "../../platform/sql/index.ts";
 import { ageMetric, databaseMetrics, metricKeys, stateMetric, upMetric } from "../../platform/telemetry/index.ts";
 import { registerBackupsGauges } from "../../reconciler/backup/index.ts";
+import { registerBudgetGauges } from "../../reconciler/budgets/index.ts";
 import { registerDriftGauges } from "../../reconciler/drift/index.ts";
 import { registerFleetGauges } from "../../reconciler/metrics/index.ts";
 import { registerBackupGauge } from "../../reconciler/observe/index.ts";
@@ -37,6 +38,7 @@ function registerLedgerGauges(metrics: Metrics): void {
   registerStorageGauge(metrics, nowhere);
   registerBackupsGauges(metrics, nowhere, systemClock);
   registerFleetGauges(metrics, nowhere, systemClock);
+  registerBudgetGauges(metrics, nowhere, systemClock);
   registerBackupGauge(metrics, "/nowhere");
 }
 

@@ -307,6 +307,7 @@ describe("alerts", () => {
     ["a queue that grows old", "OperationsWait"],
     ["leases that churn", "LeasesChurn"],
     ["open drift", "DriftOpen"],
+    ["a budget that is used up", "BudgetUsedUp"],
     ["99.9 % available", "ObjectiveBurnsApiAvailability1h"],
     ["an API p95 of 200 ms", "ObjectiveBurnsApiLatency1h"],
     ["database queries of 50 ms", "ObjectiveBurnsQueryLatency1h"],

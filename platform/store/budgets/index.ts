@@ -6,3 +6,4 @@ export {
   putAnomaly,
   putBudgetAlert,
 } from "./budgets.ts";
+export { listReachedSteps, type ReachedStep } from "./reached.ts";
