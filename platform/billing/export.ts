@@ -1,4 +1,3 @@
-import { parquetWriteBuffer } from "hyparquet-writer";
 import {
   billedMicros,
   checkFocus,
@@ -29,7 +28,8 @@ export function exportRows(invoices: readonly FocusInvoice[]): FocusRow[] {
 }
 
 /** Money as DECIMAL(18, 6), quantities as DECIMAL(38, 6), both exact; times as milliseconds since the epoch. */
-export function toFocusParquet(rows: readonly FocusRow[]): Uint8Array {
+export async function toFocusParquet(rows: readonly FocusRow[]): Promise<Uint8Array> {
+  const { parquetWriteBuffer } = await import("hyparquet-writer"); // 5 MB, for the few who export by it
   const schema = [
     { name: "focus", num_children: focusColumns.length },
     ...focusColumns.map((name) => ({

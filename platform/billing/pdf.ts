@@ -1,4 +1,3 @@
-import PDFDocument from "pdfkit";
 import { formatMoney, type InvoiceLine } from "../pricing/index.ts";
 import { exact, factsOf, footnote, type Printable, partyLines, titleOf } from "./html.ts";
 
@@ -18,6 +17,7 @@ export async function invoicePdf(invoice: Printable): Promise<Buffer> {
     CreationDate: made,
     ModDate: made,
   };
+  const { default: PDFDocument } = await import("pdfkit"); // with its fonts 15 MB, which most processes never need
   const document = new PDFDocument({ size: "A4", margin, info });
   const parts: Buffer[] = [];
   document.on("data", (part: Buffer) => parts.push(part));

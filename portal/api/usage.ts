@@ -126,7 +126,7 @@ export const usageRoutes = [
     const [media, content] =
       query.format === "focus-csv"
         ? ["text/csv", Buffer.from(toFocusCsv(rows))]
-        : ["application/vnd.apache.parquet", Buffer.from(toFocusParquet(rows))];
+        : ["application/vnd.apache.parquet", Buffer.from(await toFocusParquet(rows))];
     const ending = query.format === "focus-csv" ? "csv" : "parquet";
     return {
       status: 200,

@@ -48,7 +48,7 @@ test("the export of an invoice is its total to the micro-unit, in every format",
   const csv = toFocusCsv(rows);
   expect(csv.split("\r\n")).toHaveLength(rows.length + 2);
   expect(rows.every(({ InvoiceIssuerName }) => InvoiceIssuerName === "Nebula Ltd")).toBe(true);
-  const bytes = toFocusParquet(rows);
+  const bytes = await toFocusParquet(rows);
   const read = await parquetReadObjects({ file: bytes.buffer.slice(0, bytes.byteLength) as ArrayBuffer });
   const exact = parquetMetadata(bytes.buffer.slice(0, bytes.byteLength) as ArrayBuffer).schema.filter(
     ({ scale }) => scale === 6,
