@@ -1,3 +1,5 @@
+import { CommandFailure } from "../portal/cli/index.ts";
+
 /** Standard output: data, in the format that was asked for. */
 export const formats = ["table", "json", "yaml"] as const;
 export type Format = (typeof formats)[number];
@@ -34,5 +36,11 @@ export function printFailure(thrown: unknown, format: Format): void {
 function describe(thrown: unknown) {
   if (!(thrown instanceof Error)) return { message: String(thrown) };
   const { code, hint } = thrown as { code?: string; hint?: string };
-  return { code: code?.startsWith("NEB") ? code : undefined, message: thrown.message, hint, stack: thrown.stack };
+  // A command says its own code, which may be a SQLSTATE; what the system calls a failure (ENOENT) is none.
+  return {
+    code: thrown instanceof CommandFailure || code?.startsWith("NEB") ? code : undefined,
+    message: thrown.message,
+    hint,
+    stack: thrown.stack,
+  };
 }

@@ -14,7 +14,7 @@ export async function makeProgram(): Promise<Command> {
     .description("NebulaDB: databases as a Git repository")
     .addOption(new Option("-o, --output <format>", "format of standard output").choices(formats).default("table"))
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "nebula: ")) });
+    .configureOutput({ outputError: (text, write) => write(usageText(text)) });
   addLocalCommands(program);
   await addProduct(program);
   // What a failing command prints belongs to whoever asked the top-level program.
@@ -206,3 +206,7 @@ function toPort(text: string): number {
     throw new InvalidArgumentError(`a port is a number from 1024 to ${highestPort}.`);
   return port;
 }
+
+/** A value that an option or an argument cannot have is what the API calls NEB601, whichever of the two looked at it first. */
+const usageText = (text: string): string =>
+  text.replace(/^error: (?=option|command-argument)/, "nebula: NEB601 ").replace(/^error: /, "nebula: ");

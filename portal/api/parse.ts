@@ -34,9 +34,16 @@ function problemsOf(error: z.ZodError, prefix: string, input: unknown): FieldPro
     const path = [prefix, ...issue.path.map(String)].filter((part) => part !== "");
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => ({ path: [...path, key].join("."), message: "is not a field here" }));
+    const given = at(input, issue.path);
+    if (issue.code === "invalid_format" && issue.format === "datetime" && typeof given === "string")
+      return [
+        { path: path.join("."), message: `${JSON.stringify(given.slice(0, 80))} is not a moment`, hint: momentHint },
+      ];
     return [{ path: path.join("."), message: sentence(issue, input) }];
   });
 }
+
+const momentHint = "Write date and time as ISO 8601 has them, in UTC: 2026-11-22T08:00:00Z.";
 
 function sentence(issue: z.core.$ZodIssue, input: unknown): string {
   if (issue.code === "invalid_type" && at(input, issue.path) === undefined) return "is required";

@@ -98,7 +98,7 @@ test(
     const failed = await sql([at, "-c", "select 1;\nselect nope from t"]);
     expect(failed.code).toBe(exitCodes.error);
     expect(failed.stderr).toContain(
-      'ERROR: column "nope" does not exist\nline 2: select nope from t\n               ^',
+      'nebula: 42703 ERROR: column "nope" does not exist\nline 2: select nope from t\n               ^',
     );
     expect((await sql([at, "-c", "select form"])).code).toBe(exitCodes.error);
     expect(await sql([at, "-c", "select (1"])).toMatchObject({

@@ -54,7 +54,8 @@ async function one(target: SqlTarget, sql: string, options: SqlOptions, lines: I
     say(`${Math.round(answer.durationMs)} ms`);
   } catch (thrown) {
     if (!(thrown instanceof CommandFailure)) throw thrown;
-    say(thrown.hint === undefined ? thrown.message : `${thrown.message}\nhint: ${thrown.hint}`);
+    const said = thrown.code === undefined ? thrown.message : `${thrown.code} ${thrown.message}`;
+    say(thrown.hint === undefined ? said : `${said}\nhint: ${thrown.hint}`);
   }
   lines.resume();
 }
