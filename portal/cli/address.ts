@@ -10,7 +10,8 @@ export const collectionPath = ({ domain, project }: { domain: string; project: s
   `/api/v1/domain/${encodeURIComponent(domain)}/project/${encodeURIComponent(project)}/databases`;
 
 /**
- * `tenant/project/database`, or its shortest ending that only one database has: `shop/orders`, `orders`.
+ * `tenant/project/database`, or its shortest ending that only one database has: `shop/orders`, `orders`. Dots do as well as slashes:
+ * plans and findings name a database by its id, `tenant.project.database`.
  * @throws CommandFailure: exit 4 when there is none, exit 2 when there are several.
  */
 export async function resolveDatabase(client: Client, text: string): Promise<DatabaseAddress> {
@@ -34,8 +35,11 @@ export async function resolveNewDatabase(client: Client, text: string): Promise<
   return { domain: found.domain, project: found.name, database };
 }
 
+/** No name has a dot or a slash in it. */
+export const partsOf = (text: string): string[] => text.split(text.includes("/") ? "/" : ".");
+
 export function split(text: string, most: number): string[] {
-  const parts = text.split("/");
+  const parts = partsOf(text);
   if (parts.length > most || parts.some((part) => part === ""))
     throw usage(`"${text}" is not an address`, "Write tenant/project/database, or its shortest ending that is unique.");
   return parts;

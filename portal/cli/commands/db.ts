@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { collectionPath, databasePath, resolveDatabase, resolveNewDatabase } from "../address.ts";
+import { collectionPath, databasePath, partsOf, resolveDatabase, resolveNewDatabase } from "../address.ts";
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { printData, printRecord, printRows, say } from "../output.ts";
 import type { Change, Database, Project } from "../types.ts";
@@ -151,8 +151,9 @@ function withDeclaration(command: Command): Command {
 
 async function list(project: string | undefined, { output }: Output): Promise<void> {
   const client = connect();
+  const wanted = project === undefined ? undefined : partsOf(project).join("/");
   const projects = (await client.all<Project>("/api/v1/projects")).filter(
-    ({ domain, name }) => project === undefined || project === `${domain}/${name}` || project === name,
+    ({ domain, name }) => wanted === undefined || wanted === `${domain}/${name}` || wanted === name,
   );
   if (project !== undefined && projects.length === 0)
     throw new CommandFailure(`there is no project ${project}`, {

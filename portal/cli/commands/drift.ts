@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { databasePath, resolveDatabase } from "../address.ts";
+import { databasePath, partsOf, resolveDatabase } from "../address.ts";
 import { followOperation } from "../follow.ts";
 import { awaitLook, type Healed, openDifferences } from "../look-again.ts";
 import { printData, printRows, say } from "../output.ts";
@@ -65,7 +65,7 @@ type HealOptions = Output & { readonly wait?: boolean; readonly timeout: number 
 
 async function heal(text: string, { output, wait, timeout }: HealOptions): Promise<void> {
   const client = connect();
-  const [domain, project, database] = text.split("/");
+  const [domain, project, database] = partsOf(text);
   const isProject = domain !== undefined && project !== undefined && database === undefined;
   const where: Healed = isProject ? { domain, project } : await resolveDatabase(client, text);
   const path =

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { partsOf } from "../address.ts";
 import { CommandFailure, exitCodes } from "../failure.ts";
 import { printData, printRows, say } from "../output.ts";
 import { collect, connect, type Output, withOutput } from "./shared.ts";
@@ -70,7 +71,7 @@ type CreateOptions = Output & {
 };
 
 async function create(name: string, options: CreateOptions): Promise<void> {
-  const [account, place] = [options.serviceAccount?.split("/"), options.at?.split("/") ?? []];
+  const [account, place] = [options.serviceAccount?.split("/"), options.at === undefined ? [] : partsOf(options.at)];
   if (account !== undefined && (account.length !== 2 || (place[0] ?? account[0]) !== account[0]))
     throw new CommandFailure("--service-account is tenant/name, and --at inside that tenant", {
       exitCode: exitCodes.usage,
