@@ -1,4 +1,4 @@
-import { type Address, resolveSafely, Secret, type UrlPolicy } from "../core/index.ts";
+import { type Address, NebulaError, resolveSafely, Secret, type UrlPolicy, urlRefused } from "../core/index.ts";
 import { importImpossible } from "./errors.ts";
 
 export const sslModes = ["disable", "prefer", "require", "verify-full"] as const;
@@ -54,10 +54,19 @@ export async function addressOf({ host, port }: Source, policy: UrlPolicy): Prom
   const url = new URL(`https://${bracketed}:${port}/`);
   if (url.port === "") url.port = String(port);
   const [first] = await resolveSafely(url, policy).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === "ENOTFOUND" || thrown.code === "EAI_AGAIN"
-      ? importImpossible(`${host} is no known host`, { cause: thrown })
+    if (thrown.code === "ENOTFOUND" || thrown.code === "EAI_AGAIN")
+      throw importImpossible(`${host} is no known host`, { cause: thrown });
+    throw thrown instanceof NebulaError && thrown.code === urlRefused.definition.code
+      ? refused(`${bracketed}:${port}`, thrown)
       : thrown;
   });
   if (first === undefined) throw importImpossible(`${host} has no address`);
   return first;
 }
+
+/** The guard judges addresses of the web; this one is a Postgres's, and what lets it in is another setting. */
+const refused = (at: string, cause: NebulaError) =>
+  urlRefused(`the Postgres at ${at} is refused: it lies on this machine or in a private network`, {
+    cause,
+    hint: `The operator allows it by NEBULA_PRIVATE_HOSTS=${at} (more than one by commas), and starts the platform anew. From elsewhere, name an address that the internet reaches.`,
+  });

@@ -2,7 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { Secret } from "../core/index.ts";
 import { wantedOf } from "./import.ts";
-import { parseSource } from "./source.ts";
+import { addressOf, parseSource } from "./source.ts";
 import { differingCounts } from "./tables.ts";
 import { withoutChannelBinding } from "./unbound.ts";
 
@@ -97,4 +97,17 @@ test("the offer of channel binding is for us and not for the program behind us, 
   const filter = withoutChannelBinding();
   filter.end(refused);
   expect(await buffer(filter)).toEqual(refused);
+});
+
+test("an address inside is refused as a Postgres's, with the setting that allows it and without its password", async () => {
+  const refusal = addressOf(parse("postgres://u:hidden@127.0.0.1:5/x"), {});
+  await expect(refusal).rejects.toMatchObject({
+    code: "NEB688",
+    message: "the Postgres at 127.0.0.1:5 is refused: it lies on this machine or in a private network",
+    hint: expect.stringContaining("NEBULA_PRIVATE_HOSTS=127.0.0.1:5"),
+  });
+  await refusal.catch(({ message, hint }) => expect(`${message} ${hint}`).not.toMatch(/https|GIT_HOSTS|hidden/));
+  expect(await addressOf(parse("postgres://u@127.0.0.1:5/x"), { inside: ["127.0.0.1:5"] })).toMatchObject({
+    family: 4,
+  });
 });
