@@ -197,13 +197,19 @@ async function make(portal: Portal, principal: Principal, asked: Asked): Promise
   const account = await accountFor(portal, principal, asked);
   if (account === undefined) {
     const { role, user = principal.user } = asked;
-    if (role === null) throw requestProblems([{ path: "role", message: "is required: no account stands behind you" }]);
+    if (role === null) throw requestProblems([roleWanted]);
     return issueToken(portal.sql, principal, { ...asked, role, user });
   }
   if (asked.user !== undefined)
     throw requestProblems([{ path: "user", message: "cannot be chosen: a key speaks for its account" }]);
   return issueKey(portal.sql, principal, await keyBehind(portal, principal), { ...asked, account });
 }
+
+const roleWanted = {
+  path: "role",
+  message: "is required: your token belongs to no account whose role the key could have",
+  hint: `Name its role (--role): ${roles.join(", ")}. docs/roles.md says what each may; project-admin does for an application.`,
+};
 
 const keyBehind = async ({ sql }: Portal, { kind, id }: Principal) =>
   kind === "user" ? undefined : findPrincipal(sql, id);

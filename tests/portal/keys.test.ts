@@ -231,6 +231,17 @@ describe("a key", () => {
     expect((await portal.as(second.key).get("/api/v1/operations")).status).toBe(200);
   });
 
+  it("of a token that belongs to no account has to say its role, and is told which there are", async () => {
+    const root = portal.as(await portal.tokenFor("platform-admin"));
+    const asked = { tenant: "shop", project: "store", database: "orders", scopes: ["data:read", "data:write"] };
+    const refused = await make(root, asked);
+    expect(refused).toMatchObject({ status: 422, body: { code: "NEB601", errors: [{ path: "role" }] } });
+    expect(refused.body.hint).toMatch(/--role.*domain-admin.*project-admin.*developer.*viewer/);
+    expect(await make(root, { ...asked, role: "project-admin" })).toMatchObject({
+      ...{ status: 201, body: { role: "project-admin", database: "orders", scopes: asked.scopes } },
+    });
+  });
+
   it("sees, rotates and revokes of its account's keys itself and what is no wider, as if there were no others", async () => {
     const place = { tenant: "shop", project: "store", database: "orders" };
     const scopes = ["keys:own", "self:read", "databases:read"];

@@ -41,8 +41,15 @@ async function set(text: string): Promise<void> {
   let value = "";
   for await (const chunk of process.stdin) value += String(chunk);
   await connect().send("POST", pathOf(tenant), { name, value: value.replace(/\n$/, "") });
-  say(`kept; declare it as password: secret("${name}")`);
+  const named = `secret("${name}")`;
+  say(`kept; declare it where it is used, for example as\n${declaredAs(named).join("\n")}`);
 }
+
+/** The two places that people ask for: a declaration takes a secret of the tenant by name, never its value. */
+export const declaredAs = (named: string): readonly string[] => [
+  `  password: ${named}                     the owner's password`,
+  `  api: { jwt: [{ secret: ${named} }] }   what signs the tokens of a data API's users (HS256, 32 bytes or more)`,
+];
 
 async function remove(text: string): Promise<void> {
   const { tenant, name } = split(text);
