@@ -29,6 +29,7 @@ import {
 import { getProjects } from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
 import { evaluateProjects, readRetired, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
+import { planLines } from "./plan-lines.ts";
 import type { Preview, ProjectReview } from "./types.ts";
 
 /** A project that a change touches: before and after, as far as each evaluates. */
@@ -112,12 +113,13 @@ const pending: Preview = { kind: "pending" };
 
 function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof databasesAppearing>): ProjectReview {
   const { stack, tenant, project, tree, before, after } = one;
-  const named = { stack, tenant, project, tree, sources: after?.kind === "ok" ? after.sources : {} };
-  if (after?.kind === "invalid") return { ...named, ...unknown, kind: "broken" };
-  if (after === null && before === null) return { ...named, ...unknown, kind: "removed" };
+  const located = { stack, tenant, project, tree, sources: after?.kind === "ok" ? after.sources : {} };
+  if (after?.kind === "invalid") return { ...located, ...unknown, kind: "broken" };
+  if (after === null && before === null) return { ...located, ...unknown, kind: "removed" };
   const removed = after === null && before !== null;
   const next = after?.spec ?? { ...(before as ProjectSpec), databases: [] };
   const plan = planProject(before, next, { now: rules.now });
+  const named = { ...located, lines: planLines(plan) };
   const kind = removed
     ? "removed"
     : before === null

@@ -81,7 +81,7 @@ function stepRows(step: Step): string[][] {
 }
 
 /** The line of a whole database without its verb and its risk, which have columns of their own. */
-function wholeText(step: Step): string {
+export function wholeText(step: Step): string {
   if (step.kind === "delete") return "the whole database";
   const { blocked: _, ...open } = step;
   return describeStep({ ...open, risk: "none" }).slice(`${step.kind} ${step.database}: `.length);

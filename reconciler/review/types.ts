@@ -4,6 +4,7 @@ import type { PriceDifference } from "../../platform/pricing/index.ts";
 import type { DeclarationProblem, SourceLocation, StackName } from "../../platform/spec/index.ts";
 import type { Plan } from "../plan/index.ts";
 import type { MigrationReview } from "./migrations.ts";
+import type { PlanLine } from "./plan-lines.ts";
 
 /** The required statuses, in the order a reader meets them; the status context is `nebula/<name>`. */
 export const checkNames = ["types", "plan", "policy", "quota", "preview"] as const;
@@ -51,6 +52,8 @@ export type ProjectReview = {
   readonly tree: string | null;
   /** null when it is broken. */
   readonly plan: Plan | null;
+  /** The plan in words. Absent: there is none, or an older version reviewed it. */
+  readonly lines?: readonly PlanLine[];
   readonly price: PriceDifference | null;
   readonly quota: QuotaReport | null;
   readonly policy: readonly PolicyFinding[];

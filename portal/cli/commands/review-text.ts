@@ -1,4 +1,8 @@
 import { printRows, say } from "../output.ts";
+import { printable } from "../sql/print.ts";
+import { type MigrationReview, printMigrations } from "./review-migrations.ts";
+
+export type { MigrationReview } from "./review-migrations.ts";
 
 /** What is read of a pull request and its review; the portal serves the whole. */
 export type Pull = {
@@ -23,6 +27,13 @@ type Change = {
   readonly effect: string;
   readonly why: string;
 };
+type PlanLine = {
+  readonly database: string | null;
+  readonly step: string;
+  readonly what: string;
+  readonly effect: string;
+  readonly why: string;
+};
 type Review = {
   readonly price: {
     readonly currency: string;
@@ -37,6 +48,8 @@ type Review = {
     readonly code: string;
     readonly message: string;
     readonly hint: string;
+    /** The lines around it. */
+    readonly frame?: string | null;
   }[];
   readonly notes: readonly {
     readonly severity: string;
@@ -47,6 +60,8 @@ type Review = {
   }[];
   readonly projects: readonly {
     readonly stack: string;
+    /** The plan in words; absent in a review by an older version. */
+    readonly lines?: readonly PlanLine[];
     readonly plan: {
       readonly steps: readonly {
         readonly kind: string;
@@ -76,24 +91,6 @@ type Review = {
   }[];
 };
 
-export type MigrationReview = {
-  readonly database: string;
-  readonly files: readonly string[];
-  /** On what they were rehearsed, or why they were not. */
-  readonly on: string;
-  readonly findings: readonly {
-    readonly level: string;
-    readonly id: string;
-    readonly path: string;
-    readonly line: number;
-    readonly message: string;
-    readonly hint: string;
-  }[];
-  readonly rehearsal: { readonly difference: readonly string[] } | null;
-  /** What is amiss after them and was not before. */
-  readonly advice?: readonly { readonly level: string; readonly title: string; readonly object: string }[];
-};
-
 /** A pull request as a person reads it in a terminal: verdict, checks, plan, money, quota, and what is wrong and where. */
 export function printReview(pull: Pull): void {
   say(
@@ -112,24 +109,21 @@ export function printReview(pull: Pull): void {
 }
 
 function printParts(review: Review): void {
-  const steps = review.projects.flatMap((project) =>
-    (project.plan?.steps ?? []).flatMap((step) =>
-      step.changes.map((change) => ({ ...step, ...change, where: `${project.stack}.${step.database}` })),
-    ),
+  const lines = review.projects.flatMap(({ stack, lines, plan }) =>
+    (lines ?? rawLines(plan)).map((line) => ({
+      ...line,
+      where: line.database === null ? stack : `${stack}.${line.database}`,
+    })),
   );
   section("Plan");
   printRows(
-    steps,
+    lines,
     [
       { title: "DATABASE", value: (row) => row.where },
-      { title: "STEP", value: (row) => row.kind },
-      {
-        title: "WHAT",
-        value: (row) =>
-          row.path === "" ? "the whole database" : `${row.path}: ${short(row.from)} -> ${short(row.to)}`,
-      },
+      { title: "STEP", value: (row) => row.step },
+      { title: "WHAT", value: (row) => printable(row.what) },
       { title: "EFFECT", value: (row) => row.effect },
-      { title: "WHY", value: (row) => row.why },
+      { title: "WHY", value: (row) => printable(row.why) },
     ],
     "table",
   );
@@ -141,8 +135,18 @@ function printParts(review: Review): void {
     );
   }
   printQuota(review);
+  for (const { stack, migrations = [] } of review.projects) printMigrations(stack, migrations);
   printFindings(review);
 }
+
+/** A plan that nobody put into words, as it is. */
+const rawLines = (plan: Review["projects"][number]["plan"]): readonly PlanLine[] =>
+  (plan?.steps ?? []).flatMap(({ database, kind, changes }) =>
+    changes.map(({ path, from, to, effect, why }) => ({
+      ...{ database, step: kind, effect, why },
+      what: path === "" ? "the whole database" : `${path}: ${short(from)} -> ${short(to)}`,
+    })),
+  );
 
 function printQuota({ projects }: Review): void {
   const rows = projects.flatMap(({ stack, quota }) => (quota?.rows ?? []).map((row) => ({ stack, ...row })));
@@ -165,7 +169,8 @@ function printQuota({ projects }: Review): void {
 function printFindings({ projects, problems, notes }: Review): void {
   const findings = [
     ...problems.map(
-      (each) => `${each.file}:${each.line}:${each.column} ${each.code} ${each.message}\n  -> ${each.hint}`,
+      ({ file, line, column, code, message, hint, frame }) =>
+        `${file}:${line}:${column} ${code} ${message}${framed(frame)}\n  -> ${hint}`,
     ),
     ...projects.flatMap(({ stack, plan }) =>
       (plan?.steps ?? []).flatMap(({ blocked }) =>
@@ -182,8 +187,11 @@ function printFindings({ projects, problems, notes }: Review): void {
   ];
   if (findings.length === 0) return;
   section("Findings");
-  for (const finding of findings) process.stdout.write(`${finding}\n`);
+  for (const finding of findings) process.stdout.write(`${printable(finding)}\n`);
 }
+
+const framed = (frame: string | null | undefined): string =>
+  frame == null ? "" : `\n${frame.replaceAll(/^/gm, "    ")}`;
 
 const section = (title: string): void => void process.stdout.write(`\n${title}\n`);
 const money = (micros: number): string => (micros / 1_000_000).toFixed(2);

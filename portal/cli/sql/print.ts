@@ -28,7 +28,7 @@ const tableColumns = (columns: readonly Column[]) =>
   columns.map(({ name }, at) => ({ title: name, value: (row: Row) => printable(row[at] ?? null) }));
 
 /** What a database holds must not steer a terminal. */
-const printable = (cell: string | null): string =>
+export const printable = (cell: string | null): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   cell === null ? "" : cell.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 
