@@ -1,8 +1,11 @@
 import type { Command } from "commander";
+import type { Client } from "../client.ts";
+import { CommandFailure } from "../failure.ts";
 import { followOperation } from "../follow.ts";
 import { printData, printRecord, printRows, say } from "../output.ts";
 import type { Operation, OperationEvent } from "../types.ts";
 import { approve } from "./approve.ts";
+import type { Pull } from "./review-text.ts";
 import { connect, type Output, parsePositive, withOutput } from "./shared.ts";
 
 export function addOperationCommands(program: Command): void {
@@ -60,10 +63,40 @@ async function watch(
   const chosen = id ?? (await newest(client.get<{ items: Operation[] }>("/api/v1/operations", { limit: 20 })));
   if (chosen === undefined) return say("there are no operations yet");
   say(chosen);
+  if (output === "table") await sayWhatItWaitsFor(client, chosen);
   const ended = await followOperation(client, chosen, timeout * 1000);
   if (output === "table")
     say(`  ${ended.state}${ended.outcome === null ? "" : ` (${ended.outcome})`} in ${took(ended) ?? "?"}`);
   else printData(ended, output);
+}
+
+/** The operation of a pull request ends with its merge: for long nothing happens, and somebody has to know that it is for him. */
+async function sayWhatItWaitsFor(client: Client, id: string): Promise<void> {
+  const {
+    pull: number,
+    state,
+    domain,
+    project,
+  } = await client.get<Operation>(`/api/v1/operations/${encodeURIComponent(id)}`);
+  if (number === null || (state !== "QUEUED" && state !== "IN_PROGRESS")) return;
+  const pull = await client
+    .get<Pull & { readonly autoMerge: boolean }>(`/api/v1/pulls/${number}`)
+    // Who may follow operations need not see pull requests.
+    .catch((failure: unknown) => {
+      if (failure instanceof CommandFailure) return undefined;
+      throw failure;
+    });
+  if (pull?.state === "open") say(waitingText(pull, `${domain}/${project}`));
+}
+
+export function waitingText(
+  { number, autoMerge, verdict }: Pick<Pull, "number" | "verdict"> & { readonly autoMerge: boolean },
+  project: string,
+): string {
+  const refused = verdict === "failure" || verdict === "error";
+  if (refused) return `  its review failed, so it cannot be merged: nebula pr show ${number} says why`;
+  if (autoMerge) return `  waits for pull request #${number}, which merges by itself when its checks have passed`;
+  return `  waits until somebody merges pull request #${number}, who may merge in ${project} (a project-admin, a domain-admin): nebula pr merge ${number}`;
 }
 
 async function show(id: string, { output }: Output): Promise<void> {
