@@ -27,7 +27,9 @@ const rows: readonly Row[] = [
   ["an unknown column in a filter", "/people?nam=eq.1", {}, 400, "42703", /people\.nam/, /people\.name/],
   ["an unknown column in select", "/people?select=nam", {}, 400, "42703", /people\.nam/, /people\.name/],
   ["an unknown column in order", "/people?order=nam", {}, 400, "42703", /people\.nam/, /people\.name/],
-  ["an unknown column in a body", "/clients", post('{"nam": 1}'), 400, "PGRST204", /'nam'/, /'clients'/],
+  ["an unknown column in a body", "/clients", post('{"nam": 1}'), 400, "PGRST204", /'nam'/, /'name'/],
+  ["a column like no other", "/people?select=zzzzzzzz", {}, 400, "42703", /people\.zzzzzzzz/, /lists the columns/],
+  ["such a one in a body", "/clients", post('{"zzzzzzzz": 1}'), 400, "PGRST204", /'zzzzzzzz'/, /lists the columns/],
   ["an unknown operator", "/people?id=equals.1", {}, 400, "PGRST100", /line 1, column 7/, /expected an operator/],
   [
     ...(["an unknown operator in a tree", "/people?or=(id.equals.1)", {}, 400, "PGRST100"] as const),

@@ -2,7 +2,8 @@ import { Refusal } from "../refusal.ts";
 import type { ApiRequest } from "../request/request.ts";
 import type { Logic } from "../request/types.ts";
 import type { Column, Relation } from "../schema/types.ts";
-import { type Place, planLogic, planNode } from "./read.ts";
+import { nearest } from "./nearest.ts";
+import { columnsListed, type Place, planLogic, planNode } from "./read.ts";
 import type { MutatePlan } from "./types.ts";
 
 export function planMutation(place: Place, request: ApiRequest, relation: Relation): MutatePlan {
@@ -47,8 +48,12 @@ function columnsOf({ payload, query }: ApiRequest, relation: Relation): readonly
   });
 }
 
-const noColumn = (name: string, relation: Relation) =>
-  new Refusal(400, "PGRST204", `Could not find the '${name}' column of '${relation.name}' in the schema cache`);
+function noColumn(name: string, relation: Relation): Refusal {
+  const near = nearest(name, relation.columns.keys());
+  return new Refusal(400, "PGRST204", `Could not find the '${name}' column of '${relation.name}' in the schema cache`, {
+    hint: near === undefined ? columnsListed : `Perhaps you meant the column '${near}'.`,
+  });
+}
 
 function conflictOf(
   { query, prefer }: ApiRequest,

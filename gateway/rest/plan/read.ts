@@ -54,7 +54,9 @@ function planItem(place: Place, rows: Rows, id: number, item: SelectItem, level:
   if (item.kind === "embed") return planEmbed(place, rows, item, level, numbers);
   const { field, alias, cast, aggregate, aggregateCast } = item;
   if (aggregate !== undefined && !place.aggregates)
-    throw new Refusal(400, "PGRST123", "Use of aggregate functions is not allowed");
+    throw new Refusal(400, "PGRST123", "Use of aggregate functions is not allowed", {
+      hint: "The database's declaration allows them: api: { aggregates: true }.",
+    });
   return {
     kind: "field",
     ...(field === undefined ? {} : { value: resolveField(place, rows, id, field) }),
@@ -120,9 +122,13 @@ export function resolveField({ snapshot }: Place, rows: Rows, node: number, { na
   if (routine !== undefined) return { node, source: { kind: "computed", routine }, path };
   const near = nearest(name, rows.columns.keys());
   throw new Refusal(400, "42703", `column ${rows.name}.${name} does not exist`, {
-    hint: near === undefined ? null : `Perhaps you meant to reference the column "${rows.name}.${near}".`,
+    hint: near === undefined ? columnsListed : `Perhaps you meant to reference the column "${rows.name}.${near}".`,
   });
 }
+
+/** Where a client finds the names that it may use. */
+export const columnsListed =
+  "GET on the API's root (.../rest/v1/) lists the columns of every table that you may use; /docs below the database's address shows them.";
 
 /** `client=is.null` about an embed; everything else is about a column. */
 export function planLogic(

@@ -110,3 +110,21 @@ test("two requests that differ in values only are one shape, others are not", ()
     ).size,
   ).toBe(8);
 });
+
+test("what a declaration or a name keeps from being planned says what would let it, or where the names are", () => {
+  const refusal = (query: string, body = "") => {
+    try {
+      statement(body === "" ? "GET" : "POST", "/clients", query, body);
+      return undefined;
+    } catch (thrown) {
+      return thrown as { code: string; hint: string | null };
+    }
+  };
+  expect(refusal("select=id.sum()")).toMatchObject({
+    ...{ code: "PGRST123", hint: expect.stringContaining("api: { aggregates: true }") },
+  });
+  expect(refusal("select=nam")).toMatchObject({ code: "42703", hint: expect.stringContaining('"clients.name"') });
+  expect(refusal("select=zzzzzzzz")).toMatchObject({ code: "42703", hint: expect.stringContaining("/docs") });
+  expect(refusal("", '{"nam": 1}')).toMatchObject({ code: "PGRST204", hint: expect.stringContaining("'name'") });
+  expect(refusal("", '{"zzzzzzzz": 1}')).toMatchObject({ code: "PGRST204", hint: expect.stringContaining("/docs") });
+});

@@ -23,6 +23,12 @@ const byClass: Readonly<Record<string, number>> = {
   ...{ "40": 500, "53": 503, "54": 500, "55": 500, "57": 500, "58": 500, F0: 500, HV: 500, P0: 500 },
 };
 
+/** Where Postgres advises whoever runs the server, and a client reads it. */
+const ownHints: Readonly<Record<string, string>> = {
+  "54001":
+    "What was sent is nested too deeply: send JSON, or a filter, with fewer levels. A function of the database that calls itself has to end sooner.",
+};
+
 export function refusalOf(error: ServerError, isAnonymous: boolean): Refusal {
   const { code, message, detail, hint } = error;
   const raised = code === "PGRST" ? raisedAnswer(message, detail) : undefined;
@@ -30,7 +36,7 @@ export function refusalOf(error: ServerError, isAnonymous: boolean): Refusal {
   const status = statusOf(error, isAnonymous);
   return new Refusal(status, code, message, {
     details: detail,
-    hint,
+    hint: ownHints[code] ?? hint,
     headers: status === 401 ? { "www-authenticate": "Bearer" } : {},
   });
 }
