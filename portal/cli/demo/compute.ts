@@ -68,9 +68,7 @@ type At = { readonly address: Address; readonly door: Door };
 async function sleepAndWake(client: Client, recorder: Recorder, { address, door }: At): Promise<void> {
   await recorder.step("Nobody connects: it falls asleep", async () => {
     const state = await untilAsleep(client, address);
-    say(
-      `   it is ${state}: ${state === "frozen" ? "its memory is kept, its processor is idle" : "it costs no process"}`,
-    );
+    for (const line of resting[state]) say(`   ${line}`);
     return { data: { state }, value: state };
   });
   await recorder.step("A client connects: it wakes", async () => {
@@ -85,13 +83,24 @@ async function sleepAndWake(client: Client, recorder: Recorder, { address, door 
   });
 }
 
+type Resting = "frozen" | "asleep";
+
+/** The demo does not wait for the stop: it would be ten minutes of nothing. */
+export const resting: Readonly<Record<Resting, readonly string[]>> = {
+  frozen: [
+    "it is frozen: its memory is kept, its processor is idle; who connects now waits for milliseconds",
+    "ten minutes later, or at once where memory is short, it is stopped: that costs no memory either, and who connects then waits for Postgres to start (docs/sleep.md)",
+  ],
+  asleep: ["it is stopped: it costs no process; who connects now waits for Postgres to start"],
+};
+
 const split = (phases: Wakes[string]): string =>
   Object.entries(phases)
     .map(([phase, ms]) => `${phase} ${ms.toFixed(1)} ms`)
     .join(", ");
 
 /** The ledger hears of it from the next look at the machine. */
-async function untilAsleep(client: Client, address: Address): Promise<string> {
+async function untilAsleep(client: Client, address: Address): Promise<Resting> {
   for (const deadline = performance.now() + 90_000; performance.now() < deadline; await pause(500)) {
     const { computeState } = await client.get<Database>(databasePath(address));
     if (computeState === "frozen" || computeState === "asleep") return computeState;
