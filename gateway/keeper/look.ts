@@ -13,7 +13,7 @@ export async function lookAt(context: KeeperContext, slot: Slot): Promise<void> 
     if (slot.sessions === 0 && slot.waiting === 0) slots.delete(slot.id);
     return;
   }
-  slot.looked = true;
+  slot.looked = seen.phase !== "Starting"; // what that becomes is seen soon, not with the next round
   const nowMs = clock.monotonicMs();
   const suspendAfterMs = (gate?.suspendAfterSeconds ?? 0) * 1000;
   if (suspendAfterMs !== slot.suspendAfterMs) {

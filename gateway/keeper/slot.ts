@@ -24,7 +24,7 @@ export type Slot = {
   /** From when on it is worth asking whether it is idle. */
   dueMs: number;
   restingSinceMs: number;
-  /** Its gate was read: until then nobody knows when it sleeps. */
+  /** Its gate was read, and how it is was seen: until then nobody knows when it sleeps. */
   looked: boolean;
   /** 0: never. */
   suspendAfterMs: number;

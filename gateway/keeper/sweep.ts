@@ -58,13 +58,17 @@ export function makeSweep(context: KeeperContext, suspend: Suspend) {
       await lookAt(context, fresh).catch((thrown) => report("look", id, thrown));
     }
     for (; owed >= 1 && !rounds.signal.aborted; owed--) {
-      const next = around.next();
-      if (next.done === true) {
-        around = [...slots.values()][Symbol.iterator]();
-        continue;
-      }
-      await lookAt(context, next.value).catch((thrown) => report("look", next.value.id, thrown));
+      const slot = nextAround();
+      if (slot !== undefined) await lookAt(context, slot).catch((thrown) => report("look", slot.id, thrown));
     }
+  };
+
+  /** A round that is over begins anew at once: a look that is owed is spent on somebody. */
+  const nextAround = (): Slot | undefined => {
+    const next = around.next();
+    if (next.done !== true) return next.value;
+    around = [...slots.values()][Symbol.iterator]();
+    return around.next().value;
   };
 
   const rounds = makeRepeat({ clock, everyMs: sweepMs, where: "keeper.sweep", observe }, async () => {

@@ -32,6 +32,7 @@ export function makeWake(context: KeeperContext, limit: LimitFunction): Wake {
     slot.move = bring(slot)
       .catch((thrown) => {
         slot.state = before === "awake" ? "unknown" : before;
+        slot.looked = false; // the next look is soon, not with the round: what runs and is not known to would never sleep
         throw thrown;
       })
       .finally(() => {
