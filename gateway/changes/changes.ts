@@ -34,7 +34,7 @@ export type Changes = {
 
 export type ChangesOptions = {
   readonly dataDir: string;
-  readonly keeper: Pick<Keeper, "enter" | "awake" | "state">;
+  readonly keeper: Pick<Keeper, "enter" | "awake" | "isSteady" | "state">;
   readonly gateOf: (id: DatabaseId) => Promise<Gate | undefined>;
   /** To receivers: guarded, with its time and size. */
   readonly fetch: typeof fetch;
@@ -111,7 +111,11 @@ export function makeChanges(options: ChangesOptions): Changes {
   };
 
   const rounds = makeRepeat({ clock, everyMs: lookMs, where: "changes.look", observe }, async () => {
-    for (const id of keeper.awake()) (await pumpOf(id))?.pump.attend();
+    for (const id of keeper.awake()) {
+      const found = await pumpOf(id);
+      // one that is being stopped has cut our connection already, and asking for it now would wake it again, for ever
+      if (keeper.isSteady(id)) found?.pump.attend();
+    }
     // it sleeps, and nothing was left when it did
     for (const [id, { connection }] of kept)
       if (!connection.isOpen() && keeper.state(id) === "asleep" && marks.isNow(id)) await marks.drop(id);

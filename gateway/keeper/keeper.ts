@@ -37,6 +37,8 @@ export type Keeper = {
   state(id: DatabaseId): KeeperState;
   /** Those that accept sessions now. */
   awake(): readonly DatabaseId[];
+  /** Whether it is awake and no suspend is being made: who comes only to listen comes then, and so never wakes what falls asleep. */
+  isSteady(id: DatabaseId): boolean;
   /** How many are in which state. */
   counts(): Readonly<Record<KeeperState, number>>;
   /** Knows every instance of the folder, and begins to suspend. */
@@ -123,6 +125,10 @@ export function makeKeeper(options: KeeperOptions): Keeper {
     },
     state: (id) => slots.get(id)?.state ?? "unknown",
     awake: () => [...slots.values()].filter(({ state }) => state === "awake").map(({ id }) => id),
+    isSteady(id) {
+      const slot = slots.get(id);
+      return slot?.state === "awake" && slot.move === undefined;
+    },
     counts() {
       const counts = { awake: 0, frozen: 0, asleep: 0, waking: 0, unknown: 0 };
       for (const { state } of slots.values()) counts[state] += 1;

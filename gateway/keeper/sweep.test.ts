@@ -91,3 +91,23 @@ test("one alone is looked at once a round, not every other", async () => {
     await vi.waitFor(() => expect(looks).toBe(before + round), patience);
   }
 });
+
+test("one that is being stopped is awake until it is not, but not steady: who listens does not come to it", async () => {
+  let stop: () => void = () => undefined;
+  const stopping = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  let isStopping = false;
+  const kept = await keep({
+    async sleep(of, unless) {
+      isStopping = true;
+      await stopping;
+      return runner.sleep(of, unless);
+    },
+  });
+  await vi.waitFor(() => expect(isStopping).toBe(true), patience);
+  expect([kept.awake(), kept.isSteady(id)]).toEqual([[id], false]);
+  stop();
+  await sleeps(kept);
+  expect(kept.isSteady(id)).toBe(false);
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { systemClock } from "../../platform/core/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { hooked, makeChangesGround, makeReceiver } from "./changes-ground.ts";
 import { listen } from "./listener.ts";
@@ -44,5 +45,34 @@ test("neither a message that waits nor an open stream keeps a database awake; a 
   } finally {
     await ground.close();
     await receiver.close();
+  }
+}, 300_000);
+
+test("one that takes its time to stop sleeps, though its listener has lost its connection long before it is down", async () => {
+  const ground = await makeChangesGround([], {
+    api: { realtime: ["orders"] },
+    wanted: { suspendAfterSeconds: 0.2 },
+    keeper: { suspension: { sweepMs: 20, stopAfterFrozenMs: 0 } },
+    // a machine that is busy: the listener is looked after several times between the end of its connection and the end of the stop
+    runner: (own) => ({
+      ...own,
+      async sleep(id, unless) {
+        const seen = await own.sleep(id, unless);
+        await systemClock.sleep(500);
+        return seen;
+      },
+    }),
+  });
+  const { id } = ground.wanted;
+  const suspends = () => ground.observations.filter(({ kind }) => kind === "instance.suspended").length;
+  try {
+    (await ground.keeper.enter(id, "direct")).leave();
+    await eventually("it was stopped", () => suspends() > 0, { timeoutMs: 60_000 });
+    await eventually("it sleeps on", () => ground.keeper.state(id) === "asleep", { timeoutMs: 20_000, everyMs: 200 });
+    const before = suspends();
+    await systemClock.sleep(2_000);
+    expect([ground.keeper.state(id), suspends()]).toEqual(["asleep", before]);
+  } finally {
+    await ground.close();
   }
 }, 300_000);

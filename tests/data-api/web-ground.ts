@@ -37,6 +37,8 @@ export type WebChanges = {
   readonly wanted?: Partial<InstanceWanted>;
   readonly keeper?: Partial<KeeperOptions>;
   readonly web?: Partial<DataWebOptions>;
+  /** What the keeper gets in place of the machine's own. */
+  readonly runner?: (own: InstanceRunner) => InstanceRunner;
   readonly freshMs?: number;
 };
 
@@ -48,7 +50,8 @@ export async function makeWebGround(sql: readonly string[], changes: WebChanges 
   const observations: Observation[] = [];
   const observe = (observation: Observation) => void observations.push(observation);
   const { dataDir } = ground;
-  const runner = await makeLocalRunner({ dataDir, pgBin: pgBin(), observe });
+  const own = await makeLocalRunner({ dataDir, pgBin: pgBin(), observe });
+  const runner = changes.runner?.(own) ?? own;
   const keeper = makeKeeper({ dataDir, runner, observe, pressed: () => false, ...changes.keeper });
   await keeper.start();
   const accounts = new Map<DatabaseId, Account>();
