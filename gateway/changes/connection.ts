@@ -9,7 +9,7 @@ import { changesLogin } from "../../platform/compute/index.ts";
 import { outsideSpans, type Secret } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import { connectionUrl, openSession, type Session, socketAddress } from "../../platform/sql/index.ts";
-import type { Keeper } from "../keeper/index.ts";
+import { enterAndOpen, type Keeper, unreachedOr } from "../keeper/index.ts";
 import { changesLoginMissing } from "./errors.ts";
 import type { Runs } from "./store.ts";
 
@@ -28,14 +28,16 @@ export type ConnectionOptions = {
   readonly onChange: () => void;
 };
 
+type Open = { readonly socketPath: string; readonly session: Promise<Session> };
+
 /** What is full is read-only for its clients; what is told of its rows is let go of all the same. */
 const options = "-c default_transaction_read_only=off -c statement_timeout=60000";
 
 export function makeConnection({ id, databaseName, keeper, keyOf, onChange }: ConnectionOptions): Connection {
   const lane = pLimit(1);
-  let open: { readonly socketPath: string; readonly session: Promise<Session> } | undefined;
+  let open: Open | undefined;
 
-  const connect = async (socketPath: string): Promise<Session> => {
+  const connect = async (socketPath: string, onLost: () => void): Promise<Session> => {
     const password = await keyOf();
     if (password === undefined) throw changesLoginMissing(`${id} has no ${changesLogin}.key`);
     return openSession({
@@ -47,31 +49,40 @@ export function makeConnection({ id, databaseName, keeper, keyOf, onChange }: Co
         options,
       }),
       ...{ applicationName: "nebuladb changes", listen: ["nebula_changes"], onNotify: onChange },
-      onLost: () => forget(socketPath),
+      onLost,
     });
   };
-  const forget = (socketPath: string) => {
-    if (open?.socketPath === socketPath) open = undefined;
-  };
   const sessionAt = async (socketPath: string): Promise<Session> => {
-    const found = open?.socketPath === socketPath ? await open.session : undefined;
+    const before = open;
+    const found = before?.socketPath === socketPath ? await before.session : undefined;
     if (found?.isClean()) return found;
-    if (open !== undefined) void open.session.then((session) => session.close()).catch(() => undefined);
-    const session = outsideSpans(() => connect(socketPath)); // it tells of changes long after who asked first
-    open = { socketPath, session };
-    session.catch(() => forget(socketPath));
-    return session;
+    if (open !== before) return sessionAt(socketPath); // somebody else was quicker
+    if (before !== undefined) void before.session.then((session) => session.close()).catch(() => undefined);
+    // only itself: what is heard late of the one before does not make this one forgotten, which would hang on unseen
+    const forget = () => {
+      if (open === made) open = undefined;
+    };
+    // it tells of changes long after who asked first
+    const made: Open = { socketPath, session: outsideSpans(() => connect(socketPath, forget)) };
+    open = made;
+    made.session.catch(forget);
+    return made.session;
   };
 
   return {
     async use(body) {
-      const entered = await keeper.enter(id, "changes");
+      const { opened: session, leave } = await enterAndOpen(
+        () => keeper.enter(id, "changes"),
+        ({ socketPath }) => sessionAt(socketPath),
+      );
+      let problem: unknown;
       try {
-        const session = await sessionAt(entered.socketPath);
         return await body((steps) => lane(() => session.run(steps)));
+      } catch (thrown) {
+        problem = thrown;
+        throw unreachedOr(thrown);
       } finally {
-        entered.confirm();
-        entered.leave();
+        leave(problem);
       }
     },
     isOpen: () => open !== undefined,

@@ -13,7 +13,7 @@ export const changesUnreadable = defineError({
   status: 503,
   title: "The changed rows of a database cannot be read",
   retry: true,
-  hint: "The message says what Postgres answered. It is tried again; changes wait in the database.",
+  hint: "The gateway's log says what Postgres answered. It is tried again; changes wait in the database.",
 });
 
 export const webhookUnknown = defineError({

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { asNebulaError, type Observe, reportFault, toProblem } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { outward } from "../keeper/index.ts";
 import type { Changes } from "./changes.ts";
 import { webhookBadRequest } from "./errors.ts";
 
@@ -47,7 +48,7 @@ export const makeWebhookHttp =
     } catch (thrown) {
       const fault = asNebulaError(thrown);
       if (fault.status >= 500) reportFault(observe, "webhooks.request", thrown, database ?? "");
-      send(response, fault.status, { ...toProblem(fault), retry: fault.retry });
+      send(response, fault.status, { ...toProblem(outward(fault)), retry: fault.retry });
     }
     return true;
   };

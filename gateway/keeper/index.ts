@@ -11,6 +11,11 @@
  * 4. Nothing is remembered across a restart: what is frozen or asleep is read from the machine, and who was awake starts to be idle
  *    anew.
  */
+
+export * from "./errors.ts";
+export { expiryOf } from "./expiry.ts";
 export { type Keeper, type KeeperOptions, makeKeeper } from "./keeper.ts";
+export { enterAndOpen, type Opened, unreachedOr } from "./open.ts";
+export { outward } from "./outward.ts";
 export { underPressure } from "./pressure.ts";
 export type { Entered, KeeperState, Reason, Suspension, Vacate, WakePhases } from "./types.ts";

@@ -6,7 +6,7 @@ export const schemaUnreadable = defineError({
   status: 503,
   title: "The database's schema cannot be read",
   retry: true,
-  hint: "The message has the server's own words. The data API works as soon as the schema can be read by its login role.",
+  hint: "The gateway's log has the server's own words. The data API works as soon as the schema can be read by its login role.",
 });
 
 export const answerTooLarge = defineError({

@@ -7,7 +7,7 @@
  * 3. While it stands nobody suspends its database.
  */
 import { readGate, readServiceKey, sqlLogins } from "../../platform/compute/index.ts";
-import { asNebulaError, type Secret } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, type Secret, systemClock } from "../../platform/core/index.ts";
 import {
   authenticationRefused,
   connectionUrl,
@@ -16,7 +16,7 @@ import {
   type StatementSession,
   socketAddress,
 } from "../../platform/sql/index.ts";
-import type { Keeper } from "../keeper/index.ts";
+import { type Entered, enterAndOpen, expiryOf, type Keeper, unreachedOr } from "../keeper/index.ts";
 import { sqlBadRequest, sqlLoginMissing } from "./errors.ts";
 import type { SqlCaller, SqlRequest } from "./types.ts";
 
@@ -39,47 +39,50 @@ const applicationName = "nebuladb sql";
 /** A single value can be large; more than this of one portion is not taken into our memory. */
 const hardBytes = 64 * 1024 * 1024;
 
-export function makeConnect({ dataDir, keeper }: { dataDir: string; keeper: Pick<Keeper, "enter"> }): Connect {
+type ConnectOptions = { readonly dataDir: string; readonly keeper: Pick<Keeper, "enter">; readonly clock?: Clock };
+
+export function makeConnect({ dataDir, keeper, clock = systemClock }: ConnectOptions): Connect {
   return async ({ database: id }, level, request, onNotice) => {
     const role = sqlLogins[level];
     const [gate, password] = await Promise.all([readGate(dataDir, id), readServiceKey(dataDir, id, role)]);
     if (gate === undefined || password === undefined) throw sqlLoginMissing(`${id} has no ${role}.key`);
-    const beganMs = performance.now();
-    const entered = await keeper.enter(id, "api");
-    const wokeMs = entered.wake === null ? null : performance.now() - beganMs;
-    const leave = () => {
-      // Until here it stood as somebody who is still to sign in: that keeps a suspend from beginning.
-      entered.confirm();
-      entered.leave();
+    const expired = expiryOf(gate, clock.now());
+    if (expired !== undefined) throw expired;
+    let wokeMs: number | null = null;
+    const enter = async () => {
+      const beganMs = performance.now();
+      const entered = await keeper.enter(id, "api");
+      wokeMs = entered.wake === null ? null : performance.now() - beganMs;
+      return entered;
     };
-    try {
-      const url = urlOf(entered.socketPath, role, password, gate.databaseName);
+    const open = async ({ socketPath }: Pick<Entered, "socketPath">) => {
+      const url = urlOf(socketPath, role, password, gate.databaseName);
       const session = await openStatementSession({ url, applicationName, hardBytes, onNotice }).catch((thrown) => {
         if (asNebulaError(thrown).code !== authenticationRefused.definition.code) throw thrown;
         throw sqlLoginMissing(`${role} of ${id} has another password than ours: somebody changed it by hand`, {
           cause: thrown,
         });
       });
-      const close = async () => {
-        await session.close();
-        leave();
-      };
-      try {
-        await settle(session, level === "write" ? gate.ownerRole : null, request);
-      } catch (thrown) {
-        await close();
-        throw thrown;
-      }
-      const kill = async () => {
-        await connectOnce(url, (sql) => sql.query("select pg_terminate_backend($1)", [session.pid]), {
-          applicationName,
-        });
-      };
-      return { session, wokeMs, close, kill: () => kill().catch(() => undefined) };
-    } catch (thrown) {
+      return { url, session };
+    };
+    const { opened, leave } = await enterAndOpen(enter, open);
+    const { url, session } = opened;
+    const close = async () => {
+      await session.close();
       leave();
-      throw thrown;
+    };
+    try {
+      await settle(session, level === "write" ? gate.ownerRole : null, request);
+    } catch (thrown) {
+      await close();
+      throw unreachedOr(thrown);
     }
+    const kill = async () => {
+      await connectOnce(url, (sql) => sql.query("select pg_terminate_backend($1)", [session.pid]), {
+        applicationName,
+      });
+    };
+    return { session, wokeMs, close, kill: () => kill().catch(() => undefined) };
   };
 }
 

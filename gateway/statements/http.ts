@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { asNebulaError, type Observe, reportFault, toProblem } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { outward } from "../keeper/index.ts";
 import type { SqlDesk } from "./desk.ts";
 import { sqlBadRequest, sqlTokenRefused } from "./errors.ts";
 import type { VerifySqlToken } from "./token.ts";
@@ -82,7 +83,7 @@ export const makeSqlHttp =
     } catch (thrown) {
       const fault = asNebulaError(thrown);
       if (fault.status >= 500) reportFault(observe, "sql.request", thrown, database ?? "");
-      send(response, fault.status, { ...toProblem(fault), retry: fault.retry });
+      send(response, fault.status, { ...toProblem(outward(fault)), retry: fault.retry });
     }
     return true;
   };

@@ -3,6 +3,7 @@
  * address, who asks, how often, its body, what is kept, and only then the database.
  */
 import { asNebulaError, type Clock, type NebulaError, type Observe } from "../../platform/core/index.ts";
+import { outward } from "../keeper/index.ts";
 import type { RestResponse } from "../rest/index.ts";
 import { admit, sessionOf } from "./admit.ts";
 import type { Body } from "./body.ts";
@@ -13,7 +14,7 @@ import type { Docs } from "./docs.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { Keys } from "./keys.ts";
 import type { Guesses } from "./limits.ts";
-import { noConnection, nothingHere, onlyReads, refuse, unavailable } from "./refusal.ts";
+import { noConnection, nothingHere, notServed, onlyReads, refuse, unavailable } from "./refusal.ts";
 import { endpointOf, type Route } from "./route.ts";
 import type { ServedDatabases } from "./served.ts";
 import type { Answer, Asked, Caller } from "./types.ts";
@@ -54,9 +55,10 @@ export async function answerTo(deps: AnswerDeps, asking: Asking, findings: Findi
   if (refused !== undefined) return refused;
   const page = deps.docs(asked);
   if (page !== undefined) return page;
-  const served = await deps.databases.find(route.named, asked.address);
+  const found = await deps.databases.find(route.named, asked.address);
   timed("route");
-  if (served === undefined) return nothingHere();
+  if (found.kind !== "serves") return notServed(found);
+  const { served } = found;
   findings.served = served;
   const before = preflight(served.api.cors, asked);
   if (before !== undefined) return before;
@@ -152,19 +154,26 @@ function ask({ asked, caller, served }: Work, path: string, body: Buffer): Promi
   return served.engine.handle({ method: asked.method, path, query: asked.query, headers, body }, sessionOf(caller));
 }
 
-/** What went wrong in here, in words that a client of PostgREST reads. `fault`: a human should look at it. */
+/**
+ * What went wrong in here, in words that a client of PostgREST reads; `details` is our code, for the portal. What the fault itself says
+ * may name a socket or a folder and is for the log. `fault`: a human should look at it.
+ */
 export function answerOfFault(thrown: unknown): { readonly answer: Answer; readonly fault: NebulaError | undefined } {
   const error = asNebulaError(thrown);
-  const { code, message, hint } = error;
+  const { code, hint } = error;
   switch (code) {
     case "NEB916":
       return { answer: noConnection(), fault: undefined };
     case "NEB347":
     case "NEB357":
-      return { answer: unavailable("The database is stopped", hint, 30), fault: undefined };
+      return {
+        answer: unavailable("The database is stopped", { hint, details: code, retrySeconds: 30 }),
+        fault: undefined,
+      };
     default:
   }
-  if (error.retry || error.status === 503) return { answer: unavailable(message, `${hint} (${code})`), fault: error };
+  if (error.retry || error.status === 503)
+    return { answer: unavailable(outward(error).message, { hint: `${hint} (${code})`, details: code }), fault: error };
   return { answer: refuse(500, code, "Internal error", { hint }), fault: error };
 }
 

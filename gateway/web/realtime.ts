@@ -4,7 +4,7 @@ import { admit, prove, readRows } from "./admit.ts";
 import type { AnswerDeps, Findings } from "./answer.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import type { Served } from "./database.ts";
-import { nothingHere, refuse } from "./refusal.ts";
+import { notServed, refuse } from "./refusal.ts";
 import type { Route } from "./route.ts";
 import { type Feed, type StreamOptions, type StreamWanted, wantedOf } from "./streams.ts";
 import type { Answer, Asked } from "./types.ts";
@@ -36,8 +36,9 @@ export async function openRealtime(
   const answer = (it: Answer): Opening => ({ kind: "answer", answer: it });
   const tooManyGuesses = await deps.guesses.refusal(asked.address);
   if (tooManyGuesses !== undefined) return answer(tooManyGuesses);
-  const served = await deps.databases.find(route.named, asked.address);
-  if (served === undefined) return answer(nothingHere());
+  const found = await deps.databases.find(route.named, asked.address);
+  if (found.kind !== "serves") return answer(notServed(found));
+  const { served } = found;
   findings.served = served;
   const before = preflight(served.api.cors, asked);
   if (before !== undefined) return answer(before);
@@ -60,9 +61,10 @@ export async function openRealtime(
     options: {
       ...{ feed: deps.feed, served, caller, asked, wanted, relation: relation.name, table: relation.table },
       // a declaration that was deployed meanwhile makes another of it
-      stillMay: async () =>
-        (await deps.databases.find(route.named, asked.address)) === served &&
-        (await prove(deps, asked, served)).kind === "caller",
+      stillMay: async () => {
+        const now = await deps.databases.find(route.named, asked.address);
+        return now.kind === "serves" && now.served === served && (await prove(deps, asked, served)).kind === "caller";
+      },
       onFault: (thrown) => reportFault(deps.observe, "realtime.stream", thrown, served.id),
     },
   };

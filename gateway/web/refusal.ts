@@ -1,3 +1,4 @@
+import type { Found } from "./served.ts";
 import type { Answer } from "./types.ts";
 
 type More = {
@@ -21,6 +22,12 @@ export const nothingHere = (): Answer =>
   refuse(404, "PGRST125", "There is no data API here", {
     hint: "Declare api: {} in the database's file, and let your address in (allowFrom). The address is /<tenant>/<project>/<database>/rest/v1.",
   });
+
+/** A branch that expired says so as the direct endpoint does: this address may come, and there was a data API. */
+export const notServed = (found: Exclude<Found, { kind: "serves" }>): Answer =>
+  found.kind === "expired"
+    ? refuse(found.fault.status, "3D000", found.fault.message, { hint: found.fault.hint, details: found.fault.code })
+    : nothingHere();
 
 const challenge = (text: string) => ({ "www-authenticate": text });
 
@@ -63,8 +70,10 @@ export const tooLarge = (most: number): Answer =>
 export const encodedBody = (): Answer =>
   refuse(415, "PGRST107", "The request's body is compressed, which is not taken", { hint: "Send it as it is." });
 
-export const unavailable = (message: string, hint: string, retrySeconds = 1): Answer =>
-  refuse(503, "PGRST001", message, { hint, headers: { "retry-after": String(retrySeconds) } });
+type Unavailable = { readonly hint: string; readonly details: string; readonly retrySeconds?: number };
+
+export const unavailable = (message: string, { hint, details, retrySeconds = 1 }: Unavailable): Answer =>
+  refuse(503, "PGRST001", message, { hint, details, headers: { "retry-after": String(retrySeconds) } });
 
 export const noConnection = (): Answer =>
   refuse(504, "PGRST003", "Timed out acquiring connection from connection pool", {

@@ -1,6 +1,7 @@
 import type { Gate } from "../../platform/compute/index.ts";
-import type { Clock } from "../../platform/core/index.ts";
-import type { DatabaseId } from "../../platform/spec/index.ts";
+import type { Clock, NebulaError } from "../../platform/core/index.ts";
+import type { ApiSpec, DatabaseId } from "../../platform/spec/index.ts";
+import { expiryOf } from "../keeper/index.ts";
 import type { Directory } from "../wire/index.ts";
 import { isAllowed } from "../wire/index.ts";
 import { makeServed, type Served, type ServedDeps } from "./database.ts";
@@ -14,10 +15,18 @@ import type { Named } from "./types.ts";
  * 2. What is being answered under the old one is answered to its end.
  */
 export type ServedDatabases = {
-  /** undefined: there is none, it has no data API, its time is over, or the address may not come. */
-  find(named: Named, address: string): Promise<Served | undefined>;
+  find(named: Named, address: string): Promise<Found>;
   close(): Promise<void>;
 };
+
+export type Found =
+  | { readonly kind: "serves"; readonly served: Served }
+  /** A branch whose time is over. */
+  | { readonly kind: "expired"; readonly fault: NebulaError }
+  /** There is none, it has no data API, or the address may not come. */
+  | { readonly kind: "nothing" };
+
+const nothing: Found = { kind: "nothing" };
 
 type Deps = ServedDeps & { readonly directory: Directory; readonly clock: Clock };
 
@@ -25,13 +34,12 @@ export function makeServedDatabases(deps: Deps): ServedDatabases {
   const { directory, clock } = deps;
   const known = new Map<DatabaseId, { readonly gate: Gate; readonly served: Promise<Served> }>();
 
-  const serve = (gate: Gate): Promise<Served> | undefined => {
+  const serve = (gate: Gate, api: ApiSpec): Promise<Served> => {
     const before = known.get(gate.id);
     if (before?.gate === gate) return before.served;
     known.delete(gate.id);
     if (before !== undefined) void before.served.then(closeWhenDone, () => undefined);
-    if (gate.api === undefined) return undefined;
-    const served = makeServed(deps, gate, gate.api);
+    const served = makeServed(deps, gate, api);
     known.set(gate.id, { gate, served });
     served.catch(() => known.delete(gate.id));
     return served;
@@ -46,15 +54,19 @@ export function makeServedDatabases(deps: Deps): ServedDatabases {
   return {
     async find(named, address) {
       const id = named.by === "id" ? named.id : await directory.find(named.endpoint);
-      if (id === undefined) return undefined;
+      if (id === undefined) return nothing;
       const gate = await directory.gateOf(id);
       if (gate === undefined) {
         forget(id);
-        return undefined;
+        return nothing;
       }
-      const isOver = gate.expiresAt !== undefined && Date.parse(gate.expiresAt) <= clock.now();
-      if (isOver || !isAllowed(gate.allowFrom, address)) return undefined;
-      return serve(gate);
+      if (gate.api === undefined || !isAllowed(gate.allowFrom, address)) {
+        if (gate.api === undefined) forget(id);
+        return nothing;
+      }
+      const fault = expiryOf(gate, clock.now());
+      if (fault !== undefined) return { kind: "expired", fault };
+      return { kind: "serves", served: await serve(gate, gate.api) };
     },
     async close() {
       const all = await Promise.allSettled([...known.values()].map(({ served }) => served));

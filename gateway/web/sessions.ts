@@ -1,8 +1,9 @@
 /**
  * Connections of the data API to one database, logged in as its `nebula_api`.
  *
- * 1. Each use goes through the keeper: it wakes the database, and while it lasts nobody suspends it. Between two uses the connections
- *    are idle sessions like a client's, which keep nothing awake, and half a minute later they are closed.
+ * 1. Each use goes through the keeper: it wakes the database, and while it lasts it stands there as somebody who is still to sign in, so
+ *    that nobody suspends it. Between two uses the connections are idle sessions like a client's, which keep nothing awake, and half a
+ *    minute later they are closed.
  * 2. What a request leaves in a session is gone before the next one: the engine begins with that (gateway/rest/transaction). A session
  *    that was lost, or is in a transaction still, is closed.
  */
@@ -17,7 +18,7 @@ import {
   type SessionPool,
   socketAddress,
 } from "../../platform/sql/index.ts";
-import type { Entered, Keeper } from "../keeper/index.ts";
+import { type Entered, enterAndOpen, type Keeper, unreachedOr } from "../keeper/index.ts";
 import { apiLoginMissing } from "./errors.ts";
 
 export type Sessions = {
@@ -66,17 +67,25 @@ export function makeSessions(options: SessionsOptions): Sessions {
     return pool.sessions;
   };
 
+  const enter = async (): Promise<Entered> => {
+    const beganMs = performance.now();
+    const entered = await keeper.enter(id, "api");
+    options.onEntered?.(entered, performance.now() - beganMs);
+    return entered;
+  };
+
   return {
     async lend(body) {
-      const beganMs = performance.now();
-      const entered = await keeper.enter(id, "api");
-      options.onEntered?.(entered, performance.now() - beganMs);
+      const { opened, leave } = await enterAndOpen(enter, (entered) => poolAt(entered).borrow());
+      let problem: unknown;
       try {
-        return await poolAt(entered).lend(body);
+        return await body(opened.session);
+      } catch (thrown) {
+        problem = thrown;
+        throw unreachedOr(thrown);
       } finally {
-        // Until here it stood as somebody who is still to sign in: that keeps a suspend from beginning.
-        entered.confirm();
-        entered.leave();
+        opened.giveBack();
+        leave(problem);
       }
     },
     async close() {

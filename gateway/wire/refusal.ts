@@ -1,4 +1,5 @@
 /** Why a client is not let in, as Postgres would say it: an SQLSTATE, a sentence, and what to do. Pure. */
+import type { NebulaError } from "../../platform/core/index.ts";
 import { errorResponse } from "./protocol.ts";
 
 /** Label of metrics: bounded. */
@@ -72,11 +73,11 @@ export const databaseUnknown = (asked: string, own: string): Refusal => ({
   hint: `This endpoint has one database: "${own}".`,
 });
 
-export const branchExpired = (id: string, at: string): Refusal => ({
+export const branchExpired = ({ message, hint }: NebulaError): Refusal => ({
   reason: "routing",
   code: "3D000",
-  message: `the branch "${id}" expired at ${at}`,
-  hint: "Extend its ttl in its file and merge that, or delete the file.",
+  message,
+  hint,
 });
 
 export const notRouted = (asked: string): Refusal => ({

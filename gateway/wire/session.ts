@@ -7,9 +7,10 @@
  * 3. A session counts for the keeper from before its server is asked until both sides are closed.
  */
 import type { Socket } from "node:net";
-import { type Gate, instanceNotRunnable, noStandby } from "../../platform/compute/index.ts";
+import { type Gate, noStandby } from "../../platform/compute/index.ts";
 import { asNebulaError, NebulaError } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { expiryOf, outward } from "../keeper/index.ts";
 import { isLoopback } from "./address.ts";
 import { agreeOnVersion, readWanted, upstreamParameters, type Wanted } from "./admit.ts";
 import { Gone } from "./byte-reader.ts";
@@ -180,9 +181,8 @@ async function authenticate(deps: WireDeps, { buckets }: Shared, greeted: Startu
     buckets.take(failures, perMinute, perMinute / 60);
     throw new Refused(signInRefused(user, address));
   }
-  const { expiresAt } = gate;
-  if (expiresAt !== undefined && Date.parse(expiresAt) <= clock.now())
-    throw new Refused(branchExpired(gate.id, expiresAt));
+  const expired = expiryOf(gate, clock.now());
+  if (expired !== undefined) throw new Refused(branchExpired(expired));
   if (route.database !== undefined && route.database !== gate.databaseName)
     throw new Refused(databaseUnknown(route.database, gate.databaseName));
   return { wanted, gate, proven, version, readOnly: route.readOnly };
@@ -272,8 +272,7 @@ async function enterStandby(keeper: WireDeps["keeper"], instance: DatabaseId): P
 function refusalOf(thrown: unknown): Refusal {
   if (!(thrown instanceof NebulaError)) throw thrown;
   // who signed in may hear that somebody paused it; what else went wrong is for the log
-  const isMeant = thrown.code === instanceNotRunnable.definition.code;
-  return notServing(isMeant ? thrown.message : thrown.title, thrown.hint);
+  return notServing(outward(thrown).message, thrown.hint);
 }
 
 async function relay(

@@ -144,6 +144,15 @@ export const instanceNotRunnable = defineError({
   hint: "A paused instance is started by `nebula db resume`, a retired one is brought back by removing `retire: true` from its declaration.",
 });
 
+const whatStartsIt = {
+  paused: "`nebula db resume` starts it.",
+  retired: "Removing `retire: true` from its declaration brings it back.",
+};
+
+/** In words for whoever may sign in: they name the database and what somebody did with it, and nothing of the machine. */
+export const meantToBeStopped = (id: string, intent: keyof typeof whatStartsIt) =>
+  instanceNotRunnable(`${id} is ${intent}`, { hint: whatStartsIt[intent], fields: { intent } });
+
 export const adminKeyMissing = defineError({
   code: "NEB358",
   status: 503,

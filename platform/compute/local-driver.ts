@@ -3,7 +3,7 @@ import { asNebulaError, ignoreObservations, type Observe, reportFault, type Vaul
 import type { DatabaseId } from "../spec/index.ts";
 import { findGroups, type Groups } from "./cgroups.ts";
 import { clearDrafts, ensureInstance } from "./ensure.ts";
-import { instanceBusy, instanceDamaged, instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { instanceBusy, instanceDamaged, instanceMissing, meantToBeStopped } from "./errors.ts";
 import { readFacts } from "./facts.ts";
 import { finalCopiesIn, purgeCopies, putAside } from "./final-copies.ts";
 import { readGateOf } from "./gate.ts";
@@ -187,20 +187,20 @@ export async function makeLocalDriver(options: LocalDriverOptions): Promise<Mach
     },
     start: (id) =>
       change(id, async (manifest) => {
-        if (manifest.intent !== "run") throw instanceNotRunnable(`${id} is ${manifest.intent}`);
+        if (manifest.intent !== "run") throw meantToBeStopped(id, manifest.intent);
         await startServer(context, placeOf(layout, id), manifest);
       }),
     stop: (id, mode = "fast") => stopWith("as it is", mode)(id),
     pause: (id) =>
       change(id, async (manifest) => {
-        if (manifest.intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+        if (manifest.intent === "retired") throw meantToBeStopped(id, "retired");
         const place = placeOf(layout, id);
         if (manifest.intent !== "paused") await writeManifest(place, { ...manifest, intent: "paused" });
         await stopServer(context, place, id, "fast", "paused");
       }),
     resume: (id) =>
       change(id, async (manifest) => {
-        if (manifest.intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+        if (manifest.intent === "retired") throw meantToBeStopped(id, "retired");
         const place = placeOf(layout, id);
         const running: Manifest = { ...manifest, intent: "run" };
         if (manifest.intent !== "run") await writeManifest(place, running);

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
-import { instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { instanceMissing, meantToBeStopped } from "./errors.ts";
 import type { LocalDriver } from "./local-driver.ts";
 import { socketPort } from "./settings.ts";
 import type {
@@ -70,7 +70,7 @@ export function makeStateDriver({
     return toObserved(await write({ ...kept, ...body(kept) }), folder);
   };
   const mustNotBeRetired = ({ id, intent }: Kept): void => {
-    if (intent === "retired") throw instanceNotRunnable(`${id} is retired`);
+    if (intent === "retired") throw meantToBeStopped(id, "retired");
   };
   const ids = async (): Promise<readonly DatabaseId[]> =>
     (await readdir(folder).catch(() => []))
@@ -93,13 +93,13 @@ export function makeStateDriver({
     },
     start: (id) =>
       change(id, (kept) => {
-        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        if (kept.intent !== "run") throw meantToBeStopped(id, kept.intent);
         return { running: true, rest: null };
       }),
     async wake(id) {
       const before = await live(id);
       const { host } = await change(id, (kept) => {
-        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        if (kept.intent !== "run") throw meantToBeStopped(id, kept.intent);
         return { running: true, rest: null };
       });
       const kind = before?.rest === "frozen" ? "thaw" : before?.running === true ? "none" : "start";
@@ -109,12 +109,12 @@ export function makeStateDriver({
     journal: async () => [],
     freeze: (id, unless = () => false) =>
       change(id, (kept) => {
-        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        if (kept.intent !== "run") throw meantToBeStopped(id, kept.intent);
         return kept.running && !unless() ? { rest: "frozen" } : {};
       }),
     sleep: (id, unless = () => false) =>
       change(id, (kept) => {
-        if (kept.intent !== "run") throw instanceNotRunnable(`${id} is ${kept.intent}`);
+        if (kept.intent !== "run") throw meantToBeStopped(id, kept.intent);
         return unless() ? {} : { running: false, rest: "asleep" };
       }),
     async activity(id) {

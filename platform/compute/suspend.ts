@@ -10,7 +10,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseId } from "../spec/index.ts";
 import { spoolOf } from "./archive.ts";
-import { instanceMissing, instanceNotRunnable } from "./errors.ts";
+import { instanceMissing, meantToBeStopped } from "./errors.ts";
 import { flushLog } from "./flush-log.ts";
 import { freezePostmaster, thawPostmaster } from "./frozen.ts";
 import { shortenJournal } from "./journal.ts";
@@ -69,7 +69,7 @@ const socketPathOf = (place: Place, port: number) => join(place.socketDir, `.s.P
 async function mustRun({ layout }: Context, id: DatabaseId, place: Place): Promise<Manifest> {
   const manifest = await readManifest(place);
   if (manifest === undefined) throw instanceMissing(`there is no instance ${id} in ${layout.instances}`);
-  if (manifest.intent !== "run") throw instanceNotRunnable(`${id} is ${manifest.intent}`);
+  if (manifest.intent !== "run") throw meantToBeStopped(id, manifest.intent);
   return manifest;
 }
 

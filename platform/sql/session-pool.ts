@@ -17,7 +17,12 @@ export const noFreeSession = defineError({
   hint: "Too many requests wait for connections of this database; try again in a moment, or ask for less at once.",
 });
 
+/** One session, until it is given back. */
+export type Loan = { readonly session: Session; giveBack(): void };
+
 export type SessionPool = {
+  /** For whoever has to know whether it was opening that failed, or his own work. */
+  borrow(): Promise<Loan>;
   lend<T>(body: (session: Session) => Promise<T>): Promise<T>;
   /** How many are open. */
   size(): number;
@@ -115,13 +120,19 @@ export function makeSessionPool(options: SessionPoolOptions): SessionPool {
     sweep = undefined;
   };
 
+  const borrow = async (): Promise<Loan> => {
+    const session = await acquire();
+    return { session, giveBack: () => giveBack(session) };
+  };
+
   return {
+    borrow,
     async lend(body) {
-      const session = await acquire();
+      const { session, giveBack } = await borrow();
       try {
         return await body(session);
       } finally {
-        giveBack(session);
+        giveBack();
       }
     },
     size: () => sessions.size,
