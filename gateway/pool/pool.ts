@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type OsUser, readGate } from "../../platform/compute/index.ts";
 import { type Clock, type Observe, systemClock } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { expiryOf } from "../keeper/index.ts";
 import { coalesced, connectionsIn, makeTrafficFold, type Traffic } from "./census.ts";
 import { filesOf, fingerprintOf } from "./config.ts";
 import { type Doors, makeDoors } from "./doors.ts";
@@ -88,7 +89,13 @@ export async function openPooledEndpoint(options: PooledEndpointOptions): Promis
   };
   const onConnection = (id: DatabaseId, socket: Socket) => {
     visited.add(id);
-    const served = relay(id, socket, { keeper: options.keeper, clock, onStanding, stopping: closing.signal });
+    const served = relay(id, socket, {
+      ...{ keeper: options.keeper, clock, onStanding, stopping: closing.signal },
+      expiryOf: async (one) => {
+        const gate = await gateOf(dataDir, one);
+        return gate && expiryOf(gate, clock.now());
+      },
+    });
     relayed.set(socket, served);
     void served.finally(() => relayed.delete(socket));
   };

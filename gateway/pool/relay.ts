@@ -6,13 +6,16 @@
  * 3. A connection that lost the race against a suspend is thrown away before PgBouncer has said anything on it, and tried again.
  */
 import { connect, type Socket } from "node:net";
-import { asNebulaError, type Clock } from "../../platform/core/index.ts";
+import { asNebulaError, type Clock, type NebulaError } from "../../platform/core/index.ts";
 import type { DatabaseId } from "../../platform/spec/index.ts";
+import { databaseUnreached, outward } from "../keeper/index.ts";
 import { errorResponse } from "./frames.ts";
 import { type Kept, keep, type PoolKeeper } from "./types.ts";
 
 export type RelayDeps = {
   readonly keeper: PoolKeeper;
+  /** A branch whose time is over, which nobody wakes. */
+  readonly expiryOf: (id: DatabaseId) => Promise<NebulaError | undefined>;
   readonly clock: Clock;
   /** The server is reached, and nobody suspends: from here on PgBouncer may come straight. */
   readonly onStanding: (id: DatabaseId, entered: Kept) => void;
@@ -24,6 +27,8 @@ export type RelayDeps = {
 export async function relay(id: DatabaseId, socket: Socket, deps: RelayDeps): Promise<void> {
   socket.on("error", () => undefined);
   try {
+    const expired = await deps.expiryOf(id);
+    if (expired !== undefined) throw expired;
     const { entered, upstream } = await reach(id, deps.keeper);
     try {
       if (socket.destroyed) return void upstream.destroy();
@@ -55,9 +60,10 @@ async function reach(id: DatabaseId, keeper: PoolKeeper): Promise<{ entered: Kep
 const open = (path: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = connect(path);
-    socket.once("error", reject);
+    const failed = (cause: Error) => reject(databaseUnreached(cause.message, { cause }));
+    socket.once("error", failed);
     socket.once("connect", () => {
-      socket.off("error", reject).on("error", () => undefined);
+      socket.off("error", failed).on("error", () => undefined);
       resolve(socket);
     });
   });
@@ -99,18 +105,24 @@ function join(client: Socket, server: Socket, entered: Kept, stopping: AbortSign
 }
 
 /**
- * Says why. PgBouncer passes the state and the sentence on to the clients that wait, except for 57P03, with which it lets them wait and
- * tries again: so only what may soon be different is 57P03, and it is not said in a hurry.
+ * Says why. PgBouncer passes the state and the sentence on to the clients that wait, and nothing else, so the hint is part of the
+ * sentence. Except for 57P03, with which it lets them wait and tries again: so only what may soon be different is 57P03, and it is not
+ * said in a hurry.
  */
 async function refuse(socket: Socket, thrown: unknown, clock: Clock): Promise<void> {
-  const { status, message, hint } = asNebulaError(thrown);
-  const state = status === 404 ? "3D000" : status === 409 || status === 422 ? "55000" : "57P03";
+  const { status, message, hint } = outward(asNebulaError(thrown));
+  const state = stateOf(status);
   socket.resume(); // what was said is taken off the line: the system would drop our answer with it
   if (state === "57P03") await clock.sleep(1_000);
   if (socket.destroyed) return;
   await new Promise<void>((resolve) => {
     socket.once("close", () => resolve());
-    socket.end(errorResponse(state, message, hint));
+    socket.end(errorResponse(state, `${message}. ${hint}`, hint));
     setTimeout(() => socket.destroy(), 2_000).unref();
   });
+}
+
+function stateOf(status: number): "3D000" | "55000" | "57P03" {
+  if (status === 404 || status === 410) return "3D000";
+  return status === 409 || status === 422 ? "55000" : "57P03";
 }
