@@ -22,6 +22,7 @@ let web: WebGround;
 let portal: TestPortal;
 let writer: Caller;
 let reader: Caller;
+let readerKey = "";
 beforeAll(async () => {
   let portalUrl = "";
   const secret = new Secret("the gateway's own");
@@ -44,10 +45,11 @@ beforeAll(async () => {
       ...place,
     });
     expect(status, JSON.stringify(body)).toBe(201);
-    return portal.as(body.key);
+    return body.key as string;
   };
-  writer = await keyWith("data:read", "data:write");
-  reader = await keyWith("data:read");
+  writer = portal.as(await keyWith("data:read", "data:write"));
+  readerKey = await keyWith("data:read");
+  reader = portal.as(readerKey);
 });
 afterAll(async () => {
   await portal?.close();
@@ -98,4 +100,31 @@ test("a key does what it may: reads, what is served, and its own database alone"
   expect((await reader.send("POST", path, { text: "x" })).status).toBe(403);
   expect((await writer.get(`${base}/hidden/records`)).status).toBe(404);
   expect((await writer.get(path.replace("orders", "other"))).status).toBeGreaterThanOrEqual(403);
+});
+
+test("a database that somebody paused says so the moment it is, here as at the data API, and names no path", async () => {
+  const { driver } = web.ground;
+  expect((await writer.get(base)).status).toBe(200);
+  const warm = await Promise.all(Array.from({ length: 4 }, () => reader.get(`${base}/notes/records`)));
+  expect(warm.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  await driver.pause(web.wanted.id);
+  try {
+    for (let round = 0; round < 3; round++) {
+      const { status, body } = await reader.get(`${base}/notes/records`);
+      expect([status, body]).toEqual([409, expect.objectContaining({ code: "NEB357" })]);
+      expect(body).toMatchObject({
+        detail: "The database is stopped",
+        hint: expect.stringContaining("nebula db resume"),
+      });
+    }
+    expect((await writer.get(base)).body).toMatchObject({ code: "NEB357" });
+    const direct = await fetch(`${web.url}/notes`, { headers: { apikey: readerKey } });
+    expect(await direct.json()).toEqual({
+      ...{ code: "PGRST001", message: "The database is stopped", details: "NEB357" },
+      hint: "`nebula db resume` starts it.",
+    });
+  } finally {
+    await driver.resume(web.wanted.id);
+  }
+  expect((await writer.get(base)).status).toBe(200);
 });

@@ -1,4 +1,5 @@
 /** The data API of a database, asked with the caller's own key: role, policies, limits and meter are those of any other client. */
+import { instanceNotRunnable } from "../../../platform/compute/index.ts";
 import { defineError, NebulaError } from "../../../platform/core/index.ts";
 import { credentialIn } from "../../../platform/identity/index.ts";
 import type { DatabaseId } from "../../../platform/spec/index.ts";
@@ -40,7 +41,10 @@ export type Wanted = {
   readonly prefer?: string;
 };
 
-/** @throws NEB791 without a key, NEB792 for what the database refuses, NEB602 where there is nothing, NEB789 when nobody answers. */
+/**
+ * @throws NEB791 without a key, NEB792 for what the database refuses, NEB602 where there is nothing, NEB789 when nobody answers, and what
+ * the gateway itself said: that somebody paused the database, or that it does not answer.
+ */
 export async function askData<T>({ portal: { gateway }, id, authorization }: Asking, wanted: Wanted): Promise<T> {
   const key = credentialIn(authorization);
   if (key === undefined || !key.startsWith("ndb_")) throw keyDemanded("the request carries no API key");
@@ -66,6 +70,8 @@ type Refusal = {
 
 function refusal(status: number, body: string): NebulaError {
   const said = readRefusal(body);
+  const own = said === undefined ? undefined : gatewaysOwn(status, said);
+  if (own !== undefined) return own;
   if (said === undefined || status >= 500) return sqlUnavailable(`the data API answered ${status}`);
   if (status === 404) return notFound(said.message ?? "there is nothing by that name here");
   const { definition } = dataRefused;
@@ -73,6 +79,19 @@ function refusal(status: number, body: string): NebulaError {
   return new NebulaError({ ...definition, status, hint }, said.message ?? `refused with ${status}`, {
     fields: { reason: said.code ?? null, details: said.details ?? null },
   });
+}
+
+/** Answers that are the gateway's and not the database's: stopped or out of reach, and a branch whose time is over. */
+const gatewayStates: Readonly<Record<number, string>> = { 503: "PGRST001", 410: "3D000" };
+
+/** What the gateway said in words of its own, under our code, which it names in `details`: a paused database is no outage. */
+function gatewaysOwn(answered: number, { code, message, hint, details }: Refusal): NebulaError | undefined {
+  if (code !== gatewayStates[answered] || typeof details !== "string" || !/^NEB\d{3}$/.test(details)) return undefined;
+  const { status, title, retry } =
+    details === instanceNotRunnable.definition.code
+      ? instanceNotRunnable.definition
+      : { status: answered, title: message ?? "The database does not answer", retry: answered === 503 };
+  return new NebulaError({ code: details as `NEB${number}`, status, title, retry, hint: hint ?? "" }, message ?? title);
 }
 
 function readRefusal(body: string): Refusal | undefined {
