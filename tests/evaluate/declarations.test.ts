@@ -267,6 +267,33 @@ export default new Branch("feature-x", { ${options} });
   });
 });
 
+describe("migrations of a database", () => {
+  const migrations = (name: string) => ({ [`tenants/acme/shop/${name}/migrations/0001_a.sql`]: "select 1;" });
+  const orphan = "nobody/migrations/0001_a.sql:1:1 NEB142";
+  const wrong = 'version: "18", compute: { suspendAfter: "20sec" }';
+
+  test("that nobody declares are told, and those of one that is declared wrongly are not", async () => {
+    const both = { ...migrations("carts"), ...migrations("nobody") };
+    expect(places(await evaluate({ ...both, "carts.ts": database("carts") }))).toEqual([orphan]);
+    expect(places(await evaluate({ ...both, "carts.ts": database("carts", wrong) }))).toEqual([
+      expect.stringMatching(/^carts\.ts:\d+:\d+ NEB112$/),
+      orphan,
+    ]);
+  });
+
+  test("are nobody's as long as a file that may declare it cannot be read", async () => {
+    const evaluated = await evaluate({ ...migrations("carts"), "many.ts": "export default [;" });
+    expect(new Set(places(evaluated).map((place) => place.replace(/:.*:\d+/, "")))).toEqual(
+      new Set(["many.ts NEB100"]),
+    );
+  });
+
+  test("are told where a bucket has that name", async () => {
+    const text = 'import { Bucket } from "@nebuladb/platform";\nexport default new Bucket("nobody", { of: "x" });\n';
+    expect(places(await evaluate({ ...migrations("nobody"), "nobody.ts": text }))).toContain(orphan);
+  });
+});
+
 describe("names and folders", () => {
   test("a single database has the name of its file", async () => {
     expect(places(await evaluate({ "orders.ts": database("order") }))).toEqual(["orders.ts:3:29 NEB120"]);

@@ -39,11 +39,17 @@ export async function evaluateProject(
   const databases: Database[] = [];
   const branches: Recorded[] = [];
   const buckets: Recorded[] = [];
+  const all: FileResult[] = [];
   let own: Recorded | undefined;
+  let whole = true;
   for (const file of declaringFiles(files.keys(), folder)) {
     const result = await runFile(workspace, file);
     if (workspace.broken) return undefined;
-    if (result === undefined) continue;
+    if (result === undefined) {
+      whole &&= file === projectFile;
+      continue;
+    }
+    all.push(result);
     if (file === projectFile) own = readProject(workspace, file, result);
     else {
       databases.push(...readDatabases(workspace, file, result));
@@ -52,7 +58,8 @@ export async function evaluateProject(
     }
   }
   const declared = withoutTwins(workspace, [...databases, ...readBranches(workspace, databases, branches)]);
-  const unique = withBuckets(workspace, withMigrations(workspace, folder, declared), buckets);
+  const isDeclared = (name: string): boolean => !whole || all.some((one) => declares(one, name));
+  const unique = withBuckets(workspace, withMigrations(workspace, folder, declared, isDeclared), buckets);
   const resolved = resolveProject(
     tenant,
     project,
@@ -68,6 +75,10 @@ export async function evaluateProject(
 }
 
 type Database = { readonly spec: DatabaseSpec; readonly at: SourceLocation };
+
+/** Whether a file declares a database or branch of that name, right or wrong. */
+const declares = ({ declared }: FileResult, wanted: string): boolean =>
+  declared.some(({ kind, name }) => name === wanted && (kind === "database" || kind === "branch"));
 
 const declaringFiles = (paths: Iterable<string>, folder: string): string[] =>
   [...paths]

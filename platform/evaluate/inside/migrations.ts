@@ -11,16 +11,18 @@ const mostOfOne = 5_000;
 /**
  * `<database>/migrations/NNNN_name.sql` as a part of the database's spec: names and what they say, as hashes. A file that changes is
  * then a change of the database, with its place in plan and review. What the SQL does is looked at elsewhere (platform/migrations).
+ * @param isDeclared whether a database that is not among these may be declared all the same: what is wrong with it is told already.
  */
 export function withMigrations(
   { files, problems }: Pick<Workspace, "files" | "problems">,
   folder: string,
   databases: readonly Database[],
+  isDeclared: (name: string) => boolean,
 ): Database[] {
   const byDatabase = Map.groupBy(migrationFiles(files.keys(), folder), ({ database }) => database);
   for (const [name, [first]] of byDatabase) {
     const spec = databases.find((one) => one.spec.name === name)?.spec;
-    if (first === undefined || spec?.engine === "postgres") continue;
+    if (first === undefined || spec?.engine === "postgres" || (spec === undefined && isDeclared(name))) continue;
     const why = spec === undefined ? `the project declares no database "${name}"` : `"${name}" is no Postgres database`;
     problems.push(problemAt(migrationOrphan, topOf(first.path), why));
   }
