@@ -10,6 +10,7 @@
  * 4. A program that hangs, exhausts or breaks the child costs its own project a coded problem and nobody else anything.
  * 5. A project depends on its folder and on what its tenant shares, and on nothing else: `projectInputs` is exact.
  */
+export { migrationTwin } from "./errors.ts";
 export { type Evaluator, type EvaluatorOptions, type FileSet, makeEvaluator } from "./evaluator.ts";
 export {
   type Entry,

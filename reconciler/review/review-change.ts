@@ -16,6 +16,7 @@ import { type Previewer, runPreviews } from "./previews.ts";
 import { priceNotes } from "./price-notes.ts";
 import { problemsOf, readTouched, reviewProjects, type Touched, touchedStacks } from "./projects.ts";
 import { readTrees, type Trees } from "./trees.ts";
+import { blameNewTwins } from "./twins.ts";
 import { checkTypes, type TypeReport } from "./typecheck.ts";
 import type { Note, ProjectReview, Review } from "./types.ts";
 
@@ -75,7 +76,8 @@ export async function reviewChange(
   const pruned = rules.base.fleet === null ? [] : await pruneNotes(parts, change, projects, rules.base.fleet.policies);
   const [before, after] = [rules.base.fleet?.priceBook, rules.head?.fleet?.priceBook];
   const repriced = await priceNotes(parts.sql, before, after, parts.clock.now());
-  const declared = [...trees.problems, ...rules.headProblems, ...problemsOf(touched), ...migrated.problems];
+  const evaluated = blameNewTwins(problemsOf(touched), trees.base.files, trees.head.files);
+  const declared = [...trees.problems, ...rules.headProblems, ...evaluated, ...migrated.problems];
   const findings: Findings = {
     about: {
       ...{ repository: nameOf(change), number: change.number, head: change.head, base: change.base },
