@@ -112,6 +112,16 @@ describe("the effect of an option", () => {
     },
   );
 
+  test("each option that is blocked is told with its own code and hint", () => {
+    const plan = planProject(project(database()), project(database({ version: "17", storageBytes: 5 * GiB })));
+    expect(plan.blocked.map(({ database: of, code, message }) => [of, code, message])).toEqual([
+      ["orders", "NEB212", "orders has 10Gi; it cannot shrink to 5Gi"],
+      ["orders", "NEB213", "orders runs 18; it cannot go down to 17"],
+    ]);
+    expect(new Set(plan.blocked.map(({ hint }) => hint)).size).toBe(2);
+    expect(plan.steps.map(({ blocked }) => blocked?.code)).toEqual(["NEB212"]);
+  });
+
   test("of a version is an upgrade with a rehearsal on the local placement", () => {
     const plan = planProject(project(database({ version: "17" })), project(database()));
     expect([plan.risk, plan.blocked]).toEqual(["downtime", []]);

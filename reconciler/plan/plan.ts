@@ -33,15 +33,19 @@ export function planProject(previous: ProjectSpec | null, next: ProjectSpec, fac
   if (previous !== null && stackName(previous.tenant, previous.project) !== stack)
     throw internalError(`a plan of ${stack} was asked from another project's spec`);
   const differences = differencesOf(previous, next);
-  const steps = differences.databases.flatMap((diff) => stepOf(diff, next, facts) ?? []);
+  const judged = differences.databases.flatMap((diff) => stepOf(diff, next, facts) ?? []);
+  const steps = judged.map(({ step, blocks }) => (blocks[0] === undefined ? step : { ...step, blocked: blocks[0] }));
   const project = differences.project.map(projectChange);
   const lives = (previous?.databases ?? []).length > 0;
-  const blocked = [...(lives ? project.flatMap(projectBlock) : []), ...steps.flatMap(blockOf)];
+  const blocked = [...(lives ? project.flatMap(projectBlock) : []), ...judged.flatMap(blocksOf)];
   const risk = riskOf(steps.flatMap(({ changes }) => changes));
   return { stack, steps, project, blocked, risk, hash: hashOf(stack, steps, project) };
 }
 
-function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts: Facts): Step | undefined {
+/** A step, and everything that forbids it. */
+type Judged = { readonly step: Step; readonly blocks: readonly Block[] };
+
+function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts: Facts): Judged | undefined {
   switch (diff.kind) {
     case "added":
       return createStep(diff.next, databases, facts);
@@ -52,7 +56,7 @@ function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts
   }
 }
 
-function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { now }: Facts): Step {
+function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { now }: Facts): Judged {
   const { branch } = next;
   const why =
     branch !== undefined
@@ -64,22 +68,20 @@ function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { no
   const parent = databases.find(({ name }) => name === branch?.of);
   const blocked = now === undefined ? undefined : momentBlock(next, parent, now);
   return {
-    ...{ kind: "create", database: next.name, changes: [change], risk: "none" },
-    ...(blocked === undefined ? {} : { blocked }),
+    step: { kind: "create", database: next.name, changes: [change], risk: "none" },
+    blocks: blocked === undefined ? [] : [blocked],
   };
 }
 
-function deleteStep(previous: DatabaseSpec): Step {
+function deleteStep(previous: DatabaseSpec): Judged {
   const { name, branch } = previous;
   const retire = previous.retire || branch !== undefined;
   const from = previous as unknown as JsonValue;
   const { code, hint } = deletedWithoutRetire.definition;
+  const changes: Step["changes"] = [{ path: "", from, to: null, effect: "data-loss", why: deletionWhy(previous) }];
   return {
-    kind: "delete",
-    database: name,
-    changes: [{ path: "", from, to: null, effect: "data-loss", why: deletionWhy(previous) }],
-    risk: "data-loss",
-    ...(retire ? {} : { blocked: { code, message: `${name} is deleted without being retired first`, hint } }),
+    step: { kind: "delete", database: name, changes, risk: "data-loss" },
+    blocks: retire ? [] : [{ code, message: `${name} is deleted without being retired first`, hint }],
   };
 }
 
@@ -88,7 +90,7 @@ function changeStep(
   differences: readonly Difference[],
   placement: Placement,
   usedBytes: number | undefined,
-): Step | undefined {
+): Judged | undefined {
   if (differences.length === 0) return undefined;
   const blocks: Block[] = [];
   const changes = differences.map((difference): Change => {
@@ -99,8 +101,7 @@ function changeStep(
     return { ...difference, effect, why };
   });
   const kind = previous.engine !== next.engine ? "replace" : next.retire && !previous.retire ? "retire" : "change";
-  const blocked = joined(blocks);
-  return { kind, database: next.name, changes, risk: riskOf(changes), ...(blocked === undefined ? {} : { blocked }) };
+  return { step: { kind, database: next.name, changes, risk: riskOf(changes) }, blocks };
 }
 
 function projectChange(difference: Difference): Change {
@@ -118,12 +119,7 @@ function projectBlock({ path, from, to, effect }: Change) {
   return [{ database: null, code, message, hint }];
 }
 
-const blockOf = ({ database, blocked }: Step) => (blocked === undefined ? [] : [{ database, ...blocked }]);
-
-/** One block a step: the first one's code and hint, every one's sentence. */
-function joined([first, ...rest]: readonly Block[]): Block | undefined {
-  return first && { ...first, message: [first, ...rest].map(({ message }) => message).join("; ") };
-}
+const blocksOf = ({ step: { database }, blocks }: Judged) => blocks.map((block) => ({ database, ...block }));
 
 function riskOf(changes: readonly { readonly effect: Effect }[]): Risk {
   const worst = effects[Math.max(0, ...changes.map(({ effect }) => effects.indexOf(effect)))];

@@ -133,8 +133,10 @@ function needsRestart({ path, previous, next, placement }: Case, extension: stri
   return path === "compute.maxUnits" || (extension !== undefined && preloaded.has(extension));
 }
 
-function judgeVersion({ from, to, next, placement }: Case): Verdict {
+function judgeVersion({ from, to, previous, next, placement }: Case): Verdict {
   const { name } = next;
+  // Two engines' versions have no order; that the engine changes is told by itself.
+  if (previous.engine !== next.engine) return { effect: "data-loss", why: `the version of another engine: ${to}` };
   const [old, wanted] = [versionParts(from), versionParts(to)];
   if (compareVersions(wanted, old) < 0)
     return refuse(versionGoesDown, "data-loss", `${name} runs ${from}; it cannot go down to ${to}`);

@@ -25,7 +25,7 @@ export type Step = {
   /** Sorted by path. A creation or deletion is one change of the whole. */
   readonly changes: readonly Change[];
   readonly risk: Risk;
-  /** Present when the step must not be applied. */
+  /** Present when the step must not be applied: the first reason; all of them are in the plan's `blocked`. */
   readonly blocked?: Block;
 };
 

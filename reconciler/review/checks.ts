@@ -35,11 +35,18 @@ export function checkOfPlan(
     return check("failure", `${count(problems.length, "problem")}: ${problem.file}:${problem.line} ${problem.message}`);
   if (refusing[0] !== undefined) return check("failure", refusing[0].message);
   if (blocked[0] !== undefined)
-    return check("failure", `${count(blocked.length, "step")} blocked: ${blocked[0].message}`);
+    return check("failure", `${count(countBlocked(projects), "step")} blocked: ${blocked[0].message}`);
   const risks = projects.map(({ plan }) => plan?.risk ?? "none");
   const risk = effects.findLast((effect) => effect !== "online" && risks.includes(effect));
   return check("success", `${planSummary({ projects })}${risk === undefined ? "" : `, ${risk.replace("-", " ")}`}`);
 }
+
+/** A step that is blocked for two reasons is one step; a project's own change counts as one too. */
+const countBlocked = (projects: readonly ProjectReview[]): number =>
+  projects.reduce((sum, { plan }) => {
+    const own = (plan?.blocked ?? []).map(({ database }, i) => (database === null ? i : database));
+    return sum + new Set(own).size;
+  }, 0);
 
 export function checkOfPolicy(projects: readonly ProjectReview[], notes: readonly Note[]): Check {
   const [refusal, ...more] = notes.filter((note) => note.check === "policy" && note.severity === "error");

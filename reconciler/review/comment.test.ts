@@ -119,6 +119,15 @@ describe("the comment", () => {
     for (const word of ["Ready to merge", "restart", "USD a month", "10 CPU"]) expect(first).toContain(word);
   });
 
+  test("tells each reason why a step is blocked in a row of its own", () => {
+    const to = project(database("orders", { version: "17", storageBytes: GiB }));
+    const found = review([projectReview(project(database("orders", { storageBytes: 5 * GiB })), to)]);
+    expect(found.checks.plan.summary).toMatch(/^1 step blocked: /);
+    const text = renderComment(found);
+    expect(text).toMatch(/\*\*NEB212\*\* \| `orders` \| orders has 5Gi; it cannot shrink to 1Gi \| Keep the size/);
+    expect(text).toMatch(/\*\*NEB213\*\* \| `orders` \| orders runs 18; it cannot go down to 17 \| A data folder/);
+  });
+
   test("names the branches that are made for it, and how to get to them", () => {
     const from = project(database("orders"));
     const to = project(database("orders", { compute: { minUnits: 0.25, maxUnits: 2, suspendAfterSeconds: 300 } }));

@@ -5,7 +5,15 @@ import {
   type MonthlyEstimate,
   type PriceDifference,
 } from "../../platform/pricing/index.ts";
-import { type Change, describeChange, describeStep, type Risk, type Step, type StepKind } from "../plan/index.ts";
+import {
+  type Change,
+  describeChange,
+  describeStep,
+  type Plan,
+  type Risk,
+  type Step,
+  type StepKind,
+} from "../plan/index.ts";
 import { amount } from "./headline.ts";
 import { code, plain, prose } from "./markdown.ts";
 import type { ProjectReview } from "./types.ts";
@@ -40,7 +48,7 @@ export function planRows({ plan }: ProjectReview, most: number): Rows {
   const blocks = plan.blocked
     .filter(({ database }) => database === null)
     .map(({ code: id, message, hint }) => [`❌ **${id}**`, "_the project_", prose(message), prose(hint), ""]);
-  return cut([...own, ...blocks, ...plan.steps.flatMap(stepRows)], most);
+  return cut([...own, ...blocks, ...plan.steps.flatMap((step) => stepRows(step, plan.blocked))], most);
 }
 
 function cut(rows: Rows, most: number): Rows {
@@ -50,7 +58,7 @@ function cut(rows: Rows, most: number): Rows {
   return [...rows.slice(0, most), note];
 }
 
-function stepRows(step: Step): string[][] {
+function stepRows(step: Step, blocked: Plan["blocked"]): string[][] {
   const whole = step.changes.every(({ path }) => path === "");
   const rows = whole
     ? [
@@ -69,14 +77,8 @@ function stepRows(step: Step): string[][] {
         prose(change.why),
         riskOf(change),
       ]);
-  if (step.blocked !== undefined)
-    rows.push([
-      `❌ **${step.blocked.code}**`,
-      code(step.database),
-      prose(step.blocked.message),
-      prose(step.blocked.hint),
-      "",
-    ]);
+  for (const { code: id, message, hint } of blocked.filter(({ database }) => database === step.database))
+    rows.push([`❌ **${id}**`, code(step.database), prose(message), prose(hint), ""]);
   return rows;
 }
 

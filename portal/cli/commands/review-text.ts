@@ -68,8 +68,9 @@ type Review = {
         readonly database: string;
         readonly risk: string;
         readonly changes: readonly Change[];
-        readonly blocked?: { readonly code: string; readonly message: string; readonly hint: string };
       }[];
+      /** Every reason why it is not to be applied. */
+      readonly blocked: readonly { readonly code: string; readonly message: string; readonly hint: string }[];
     } | null;
     readonly quota: {
       readonly rows: readonly {
@@ -173,9 +174,7 @@ function printFindings({ projects, problems, notes }: Review): void {
         `${file}:${line}:${column} ${code} ${message}${framed(frame)}\n  -> ${hint}`,
     ),
     ...projects.flatMap(({ stack, plan }) =>
-      (plan?.steps ?? []).flatMap(({ blocked }) =>
-        blocked ? [`${stack} ${blocked.code} ${blocked.message}\n  -> ${blocked.hint}`] : [],
-      ),
+      (plan?.blocked ?? []).map(({ code, message, hint }) => `${stack} ${code} ${message}\n  -> ${hint}`),
     ),
     ...projects.flatMap(({ stack, policy }) =>
       policy.map((each) => `${stack} ${each.code} ${each.message} (${each.severity})\n  -> ${each.hint}`),
