@@ -10,6 +10,7 @@
  * 4. A size is bytes, a duration seconds, money micro-units; text with units stands only in declarations.
  */
 export { type ApiLimits, type ApiSpec, apiRoles, changeEvents, type JwtSpec, type WebhookSpec } from "./api.ts";
+export { type Ages, isOver, withoutOver } from "./branch-time.ts";
 export {
   type BucketSpec,
   bucketLabel,
@@ -35,6 +36,7 @@ export {
   bucketParent,
   currencyChanged,
   duplicateName,
+  overAtOnce,
   parentUnknown,
   type Resolved,
   type SpecProblem,

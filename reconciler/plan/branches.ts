@@ -1,4 +1,4 @@
-import { type DatabaseSpec, formatDurationSeconds } from "../../platform/spec/index.ts";
+import { type DatabaseSpec, formatDurationSeconds, isOver, overAtOnce } from "../../platform/spec/index.ts";
 import type { Difference } from "./differences.ts";
 import { branchMoves, momentOver, momentToCome } from "./errors.ts";
 import type { Block, Step } from "./types.ts";
@@ -23,14 +23,27 @@ export function momentBlock(next: DatabaseSpec, parent: DatabaseSpec | undefined
 export type BranchVerdict = { readonly why: string; readonly blocked?: Block };
 
 /** What a change of a branch's own facts does. */
-export function judgeBranch({ path, from, to }: Difference, name: string): BranchVerdict {
-  if (path === "branch.ttlSeconds") return { why: to === null ? "it stays" : "it ends so long after its creation" };
+export function judgeBranch(
+  { path, from, to }: Difference,
+  name: string,
+  ageSeconds: number | undefined,
+): BranchVerdict {
+  if (path === "branch.ttlSeconds") return judgeTtl(name, to === null ? null : Number(to), ageSeconds);
   if (path === "branch" && to === null) return { why: "it stays, as a database of its own" };
   const message =
     path === "branch"
       ? `${name} has data of its own; it cannot become a branch`
       : `${name} is a branch of another ${path === "branch.of" ? "database" : "moment"}: ${from ?? "now"}`;
   return { why: message, blocked: toBlock(branchMoves, message) };
+}
+
+/** Merged, a ttl that is over already would end the branch at once: who wants that deletes its file. */
+function judgeTtl(name: string, ttlSeconds: number | null, ageSeconds: number | undefined): BranchVerdict {
+  if (ttlSeconds === null) return { why: "it stays" };
+  if (!isOver({ ttlSeconds }, ageSeconds)) return { why: "it ends so long after its creation" };
+  const ago = `${Math.floor(ageSeconds ?? 0)} s ago`;
+  const why = `the ttl of ${name} counts from its creation, ${ago}, so ${formatDurationSeconds(ttlSeconds)} are over`;
+  return { why, blocked: { ...toBlock(overAtOnce, why), hint: "Delete its file to end it, or write a longer ttl." } };
 }
 
 const toBlock = ({ definition: { code, hint } }: typeof branchMoves, message: string): Block => ({

@@ -379,6 +379,21 @@ describe("a branch", () => {
     expect(gone?.blocked).toBeUndefined();
   });
 
+  test("is not given a time that is over already", () => {
+    const ends = (ttlSeconds: number | null) => branch({ branch: { of: "orders", at: null, ttlSeconds } });
+    const blocked = (from: number | null, to: number | null, ages = new Map([["feature-x", 780]])) =>
+      planProject(project(ends(from), database()), project(ends(to), database()), { ages }).blocked.map(
+        ({ database: of, code, message }) => `${of} ${code} ${message}`,
+      );
+    const said = "feature-x NEB135 the ttl of feature-x counts from its creation, 780 s ago, so 2m are over";
+    expect(blocked(3600, 120)).toEqual([said]);
+    expect(blocked(null, 120)).toEqual([said]);
+    expect(blocked(60, 120)).toEqual([said]); // longer than it was, and over all the same
+    expect(blocked(3600, 7200)).toEqual([]);
+    expect(blocked(3600, null)).toEqual([]);
+    expect(blocked(3600, 120, new Map())).toEqual([]); // where nobody knows, whoever applies it looks
+  });
+
   test("lives longer or becomes a database of its own online, and is never of something else", () => {
     const ends = branch({ branch: { of: "orders", at: null, ttlSeconds: 60 } });
     expect(changed(branch(), ends)).toEqual(["branch.ttlSeconds online "]);

@@ -52,7 +52,7 @@ function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts
     case "removed":
       return deleteStep(diff.previous);
     case "changed":
-      return changeStep(diff, elementwise(diff.changes), placement, facts.usedBytes?.[diff.database]);
+      return changeStep(diff, elementwise(diff.changes), placement, facts);
   }
 }
 
@@ -89,12 +89,13 @@ function changeStep(
   { previous, next }: { readonly previous: DatabaseSpec; readonly next: DatabaseSpec },
   differences: readonly Difference[],
   placement: Placement,
-  usedBytes: number | undefined,
+  facts: Facts,
 ): Judged | undefined {
   if (differences.length === 0) return undefined;
+  const known = { usedBytes: facts.usedBytes?.[next.name], ageSeconds: facts.ages?.get(next.name) };
   const blocks: Block[] = [];
   const changes = differences.map((difference): Change => {
-    const { effect, why, blocked } = judge({ ...difference, placement, previous, next, usedBytes });
+    const { effect, why, blocked } = judge({ ...difference, placement, previous, next, ...known });
     if (blocked !== undefined) blocks.push(blocked);
     if (previous.retire && effect === "restart")
       return { ...difference, effect: "online", why: "used at its next start" };

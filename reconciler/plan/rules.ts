@@ -18,6 +18,8 @@ export type Case = Difference & {
   readonly previous: DatabaseSpec;
   readonly next: DatabaseSpec;
   readonly usedBytes: number | undefined;
+  /** Of a branch that is made. */
+  readonly ageSeconds: number | undefined;
 };
 
 const online = (why: string): Verdict => ({ effect: "online", why });
@@ -87,7 +89,7 @@ export function judge(one: Case): Verdict {
     case "branch.of":
     case "branch.at":
     case "branch.ttlSeconds": {
-      const { why, blocked } = judgeBranch(one, one.next.name);
+      const { why, blocked } = judgeBranch(one, one.next.name, one.ageSeconds);
       return blocked === undefined ? online(why) : { effect: "data-loss", why, blocked };
     }
     case "passwordSecret":

@@ -1,3 +1,5 @@
+import type { Ages } from "../../platform/spec/index.ts";
+
 /** What applying a change does to the clients of a database, from least to most. */
 export const effects = ["online", "restart", "downtime", "data-loss"] as const;
 export type Effect = (typeof effects)[number];
@@ -49,4 +51,6 @@ export type Facts = {
   readonly usedBytes?: Readonly<Record<string, number>>;
   /** Without it the moment of a new branch is not looked at: whoever makes the branch looks again. */
   readonly now?: Date;
+  /** Of branches that are made. Without it a shorter ttl is not looked at: it ends the branch. */
+  readonly ages?: Ages;
 };

@@ -19,6 +19,7 @@ import {
   type Rates,
 } from "../../platform/pricing/index.ts";
 import {
+  type Ages,
   type DeclarationProblem,
   type FleetSpec,
   type ProjectSpec,
@@ -26,7 +27,7 @@ import {
   type StackName,
   type TenantSpec,
 } from "../../platform/spec/index.ts";
-import { getProjects } from "../../platform/store/index.ts";
+import { branchAges, getProjects } from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
 import { evaluateProjects, readRetired, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
 import { planLines } from "./plan-lines.ts";
@@ -43,6 +44,8 @@ export type Touched = {
   readonly after: Evaluated | null;
   /** Of what the change deletes: since when it is stopped. */
   readonly retired: readonly Retired[];
+  /** Of its branches that are made. */
+  readonly ages: Ages;
 };
 
 /** Projects whose inputs differ between two trees, sorted by stack. */
@@ -59,13 +62,14 @@ export async function readTouched(
 ): Promise<readonly Touched[]> {
   const stacks = touchedStacks(base, head);
   const inputsIn = (side: Snapshot) => stacks.flatMap((stack) => side.projects.get(stack) ?? []);
-  const [before, after, rows] = await Promise.all([
+  const [before, after, rows, ages] = await Promise.all([
     evaluateProjects(parts, git, base, inputsIn(base)),
     evaluateProjects(parts, git, head, inputsIn(head)),
     getProjects(parts.sql, stacks),
+    branchAges(parts.sql, stacks),
   ]);
   const known = new Map(rows.map((row) => [row.stack, row.wantedSpec]));
-  const touched = stacks.flatMap((stack): Omit<Touched, "retired">[] => {
+  const touched = stacks.flatMap((stack): Omit<Touched, "retired" | "ages">[] => {
     const inputs = head.projects.get(stack) ?? base.projects.get(stack);
     if (inputs === undefined) return [];
     const { tenant, project } = inputs;
@@ -76,6 +80,7 @@ export async function readTouched(
   return Promise.all(
     touched.map(async (one) => ({
       ...one,
+      ages: ages.get(one.stack) ?? new Map(),
       retired: deletesRetired(one) ? await readRetired(parts.sql, one.stack) : [],
     })),
   );
@@ -112,13 +117,13 @@ export function reviewProjects(touched: readonly Touched[], rules: Rules): reado
 const pending: Preview = { kind: "pending" };
 
 function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof databasesAppearing>): ProjectReview {
-  const { stack, tenant, project, tree, before, after } = one;
+  const { stack, tenant, project, tree, before, after, ages } = one;
   const located = { stack, tenant, project, tree, sources: after?.kind === "ok" ? after.sources : {} };
   if (after?.kind === "invalid") return { ...located, ...unknown, kind: "broken" };
   if (after === null && before === null) return { ...located, ...unknown, kind: "removed" };
   const removed = after === null && before !== null;
   const next = after?.spec ?? { ...(before as ProjectSpec), databases: [] };
-  const plan = planProject(before, next, { now: rules.now });
+  const plan = planProject(before, next, { now: rules.now, ages });
   const named = { ...located, lines: planLines(plan) };
   const kind = removed
     ? "removed"

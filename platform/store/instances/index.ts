@@ -26,7 +26,7 @@ export {
   setStandbysSeen,
   setStorageSeen,
 } from "./observe-instance.ts";
-export { appliedDatabases, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
+export { appliedDatabases, branchAges, getInstance, type InstanceFilter, listInstances } from "./read-instances.ts";
 export {
   type InstanceChange,
   type NewInstance,

@@ -1,4 +1,4 @@
-import type { DatabaseId, DatabaseSpec } from "../../spec/index.ts";
+import type { Ages, DatabaseId, DatabaseSpec } from "../../spec/index.ts";
 import type { Sql } from "../../sql/index.ts";
 import { type Instance, type InstancePhase, instanceColumns } from "./instance.ts";
 
@@ -30,4 +30,17 @@ export async function appliedDatabases(sql: Sql, stack: string): Promise<readonl
     [stack],
   );
   return rows.map(({ spec }) => spec);
+}
+
+/** How old the branches of some stacks are, by the ledger's clock; a stack without any is missing. */
+export async function branchAges(sql: Sql, stacks: readonly string[]): Promise<ReadonlyMap<string, Ages>> {
+  const rows = await sql.query<{ stack: string; database: string; ageSeconds: number }>(
+    `select stack, database, extract(epoch from clock_timestamp() - created_at)::float8 as "ageSeconds" from instances
+     where stack = any($1) and spec ? 'branch' and phase <> 'Removed'`,
+    [stacks],
+  );
+  const byStack = Map.groupBy(rows, ({ stack }) => stack);
+  return new Map(
+    [...byStack].map(([stack, own]) => [stack, new Map(own.map(({ database, ageSeconds }) => [database, ageSeconds]))]),
+  );
 }

@@ -4,6 +4,7 @@ import {
   databaseId,
   durationSeconds,
   formatSizeBytes,
+  isOver,
   parseSizeBytes,
   versions,
 } from "../../../platform/spec/index.ts";
@@ -231,7 +232,7 @@ function mustBeToCome(instance: DatabaseView["instance"], { ttl }: OptionsPatch,
   const seconds = typeof ttl === "string" ? durationSeconds(ttl) : undefined;
   if (instance === null || seconds === undefined) return;
   const ageSeconds = Math.ceil((nowMs - instance.createdAt.getTime()) / 1000);
-  if (seconds > ageSeconds) return;
+  if (!isOver({ ttlSeconds: seconds }, ageSeconds)) return;
   const message = `counts from the branch's creation, ${ageSeconds} s ago, so ${ttl} are over; delete the branch, or name more`;
   throw requestProblems([{ path: "ttl", message }]);
 }
