@@ -1,13 +1,14 @@
 import { z } from "zod";
 import type { DatabaseId } from "../../platform/spec/index.ts";
 import {
-  type BackupLine,
   enqueueOperation,
   getRestorePoint,
   type InstanceRecordPhase,
   listBackupLines,
   listBackups,
   type OperationType,
+  restorableWindow,
+  whyNotRestorable,
 } from "../../platform/store/index.ts";
 import { inDatabase, member } from "./databases/read.ts";
 import { databaseParams } from "./databases/schemas.ts";
@@ -147,7 +148,7 @@ async function backupsOf({ sql }: Portal, id: DatabaseId | undefined) {
       ? [[], []]
       : await Promise.all([listBackupLines(sql, id), listBackups(sql, { instance: id, limit: 200 })]);
   const [current] = lines;
-  const window = windowOver(lines);
+  const window = restorableWindow(lines);
   return {
     recoverableFrom: timeOrNull(window?.from ?? null),
     recoverableTo: timeOrNull(window?.to ?? null),
@@ -162,37 +163,27 @@ async function backupsOf({ sql }: Portal, id: DatabaseId | undefined) {
   };
 }
 
-/** From the first moment of any life of the database to what is stored of the last: a restore in place can be taken back. */
-function windowOver(lines: readonly BackupLine[]): { readonly from: Date; readonly to: Date } | undefined {
-  const times = lines.flatMap(({ recoverableFrom: from, coveredTo }) => {
-    if (from === null) return [];
-    return [{ from, to: coveredTo !== null && coveredTo > from ? coveredTo : from }];
-  });
-  const [first, ...others] = times;
-  return others.reduce<typeof first>((all, { from, to }) => {
-    if (all === undefined) return { from, to };
-    return { from: from < all.from ? from : all.from, to: to > all.to ? to : all.to };
-  }, first);
-}
-
 type Body = { readonly [K in keyof typeof target]?: string | undefined };
 
 /** What the operation is told. The moment is held against what is stored here already; the restore itself looks again. */
-async function targetOf({ sql, clock }: Portal, { instance }: Made, { at, point, backup: label }: Body) {
+async function targetOf(portal: Portal, { instance }: Made, { at, point, backup: label }: Body) {
   const said = [at, point, label].filter((one) => one !== undefined);
   if (said.length !== 1) throw requestProblems([{ path: "", message: "names one of at, point and backup" }]);
   if (label !== undefined) return { kind: "backup", label };
   if (point !== undefined) {
-    const found = await getRestorePoint(sql, instance.id, point);
+    const found = await getRestorePoint(portal.sql, instance.id, point);
     if (found === undefined)
       throw requestProblems([{ path: "point", message: "is no restore point of this database" }]);
     return { kind: "point", name: found.name, lsn: found.lsn };
   }
-  const window = windowOver(await listBackupLines(sql, instance.id));
   const moment = new Date(at ?? "");
-  const refuse = (message: string) => requestProblems([{ path: "at", message }]);
-  if (moment.getTime() > clock.now()) throw refuse("has not come");
-  if (window === undefined) throw refuse("cannot be restored: there is no backup yet");
-  if (moment < window.from) throw refuse(`is before ${time(window.from)}, the first that can be restored`);
+  await mustBeRestorable(portal, instance.id, moment);
   return { kind: "time", at: moment.toISOString() };
+}
+
+/** By what the ledger knows of a database's backups; the review says the same of a branch. @throws NEB601 naming the window */
+export async function mustBeRestorable({ sql, clock }: Portal, id: DatabaseId, moment: Date): Promise<void> {
+  const window = restorableWindow(await listBackupLines(sql, id));
+  const why = moment.getTime() > clock.now() ? "has not come" : whyNotRestorable(moment, window);
+  if (why !== undefined) throw requestProblems([{ path: "at", message: why }]);
 }

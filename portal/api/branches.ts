@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { databaseId } from "../../platform/spec/index.ts";
 import { enqueueOperation, expiryOf } from "../../platform/store/index.ts";
+import { mustBeRestorable } from "./backups.ts";
 import { branchBody, branchDocument, newBranchOptions } from "./databases/declared.ts";
 import { inDatabase, inProject, member } from "./databases/read.ts";
 import { databaseParams } from "./databases/schemas.ts";
@@ -65,6 +66,8 @@ export const branchRoutes = [
     const { name, autoMerge = false } = call.body;
     const view = await findView(portal, domain, project, of);
     const options = newBranchOptions(of, call.body, view.project.wantedSpec?.databases ?? []);
+    if (typeof options.at === "string")
+      await mustBeRestorable(portal, databaseId(domain, project, of), new Date(options.at));
     const base = await readBase(portal, domain, project);
     const { createBranch } = await import("../edit/index.ts");
     const { changes } = createBranch(base.files, { tenant: domain, project, name, of, options });

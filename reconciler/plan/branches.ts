@@ -1,23 +1,31 @@
 import { type DatabaseSpec, formatDurationSeconds, isOver, overAtOnce } from "../../platform/spec/index.ts";
+import { whyNotRestorable } from "../../platform/store/index.ts";
 import type { Difference } from "./differences.ts";
 import { branchMoves, momentOver, momentToCome } from "./errors.ts";
-import type { Block, Step } from "./types.ts";
+import type { Block, Facts, Step } from "./types.ts";
 
 /** What a new branch is, in words. */
 export const branchWhy = (of: string, at: string | null): string =>
   `a copy of ${of} as it ${at === null ? "is" : `was at ${at}`}, with an endpoint and credentials of its own`;
 
 /** Why a new branch cannot be made of the moment that it names. */
-export function momentBlock(next: DatabaseSpec, parent: DatabaseSpec | undefined, now: Date): Block | undefined {
+export function momentBlock(
+  next: DatabaseSpec,
+  parent: DatabaseSpec | undefined,
+  { now, restorable }: Pick<Facts, "now" | "restorable">,
+): Block | undefined {
   const at = next.branch?.at ?? null;
-  if (at === null || parent === undefined) return undefined;
+  if (at === null || parent === undefined || now === undefined) return undefined;
   const ageSeconds = (now.getTime() - Date.parse(at)) / 1000;
   const { retentionSeconds } = parent.backups;
   if (ageSeconds < 0)
     return toBlock(momentToCome, `${next.name} is to be ${parent.name} as it was at ${at}, which has not come`);
-  if (ageSeconds <= retentionSeconds) return undefined;
-  const kept = `${parent.name} keeps ${formatDurationSeconds(retentionSeconds)}`;
-  return toBlock(momentOver, `${next.name} is to be ${parent.name} as it was at ${at}; ${kept}`);
+  const asked = `${next.name} is to be ${parent.name} as it was at ${at}`;
+  if (ageSeconds > retentionSeconds)
+    return toBlock(momentOver, `${asked}; ${parent.name} keeps ${formatDurationSeconds(retentionSeconds)}`);
+  const window = restorable?.get(parent.name);
+  const why = window === undefined ? undefined : whyNotRestorable(new Date(at), window ?? undefined);
+  return why === undefined ? undefined : toBlock(momentOver, `${asked}; that moment ${why}`);
 }
 
 export type BranchVerdict = { readonly why: string; readonly blocked?: Block };

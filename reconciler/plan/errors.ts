@@ -35,7 +35,7 @@ export const momentToCome = blocked(
 );
 export const momentOver = blocked(
   "NEB137",
-  "A branch of a moment that is not kept any more",
+  "A branch of a moment that cannot be restored",
   "Write a later moment, or leave `at` out to branch from now; `nebula db backups` shows what can be restored.",
 );
 export const branchMoves = blocked(

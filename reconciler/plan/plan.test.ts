@@ -368,6 +368,21 @@ describe("a branch", () => {
     expect(created("2026-11-13T00:00:00.000Z")).toEqual(["create NEB137"]);
   });
 
+  test("is not made of a moment that its parent's backups do not reach", () => {
+    const window = { from: new Date("2026-11-19T00:00:00Z"), to: new Date("2026-11-20T12:00:00Z") };
+    const blocked = (at: string, known: typeof window | null) =>
+      planProject(project(database()), project(branch({}, at), database()), {
+        now,
+        restorable: new Map([["orders", known]]),
+      }).blocked.map(({ code, message }) => `${code} ${message}`);
+    expect(blocked("2026-11-18T00:00:00.000Z", window)).toEqual([
+      "NEB137 feature-x is to be orders as it was at 2026-11-18T00:00:00.000Z; that moment is before 2026-11-19T00:00:00.000Z, the first that can be restored: from then to 2026-11-20T12:00:00.000Z and the seconds since",
+    ]);
+    expect(blocked("2026-11-20T00:00:00.000Z", window)).toEqual([]);
+    expect(blocked("2026-11-20T20:00:00.000Z", window)).toEqual([]); // not stored yet: the branch fetches it
+    expect(blocked("2026-11-20T00:00:00.000Z", null)).toEqual([expect.stringMatching(/^NEB137 .* no backup yet$/)]);
+  });
+
   test("whose moment was reviewed in time has the same plan later", () => {
     const next = project(branch({}, "2026-11-20T00:00:00.000Z"), database());
     expect(planProject(project(database()), next, { now }).hash).toBe(planProject(project(database()), next).hash);

@@ -56,7 +56,7 @@ function stepOf(diff: DatabaseDiff, { placement, databases }: ProjectSpec, facts
   }
 }
 
-function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { now }: Facts): Judged {
+function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], facts: Facts): Judged {
   const { branch } = next;
   const why =
     branch !== undefined
@@ -66,7 +66,7 @@ function createStep(next: DatabaseSpec, databases: readonly DatabaseSpec[], { no
         : "a new, empty database";
   const change: Change = { path: "", from: null, to: next as unknown as JsonValue, effect: "online", why };
   const parent = databases.find(({ name }) => name === branch?.of);
-  const blocked = now === undefined ? undefined : momentBlock(next, parent, now);
+  const blocked = momentBlock(next, parent, facts);
   return {
     step: { kind: "create", database: next.name, changes: [change], risk: "none" },
     blocks: blocked === undefined ? [] : [blocked],

@@ -1,4 +1,5 @@
 import type { Ages } from "../../platform/spec/index.ts";
+import type { RestorableWindow } from "../../platform/store/index.ts";
 
 /** What applying a change does to the clients of a database, from least to most. */
 export const effects = ["online", "restart", "downtime", "data-loss"] as const;
@@ -53,4 +54,9 @@ export type Facts = {
   readonly now?: Date;
   /** Of branches that are made. Without it a shorter ttl is not looked at: it ends the branch. */
   readonly ages?: Ages;
+  /**
+   * What can be restored, by the parent's name; null: nothing yet. Of a parent that is missing nobody knows: then only how long it keeps
+   * its backups counts.
+   */
+  readonly restorable?: ReadonlyMap<string, RestorableWindow | null>;
 };

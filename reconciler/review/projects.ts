@@ -21,13 +21,21 @@ import {
 import {
   type Ages,
   type DeclarationProblem,
+  databaseId,
   type FleetSpec,
   type ProjectSpec,
   previewBranches,
   type StackName,
   type TenantSpec,
 } from "../../platform/spec/index.ts";
-import { branchAges, getProjects } from "../../platform/store/index.ts";
+import type { Sql } from "../../platform/sql/index.ts";
+import {
+  branchAges,
+  getProjects,
+  listBackupLines,
+  type RestorableWindow,
+  restorableWindow,
+} from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
 import { evaluateProjects, readRetired, type Snapshot, type SourceParts, specOf } from "../source/index.ts";
 import { planLines } from "./plan-lines.ts";
@@ -46,6 +54,8 @@ export type Touched = {
   readonly retired: readonly Retired[];
   /** Of its branches that are made. */
   readonly ages: Ages;
+  /** What can be restored of those that it adds a branch of, at a moment; null: nothing yet. */
+  readonly restorable: ReadonlyMap<string, RestorableWindow | null>;
 };
 
 /** Projects whose inputs differ between two trees, sorted by stack. */
@@ -69,7 +79,7 @@ export async function readTouched(
     branchAges(parts.sql, stacks),
   ]);
   const known = new Map(rows.map((row) => [row.stack, row.wantedSpec]));
-  const touched = stacks.flatMap((stack): Omit<Touched, "retired" | "ages">[] => {
+  const touched = stacks.flatMap((stack): Omit<Touched, "retired" | "ages" | "restorable">[] => {
     const inputs = head.projects.get(stack) ?? base.projects.get(stack);
     if (inputs === undefined) return [];
     const { tenant, project } = inputs;
@@ -81,9 +91,25 @@ export async function readTouched(
     touched.map(async (one) => ({
       ...one,
       ages: ages.get(one.stack) ?? new Map(),
+      restorable: await readRestorable(parts.sql, one),
       retired: deletesRetired(one) ? await readRetired(parts.sql, one.stack) : [],
     })),
   );
+}
+
+/** What the ledger knows of the parents of new branches that name a moment. */
+async function readRestorable(
+  sql: Sql,
+  { tenant, project, before, after }: Pick<Touched, "tenant" | "project" | "before" | "after">,
+): Promise<Touched["restorable"]> {
+  const known = new Set((before?.databases ?? []).map(({ name }) => name));
+  const added = (specOf(after ?? undefined)?.databases ?? []).filter(({ name }) => !known.has(name));
+  const parents = new Set(added.flatMap(({ branch }) => (branch?.at == null ? [] : [branch.of])));
+  const read = [...parents].map(async (of) => {
+    const lines = await listBackupLines(sql, databaseId(tenant, project, of));
+    return [of, restorableWindow(lines) ?? null] as const;
+  });
+  return new Map(await Promise.all(read));
 }
 
 /** Rare, and worth a question only then. */
@@ -117,13 +143,13 @@ export function reviewProjects(touched: readonly Touched[], rules: Rules): reado
 const pending: Preview = { kind: "pending" };
 
 function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof databasesAppearing>): ProjectReview {
-  const { stack, tenant, project, tree, before, after, ages } = one;
+  const { stack, tenant, project, tree, before, after, ages, restorable } = one;
   const located = { stack, tenant, project, tree, sources: after?.kind === "ok" ? after.sources : {} };
   if (after?.kind === "invalid") return { ...located, ...unknown, kind: "broken" };
   if (after === null && before === null) return { ...located, ...unknown, kind: "removed" };
   const removed = after === null && before !== null;
   const next = after?.spec ?? { ...(before as ProjectSpec), databases: [] };
-  const plan = planProject(before, next, { now: rules.now, ages });
+  const plan = planProject(before, next, { now: rules.now, ages, restorable });
   const named = { ...located, lines: planLines(plan) };
   const kind = removed
     ? "removed"

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { GitHub } from "../../platform/github/index.ts";
 import { type DatabaseSpec, resolveBranch, resolveDatabase, specHash } from "../../platform/spec/index.ts";
-import { getOperation, recordWanted } from "../../platform/store/index.ts";
+import { getOperation, recordBackupLine, recordWanted } from "../../platform/store/index.ts";
 import { projectOf, runs } from "./deployed.ts";
 import type { Caller, TestPortal } from "./harness.ts";
 import { type HostedPortal, startHostedPortal } from "./hosted.ts";
@@ -53,6 +53,11 @@ beforeAll(async () => {
   await portal.sql.tx(async (tx) => {
     for (const one of [orders, feature, previewed]) await runs(tx, one);
   });
+  await recordBackupLine(portal.sql, {
+    ...{ instance: "shop.store.orders", identity: "i1", lastSegment: null, baseLabel: "b1", baseSegment: null },
+    ...{ baseAt: null, fullAt: null, storedBytes: 1, recoverableFrom: new Date("2026-11-20T00:00:00Z") },
+    coveredTo: new Date("2026-11-20T12:00:00Z"),
+  });
 });
 afterAll(async () => {
   await hosted?.close();
@@ -83,6 +88,15 @@ test.each([
   const answer = await admin.send("POST", `${collection}/${of}/branches`, body);
   expect(answer.status).toBe(422);
   expect(JSON.stringify(answer.body)).toContain(code);
+});
+
+test.each([
+  ["before the first backup", "2026-11-19T10:00:00Z", "is before 2026-11-20T00:00:00.000Z"],
+  ["to come", "2100-01-01T00:00:00Z", "has not come"],
+])("a branch of a moment %s is refused with what can be restored", async (_, at, says) => {
+  const answer = await admin.send("POST", `${collection}/orders/branches`, { name: "second", at });
+  expect([answer.status, answer.body.code]).toEqual([422, "NEB601"]);
+  expect(answer.body.errors).toEqual([expect.objectContaining({ path: "at", message: expect.stringContaining(says) })]);
 });
 
 test("a taken name and an unknown parent are said as what they are", async () => {

@@ -1,2 +1,3 @@
 export * from "./lines.ts";
 export * from "./taken.ts";
+export { type RestorableWindow, restorableWindow, whyNotRestorable } from "./window.ts";
