@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { authorityAtBase, narrowQuota, quotaUse } from "../../platform/policy/index.ts";
-import { placements, projectOptions, type Quota, resolveProject } from "../../platform/spec/index.ts";
 import {
+  type Ages,
+  placements,
+  projectOptions,
+  type Quota,
+  resolveProject,
+  withoutOver,
+} from "../../platform/spec/index.ts";
+import {
+  branchAges,
   type FleetRow,
   getFleet,
   getProject,
@@ -97,8 +105,9 @@ export const projectRoutes = [
       afterStack: fromCursor("projects", query.cursor, z.string()),
       limit: query.limit + 1,
     });
-    const fleets = await fleetsOf(portal, rows);
-    const toWire = (row: ProjectRow) => projectToWire(row, fleets.get(row.repository));
+    const stacks = rows.map(({ stack }) => stack);
+    const [fleets, ages] = await Promise.all([fleetsOf(portal, rows), branchAges(portal.sql, stacks)]);
+    const toWire = (row: ProjectRow) => projectToWire(row, fleets.get(row.repository), ages.get(row.stack));
     return { status: 200, body: toPage("projects", rows, query.limit, (row) => row.stack, toWire) };
   }),
 
@@ -113,7 +122,11 @@ export const projectRoutes = [
     replies: { 200: json("The project", projectSchema) },
   }).handle(async ({ params: { domain, project } }, portal) => {
     const row = await findProject(portal, domain, project);
-    return { status: 200, body: projectToWire(row, await getFleet(portal.sql, row.repository)) };
+    const [fleet, ages] = await Promise.all([
+      getFleet(portal.sql, row.repository),
+      branchAges(portal.sql, [row.stack]),
+    ]);
+    return { status: 200, body: projectToWire(row, fleet, ages.get(row.stack)) };
   }),
 
   route({
@@ -207,7 +220,7 @@ export const projectStatusToWire = (row: ProjectRow) => ({
   updatedAt: time(row.updatedAt),
 });
 
-function projectToWire(row: ProjectRow, fleet: FleetRow | undefined) {
+function projectToWire(row: ProjectRow, fleet: FleetRow | undefined, ages: Ages = new Map()) {
   const spec = row.wantedSpec;
   return {
     domain: row.tenant,
@@ -218,7 +231,7 @@ function projectToWire(row: ProjectRow, fleet: FleetRow | undefined) {
     quota:
       spec === null || fleet === undefined
         ? null
-        : { limit: narrowQuota(grantedTo(row.tenant, fleet), spec.quota), used: quotaUse(spec) },
+        : { limit: narrowQuota(grantedTo(row.tenant, fleet), spec.quota), used: quotaUse(withoutOver(spec, ages)) },
     ...projectStatusToWire(row),
   };
 }

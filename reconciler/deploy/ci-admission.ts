@@ -1,8 +1,8 @@
 import { authorityAtBase, checkPolicy, checkQuota, quotaFindings } from "../../platform/policy/index.ts";
 import { type DatabaseInputs, specOf } from "../../platform/provider/index.ts";
-import type { ProjectSpec } from "../../platform/spec/index.ts";
+import { type ProjectSpec, withoutOver } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { appliedDatabases, getFleet, getProjects } from "../../platform/store/index.ts";
+import { appliedDatabases, branchAges, getFleet, getProjects } from "../../platform/store/index.ts";
 import { effectNotAdmitted } from "./errors.ts";
 
 /**
@@ -16,6 +16,7 @@ export async function mustBeAdmitted(sql: Sql, stack: string, inputs: DatabaseIn
   if (row === undefined || fleet === undefined)
     throw effectNotAdmitted(`${stack} is not a project of a repository that this installation serves`);
   const before = await appliedDatabases(sql, stack);
+  const ages = (await branchAges(sql, [stack])).get(stack) ?? new Map<string, number>();
   const { tenant, project, placement, region, name } = inputs;
   const quota = row.wantedSpec?.quota ?? null;
   const specWith = (databases: ProjectSpec["databases"]): ProjectSpec => ({
@@ -31,7 +32,9 @@ export async function mustBeAdmitted(sql: Sql, stack: string, inputs: DatabaseIn
   });
   const findings = [
     ...checkPolicy(head, authority, running, []).filter(({ severity }) => severity === "error"),
-    ...quotaFindings(checkQuota(head, authority.granted, running)),
+    ...quotaFindings(
+      checkQuota(withoutOver(head, ages), authority.granted, running === null ? null : withoutOver(running, ages)),
+    ),
   ];
   if (findings.length > 0)
     throw effectNotAdmitted(findings.map(({ code, message }) => `${code} ${message}`).join("; "));

@@ -27,6 +27,7 @@ import {
   previewBranches,
   type StackName,
   type TenantSpec,
+  withoutOver,
 } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
 import {
@@ -159,6 +160,8 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
         ? "same"
         : "changed";
   const preview: Preview = kind === "same" ? { kind: "skipped", reason: "nothing changes" } : pending;
+  // What is over stands in a file still, and is neither counted nor priced.
+  const [had, has] = [before === null ? null : withoutOver(before, ages), withoutOver(next, ages)];
   const { fleet, tenants, commit, now } = rules;
   if (fleet === null) return { ...named, kind, plan, price: null, quota: null, policy: [], waiting: [], preview };
   const baseTenant = tenants.find((candidate) => candidate.tenant === tenant) ?? null;
@@ -168,8 +171,8 @@ function reviewProject(one: Touched, rules: Rules, appeared: ReturnType<typeof d
     ...named,
     kind,
     plan,
-    price: rates === null ? null : priceDifference(before, removed ? null : next, rates, metersOf[next.placement]),
-    quota: removed ? null : checkQuota(next, authority.granted, before),
+    price: rates === null ? null : priceDifference(had, removed ? null : has, rates, metersOf[next.placement]),
+    quota: removed ? null : checkQuota(has, authority.granted, had),
     policy: removed
       ? checkProjectDeleted(before, appeared)
       : [...checkPolicy(next, authority, before, appeared), ...checkReach(next, rules.gatewayHost)],

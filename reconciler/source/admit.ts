@@ -9,7 +9,14 @@ import {
   quotaFindings,
   type Waiting,
 } from "../../platform/policy/index.ts";
-import { type DeclarationProblem, type ProjectSpec, type SourceLocation, specHash } from "../../platform/spec/index.ts";
+import {
+  type Ages,
+  type DeclarationProblem,
+  type ProjectSpec,
+  type SourceLocation,
+  specHash,
+  withoutOver,
+} from "../../platform/spec/index.ts";
 import type { FleetRow, ProjectRow } from "../../platform/store/index.ts";
 import { planProject } from "../plan/index.ts";
 import { changeRefused, declarationInvalid, declarationMissing, fleetUnusable } from "./errors.ts";
@@ -26,6 +33,15 @@ export type Admission =
       readonly problems: readonly DeclarationProblem[];
     };
 
+/** What a text is held against. */
+type Known = {
+  readonly running: ProjectSpec | null;
+  readonly fleet: FleetRow;
+  readonly appeared: readonly Appeared[];
+  /** Of its branches that are made: one that is over takes nothing of the quota. */
+  readonly ages: Ages;
+};
+
 /**
  * Whether what Git says now may replace what runs. The review says the same before a merge; this holds for whatever reached the
  * default branch past it. `running` is what was applied last: nothing is lost because a text fails to render or vanishes.
@@ -33,7 +49,7 @@ export type Admission =
 export function admit(
   spec: ProjectSpec,
   sources: Readonly<Record<string, SourceLocation>>,
-  { running, fleet, appeared }: { running: ProjectSpec | null; fleet: FleetRow; appeared: readonly Appeared[] },
+  { running, fleet, appeared, ages }: Known,
 ): Admission {
   const authority = authorityAtBase({
     baseCommit: fleet.commit,
@@ -43,7 +59,9 @@ export function admit(
   const findings = [
     ...planProject(running, spec).blocked,
     ...checkPolicy(spec, authority, running, appeared).filter(({ severity }) => severity === "error"),
-    ...quotaFindings(checkQuota(spec, authority.granted, running)),
+    ...quotaFindings(
+      checkQuota(withoutOver(spec, ages), authority.granted, running === null ? null : withoutOver(running, ages)),
+    ),
   ];
   if (findings.length === 0) return { kind: "spec", spec, hash: specHash(spec) };
   const place = (database: string | null): SourceLocation =>

@@ -4,7 +4,7 @@ import type { Git } from "../../platform/git/index.ts";
 import { databasesAppearing, deletionsWaiting, type Retired } from "../../platform/policy/index.ts";
 import type { DeclarationProblem, ProjectSpec, StackName } from "../../platform/spec/index.ts";
 import type { Sql } from "../../platform/sql/index.ts";
-import { type FleetRow, getProjects, listInstances, type ProjectRow } from "../../platform/store/index.ts";
+import { branchAges, type FleetRow, getProjects, listInstances, type ProjectRow } from "../../platform/store/index.ts";
 import { type Admission, admit, admitInvalid, admitLater, admitMissing, admitWithoutFleet } from "./admit.ts";
 import type { Changes } from "./compare.ts";
 import { type DeclaredProject, pathsOf, readFiles, type Snapshot } from "./snapshot.ts";
@@ -36,11 +36,11 @@ const nowhere = "";
 export async function understand(parts: SourceParts, reading: Reading): Promise<readonly Understood[]> {
   const { changed, missing } = reading.changes;
   if (changed.length + missing.length === 0) return [];
-  const [rows, evaluated] = await Promise.all([
-    getProjects(parts.sql, [...changed.map(({ stack }) => stack), ...missing]).then(
-      (found) => new Map(found.map((row) => [row.stack, row])),
-    ),
+  const stacks = [...changed.map(({ stack }) => stack), ...missing];
+  const [rows, evaluated, ages] = await Promise.all([
+    getProjects(parts.sql, stacks).then((found) => new Map(found.map((row) => [row.stack, row]))),
     evaluateProjects(parts, reading.git, reading.snapshot, changed),
+    branchAges(parts.sql, stacks),
   ]);
   const heads = [...evaluated.values()].flatMap((one) => (one.kind === "ok" ? [one.spec] : []));
   const bases = [...rows.values()].flatMap(({ appliedSpec, wantedSpec }) => appliedSpec ?? wantedSpec ?? []);
@@ -51,7 +51,8 @@ export async function understand(parts: SourceParts, reading: Reading): Promise<
     if (one === undefined || one.kind === "invalid") return admitInvalid(one?.problems ?? []);
     const { fleet, fleetProblems } = reading;
     if (fleet === undefined) return admitWithoutFleet(fleetProblems);
-    return admit(one.spec, one.sources, { running: row?.appliedSpec ?? null, fleet, appeared });
+    const running = row?.appliedSpec ?? null;
+    return admit(one.spec, one.sources, { running, fleet, appeared, ages: ages.get(stack) ?? new Map() });
   };
   const understood = [
     ...changed.map(({ stack, tenant, project, treeHash: tree }): Understood => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { GitHub } from "../../platform/github/index.ts";
 import { type DatabaseSpec, resolveBranch, resolveDatabase, specHash } from "../../platform/spec/index.ts";
-import { getOperation, recordBackupLine, recordWanted } from "../../platform/store/index.ts";
-import { projectOf, runs } from "./deployed.ts";
+import { getOperation, putFleet, recordBackupLine, recordWanted } from "../../platform/store/index.ts";
+import { fleetWith, projectOf, runs } from "./deployed.ts";
 import type { Caller, TestPortal } from "./harness.ts";
 import { type HostedPortal, startHostedPortal } from "./hosted.ts";
 
@@ -126,6 +126,31 @@ test("a branch that is over says so, and what to do", async () => {
     expect((await admin.send("POST", `${collection}/feature-x/reset`)).status).toBe(409);
   } finally {
     await portal.sql.query("update instances set phase = 'Ready' where id = 'shop.store.feature-x'");
+  }
+});
+
+test("a branch that is over takes nothing of the quota and nothing of the estimate", async () => {
+  await putFleet(portal.sql, fleetWith({}));
+  const seen = async () => {
+    const [shop, { body: branch }] = await Promise.all([
+      admin.get("/api/v1/projects/shop/store"),
+      admin.get(`${collection}/feature-x`),
+    ]);
+    return { databases: shop.body.quota.used.databases, costs: Number(branch.estimate.month.amount) > 0 };
+  };
+  expect(await seen()).toEqual({ databases: 2, costs: true });
+  const age = (days: number) =>
+    portal.sql.query("update instances set created_at = now() - make_interval(days => $1) where id = $2", [
+      days,
+      "shop.store.feature-x",
+    ]);
+  await age(8);
+  try {
+    expect(await seen()).toEqual({ databases: 1, costs: false });
+    const { body } = await admin.get("/api/v1/projects?domain=shop");
+    expect(body.items[0].quota.used.databases).toBe(1);
+  } finally {
+    await age(0);
   }
 });
 

@@ -5,6 +5,7 @@ import {
   type BucketSpec,
   type DatabaseSpec,
   databaseId,
+  isOver,
   type Placement,
   specHash,
 } from "../../../platform/spec/index.ts";
@@ -24,6 +25,8 @@ export type DatabaseView = {
   readonly instance: Instance | null;
   /** What an estimate is made with; null: there are no prices this month. */
   readonly rates: Rates | null;
+  /** A branch whose time is over: it takes nothing. */
+  readonly over: boolean;
   /** Open differences between what runs and what is declared. */
   readonly drift: number;
   /** Where clients reach it; null: it has not been made, or no gateway runs. */
@@ -44,7 +47,7 @@ export async function listViews(
   if (view === undefined) throw notFound(`there is no project ${tenant}/${project} here`);
   const { priceBook } = view;
   const rates = priceBook === null ? null : estimateRates(priceBook, { tenant, month: monthOf(clock.now()) });
-  return viewsOf(view, withStall(view.project, view.stall), { gateway, rates });
+  return viewsOf(view, withStall(view.project, view.stall), { gateway, rates, nowMs: clock.now() });
 }
 
 /** @throws NEB602 when it is neither declared nor anywhere. */
@@ -57,7 +60,7 @@ export async function findView(portal: Portal, tenant: string, project: string, 
 function viewsOf(
   { instances, drift }: ProjectView,
   project: ProjectRow,
-  { gateway, rates }: { readonly gateway: Gateway | null; readonly rates: Rates | null },
+  { gateway, rates, nowMs }: { readonly gateway: Gateway | null; readonly rates: Rates | null; readonly nowMs: number },
 ): DatabaseView[] {
   const wanted = new Map((project.wantedSpec?.databases ?? []).map((database) => [database.name, database]));
   const made = new Map(instances.map((instance) => [instance.database, instance]));
@@ -68,11 +71,15 @@ function viewsOf(
     wanted: wanted.get(name) ?? null,
     instance: made.get(name) ?? null,
     rates,
+    over: isOver(wanted.get(name)?.branch, ageSeconds(made.get(name), nowMs)),
     drift: drift[databaseId(project.tenant, project.project, name)] ?? 0,
     endpoint: made.get(name)?.host == null ? null : endpoint,
     apiUrl: apiOf(gateway, made.get(name)),
   }));
 }
+
+const ageSeconds = (instance: Instance | undefined, nowMs: number): number | undefined =>
+  instance && (nowMs - instance.createdAt.getTime()) / 1000;
 
 /** Of what runs: a data API that is declared and not deployed yet answers nobody. */
 const apiOf = (gateway: Gateway | null, instance: Instance | undefined): string | null =>
@@ -183,11 +190,12 @@ function standbysOf({ instance }: DatabaseView) {
 const placeOf = ({ name, project: { tenant, project } }: DatabaseView) => ({ tenant, project, database: name });
 
 /** A month at the most and at the least units, by the price book that bills. null until a fleet is in force. */
-function estimateOf({ wanted, project, rates }: DatabaseView) {
+function estimateOf({ wanted, project, rates, over }: DatabaseView) {
   if (wanted === null || rates === null) return null;
   const placement: Placement = project.wantedSpec?.placement ?? "local";
-  const { micros, atMinMicros } = monthlyEstimate(wanted, rates, metersOf[placement]);
   const { currency } = rates;
+  if (over) return { month: moneyToWire(0, currency), atMin: moneyToWire(0, currency) };
+  const { micros, atMinMicros } = monthlyEstimate(wanted, rates, metersOf[placement]);
   return { month: moneyToWire(micros, currency), atMin: moneyToWire(atMinMicros, currency) };
 }
 
