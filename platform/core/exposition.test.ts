@@ -35,7 +35,8 @@ const family = (name: string, kind: Family["kind"], value: fc.Arbitrary<number>)
   });
 
 it("says the same as the library does, whatever things are called and however large they are", async () => {
-  const gauges = family("a_gauge", "gauge", fc.double());
+  // the library writes "Nan", which Prometheus reads too; ours is the format's own word, below
+  const gauges = family("a_gauge", "gauge", fc.double({ noNaN: true }));
   const counters = family("a_total", "counter", fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }));
   await fc.assert(
     fc.asyncProperty(gauges, counters, async (gauge, counter) => {
@@ -44,6 +45,13 @@ it("says the same as the library does, whatever things are called and however la
       expect(contentType).toBe(Registry.PROMETHEUS_CONTENT_TYPE);
     }),
   );
+});
+
+it("writes what is no number, and what has no end, in the format's own words", async () => {
+  const values = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const series = values.map((value, n) => ({ labels: { n: String(n) }, value }));
+  const { body } = await exposition([{ name: "odd", help: "Odd.", kind: "gauge", series }]);
+  expect(linesOf(body).slice(2)).toEqual(['odd{n="0"} NaN', 'odd{n="1"} +Inf', 'odd{n="2"} -Inf']);
 });
 
 it("lets others have their turn while a long page is written", async () => {

@@ -49,13 +49,23 @@ const prepare: Step = {
 };
 const setTimezone = "select pg_catalog.set_config('timezone', $1, true)";
 
-/** Sessions that ran a function since they were last cleaned. */
+/** Sessions that ran a function since they were last cleaned: a cleaning that was undone with its transaction is none. */
 const marked = new WeakSet<RestConnection>();
 
 export async function runWork(connection: RestConnection, work: Work): Promise<Ended> {
-  const { decide } = work;
-  const isMarked = marked.delete(connection);
+  const isMarked = marked.has(connection);
   if (work.isCall) marked.add(connection);
+  const end = await runSteps(connection, work, isMarked);
+  if (end.kind === "done" && end.isCommitted && !work.isCall) marked.delete(connection);
+  return end.kind === "refused" ? end : { kind: "done", results: end.results };
+}
+
+type Run =
+  | { readonly kind: "done"; readonly results: readonly StepResult[]; readonly isCommitted: boolean }
+  | Extract<Ended, { kind: "refused" }>;
+
+async function runSteps(connection: RestConnection, work: Work, isMarked: boolean): Promise<Run> {
+  const { decide } = work;
   const before = [
     ...(isMarked ? [{ text: "close all" }, { text: "discard temp" }, { text: "discard sequences" }] : []),
     forget,
@@ -68,14 +78,15 @@ export async function runWork(connection: RestConnection, work: Work): Promise<E
     await connection.run([{ text: "rollback" }]);
     return end;
   }
-  const taken = taking(end, lead.length + 1);
-  const verdict = taken.kind === "done" ? decide(taken.results) : "rollback";
+  const results = end.results.slice(lead.length + 1);
+  const verdict = decide(results);
+  const taken: Run = { kind: "done", results, isCommitted: verdict === "commit" };
   const closed = await connection.run([{ text: verdict }]);
   return closed.kind === "refused" ? closed : taken; // a deferred constraint speaks at the commit
 }
 
-function taking(end: ScriptEnd, from: number): Ended {
-  return end.kind === "refused" ? end : { kind: "done", results: end.results.slice(from) };
+function taking(end: ScriptEnd, from: number): Run {
+  return end.kind === "refused" ? end : { kind: "done", results: end.results.slice(from), isCommitted: true };
 }
 
 function settingSteps(settings: Settings): Step[] {
