@@ -77,12 +77,12 @@ describe("a pull request with", () => {
 
   test("any of these is told as well in a terminal", async () => {
     const shown = async (title: string) => (await platform.nebula("pr", "show", String(pulls.get(title)))).stdout;
-    expect(await shown("a type error")).toMatch(/typed\.ts:3:7 NEB150 .*\n {2}-> .*npm run check/);
+    expect(await shown("a type error")).toMatch(/typed\.ts:3:7 NEB150 .*\n(?: {4,}.*\n)+ {2}-> .*npm run check/);
     expect(await shown("a database moved to another project's folder")).toMatch(
       /acme\.shop NEB208 .*\n.*\nacme\.shop NEB209/,
     );
     expect(await shown("a conflict with what was merged meanwhile")).toMatch(
-      /papers\.ts NEB390 .*\n {2}-> Merge the base/,
+      /papers\.ts NEB390 .*\n(?: {4,}.*\n)* {2}-> Merge the base/,
     );
     const merged = await platform.nebula("pr", "merge", String(pulls.get("a type error")));
     expect(merged).toMatchObject({ code: 5, stderr: expect.stringContaining("NEB617") });
