@@ -80,7 +80,9 @@ test("a server that died is started for pooled clients by nobody but us", async 
   const served = async () => (await (await it.connect(wanted)).query("select 1 as one")).rows[0].one === 1;
   await served();
   process.kill((await it.ground.driver.observe(wanted.id))?.pid ?? 0, "SIGKILL");
-  await eventually("somebody is served again", served, { everyMs: 100 });
+  // a session of the dead server may answer once more before it notices
+  const isStarted = async () => (await served()) && startsOf(wanted.id) > 0;
+  await eventually("somebody is served again", isStarted, { everyMs: 100 });
   expect(startsOf(wanted.id)).toBe(1);
 });
 
