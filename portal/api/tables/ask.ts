@@ -1,5 +1,4 @@
 /** The data API of a database, asked with the caller's own key: role, policies, limits and meter are those of any other client. */
-import { instanceNotRunnable } from "../../../platform/compute/index.ts";
 import { defineError, NebulaError } from "../../../platform/core/index.ts";
 import { credentialIn } from "../../../platform/identity/index.ts";
 import type { DatabaseId } from "../../../platform/spec/index.ts";
@@ -84,14 +83,16 @@ function refusal(status: number, body: string): NebulaError {
 /** Answers that are the gateway's and not the database's: stopped or out of reach, and a branch whose time is over. */
 const gatewayStates: Readonly<Record<number, string>> = { 503: "PGRST001", 410: "3D000" };
 
+/** Somebody paused or retired it (platform/compute, all of which the portal would have in memory for this word). */
+const stopped = /^NEB357$/;
+
 /** What the gateway said in words of its own, under our code, which it names in `details`: a paused database is no outage. */
 function gatewaysOwn(answered: number, { code, message, hint, details }: Refusal): NebulaError | undefined {
   if (code !== gatewayStates[answered] || typeof details !== "string" || !/^NEB\d{3}$/.test(details)) return undefined;
-  const { status, title, retry } =
-    details === instanceNotRunnable.definition.code
-      ? instanceNotRunnable.definition
-      : { status: answered, title: message ?? "The database does not answer", retry: answered === 503 };
-  return new NebulaError({ code: details as `NEB${number}`, status, title, retry, hint: hint ?? "" }, message ?? title);
+  const title = message ?? "The database does not answer";
+  const isMeant = stopped.test(details);
+  const [status, retry] = isMeant ? [409, false] : [answered, answered === 503];
+  return new NebulaError({ code: details as `NEB${number}`, status, title, retry, hint: hint ?? "" }, title);
 }
 
 function readRefusal(body: string): Refusal | undefined {
